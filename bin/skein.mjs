@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+// The command `skein`. Skein needs Node >= 24.6; under an older one this hands over to the Node that `npm ci` installed.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+
+if (major > 24 || (major === 24 && minor >= 6)) {
+  const source = join(root, 'src', 'cli', 'main.ts')
+  const entry = existsSync(source) ? source : join(root, 'dist', 'src', 'cli', 'main.js')
+  const { main } = await import(pathToFileURL(entry).href)
+  await main(process.argv.slice(2))
+} else {
+  handOver()
+}
+
+function handOver() {
+  const node = bundledNode()
+  if (!node) {
+    console.error(
+      `skein needs Node 24.6 or later; this is ${process.version} and no bundled one was found. Run: npm ci`,
+    )
+    process.exit(1)
+  }
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
+  // A terminal's Ctrl-C reaches the child by itself; what was sent to this process alone is passed on.
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', () => child.kill('SIGTERM'))
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)))
+}
+
+function bundledNode() {
+  try {
+    return createRequire(join(root, 'package.json')).resolve('node/bin/node')
+  } catch {
+    return undefined
+  }
+}

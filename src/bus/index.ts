@@ -1,0 +1,5 @@
+export type * from './bus.ts'
+export type { Capabilities, Durability, RequestedDurability, Support } from './capabilities.ts'
+export { satisfies } from './capabilities.ts'
+export { WriteError } from './errors.ts'
+export type { Batch, Delivery, Headers, Message, Position } from './message.ts'

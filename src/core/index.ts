@@ -1,0 +1,18 @@
+export { assert } from './assert.ts'
+export type { Clock, Timer } from './clock.ts'
+export type { Disk, DiskFile, DiskLock, OpenMode } from './disk.ts'
+export type { ErrorCode, SkeinErrorOptions } from './errors.ts'
+export { ClosedError, SkeinError, UnsupportedError } from './errors.ts'
+export { murmur2, partitionOfKey } from './key-hash.ts'
+export type { Random } from './random.ts'
+export type { SubjectPattern } from './subject.ts'
+export {
+  checkFilter,
+  checkSubject,
+  compilePattern,
+  containsFilter,
+  matchesFilter,
+  SUBJECT_BYTES_MAX,
+  SUBJECT_LEVELS_MAX,
+} from './subject.ts'
+export { uuidV7 } from './uuid.ts'
