@@ -4,6 +4,7 @@ export type {
   AgentIdentity,
   AgentRecord,
   AgentSelector,
+  Lease,
   Liveness,
   NodeTime,
   Roster,

@@ -51,6 +51,19 @@ export interface NodeTime {
   latestMs(): number | undefined
 }
 
+/**
+ * An agent's right to act under its epoch, as far as it can know. A process that was paused finds it expired when it
+ * goes on, before anybody told it that a newer epoch took its place: check `held()` before acting, else `renew()`.
+ */
+export interface Lease {
+  /** No newer epoch is known and the last exchange with the node is young enough on the monotonic clock. */
+  held(): boolean
+  /** Asks the node. Resolves when held again; rejects with `fenced`, with `closed`, with `signal.reason`. */
+  renew(options?: { readonly signal?: AbortSignal }): Promise<void>
+  /** Aborts, once and for good, with the `fenced` error as its reason. */
+  readonly fenced: AbortSignal
+}
+
 /** Quotas: delay first, then a typed refusal. */
 export interface Admission {
   /**
