@@ -49,6 +49,11 @@ export interface NodeTime {
    * clock, since that question was sent. Undefined without a usable exchange: then a command counts as expired.
    */
   latestMs(): number | undefined
+  /**
+   * The earliest it can show: its last answer plus everything that passed here since that answer arrived. A sender
+   * counts a new deadline from it, so that no command is fresh for longer than was asked.
+   */
+  earliestMs(): number | undefined
 }
 
 /**
