@@ -20,6 +20,8 @@ export interface EncodedRecords {
   readonly count: number
   readonly firstTimestampMs: number
   readonly lastTimestampMs: number
+  /** Every distinct subject in it: the body's own table. */
+  readonly subjects: readonly string[]
 }
 
 /**
@@ -30,6 +32,12 @@ export interface RecordCursor {
   next(): boolean
   /** Back to before the first record. */
   rewind(): void
+  /** Where the current record begins in the body: give it to `moveTo` to come back to it later. */
+  readonly recordStart: number
+  /** Makes the record that begins there the current one; free when it is already. */
+  moveTo(recordStart: number): void
+  /** Every distinct subject of the body, read from its table alone: a filtered reader can pass a batch over. */
+  subjects(): readonly string[]
   readonly offset: number
   readonly timestampMs: number
   readonly subject: string
