@@ -1,0 +1,44 @@
+/**
+ * Breaks the machine under the log and counts what was lost: `npm run -s crash -- kill|power|truncate|flip|syscalls
+ * [--rounds N] [--seed N] [--json]`. The report is the last line of standard output; exit code 1 when a bar is missed.
+ */
+import { parseArgs } from 'node:util'
+import type { CrashOptions, CrashVariant } from './crash/variant.ts'
+
+const VARIANTS: Readonly<Record<string, string>> = {
+  kill: './crash/kill.ts',
+  power: './crash/power.ts',
+  truncate: './crash/truncate.ts',
+  flip: './crash/flip.ts',
+  syscalls: './crash/syscalls.ts',
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const name = positionals[0] ?? ''
+const path = VARIANTS[name]
+if (path === undefined) {
+  console.error(`Usage: npm run -s crash -- ${Object.keys(VARIANTS).join('|')} [--rounds N] [--seed N] [--json]`)
+  process.exit(2)
+}
+
+const options: CrashOptions = {
+  rounds: values.rounds === undefined ? undefined : Number(values.rounds),
+  seed: Number(values.seed),
+  progress: (text) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+  },
+}
+const variant: CrashVariant = await import(path)
+const report = await variant.run(options)
+if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+const missed = variant.shortfalls(report, options)
+for (const sentence of missed) console.error(`crash ${name}: ${sentence}`)
+console.log(values.json ? JSON.stringify(report) : JSON.stringify(report, null, 2))
+process.exitCode = missed.length === 0 ? 0 : 1
