@@ -3,6 +3,7 @@ export type ErrorCode =
   | 'aborted'
   | 'bad-argument'
   | 'bad-config'
+  | 'bad-input'
   | 'bad-subject'
   | 'closed'
   | 'command-rejected'

@@ -1,2 +1,4 @@
 export { systemClock } from './clock.ts'
+export type { ByteSource } from './files.ts'
+export { openByteSource, readTextFile } from './files.ts'
 export { systemRandom } from './random.ts'

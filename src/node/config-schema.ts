@@ -1,0 +1,105 @@
+import { z } from 'zod'
+
+const count = z.int().min(1)
+const bytes = z.int().min(1024)
+const milliseconds = z.int().min(1)
+
+/** What a topic in the configuration file may say; the meaning of each field is `TopicSpec`'s. */
+const topic = z.strictObject({
+  name: z.string(),
+  intent: z.enum(['telemetry', 'event', 'command', 'notice', 'query']),
+  partitions: count.optional(),
+  durability: z.enum(['none', 'written', 'durable', 'replicated', 'quorum-durable', 'safe']).optional(),
+  retention: z.strictObject({ ageMs: milliseconds.optional(), bytes: bytes.optional() }).optional(),
+  compaction: z.strictObject({ tombstoneMs: milliseconds.optional() }).optional(),
+  deduplicationWindowMs: z.int().min(0).optional(),
+  ttlMs: milliseconds.optional(),
+  messageBytesMax: bytes.optional(),
+})
+
+/** Every setting of a node with its default: `docs/reference/config.md` explains each, and a test compares the two. */
+export const configSchema = z.strictObject({
+  /** The data directory. */
+  data: z.string().min(1),
+  listen: z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1'),
+      /** 0: the system chooses. */
+      port: z.int().min(0).max(65_535).default(7600),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      sync: z.enum(['group', 'interval', 'os']).default('group'),
+      /** For `interval` only. */
+      syncIntervalMs: milliseconds.default(50),
+      segmentBytes: z
+        .int()
+        .min(64 * 1024)
+        .default(64 * 1024 * 1024),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      connections: count.default(10_000),
+      subscriptionsPerClient: count.default(1_000),
+      pendingBytesPerClient: bytes.default(8 * 1024 * 1024),
+      httpBodyBytes: bytes.default(8 * 1024 * 1024),
+    })
+    .prefault({}),
+  swarm: z
+    .strictObject({
+      pulseMs: milliseconds.default(1_000),
+      suspectAfterMissed: count.default(3),
+      lostAfterMissed: count.default(10),
+      lagSecondsMax: z.number().positive().default(5),
+    })
+    .prefault({}),
+  shutdown: z
+    .strictObject({
+      /** How long a drain may take before what is left is cut off. */
+      graceMs: milliseconds.default(10_000),
+    })
+    .prefault({}),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** Topics opened at the start. */
+  topics: z.array(topic).default([]),
+})
+
+export type NodeConfig = z.output<typeof configSchema>
+
+/** The keys that may stand at a path of the configuration (array indexes as numbers), or none where it takes no keys. */
+export function validKeys(path: ReadonlyArray<string | number>): readonly string[] {
+  let schema: unknown = configSchema
+  for (const step of path) {
+    const inner = unwrapped(schema)
+    if (inner instanceof z.ZodObject) schema = inner.shape[String(step)]
+    else if (inner instanceof z.ZodArray) schema = inner.element
+    else return []
+  }
+  const target = unwrapped(schema)
+  return target instanceof z.ZodObject ? Object.keys(target.shape) : []
+}
+
+/** Dotted paths of every single-valued setting, and whether it is a number: what the environment can set. */
+export function scalarSettings(): ReadonlyArray<{ readonly path: readonly string[]; readonly isNumber: boolean }> {
+  const found: Array<{ path: readonly string[]; isNumber: boolean }> = []
+  const visit = (schema: unknown, path: readonly string[]) => {
+    const inner = unwrapped(schema)
+    if (inner instanceof z.ZodObject) {
+      for (const [key, value] of Object.entries(inner.shape)) visit(value, [...path, key])
+    } else if (!(inner instanceof z.ZodArray)) {
+      found.push({ path, isNumber: inner instanceof z.ZodNumber })
+    }
+  }
+  visit(configSchema, [])
+  return found
+}
+
+function unwrapped(schema: unknown): unknown {
+  let inner = schema
+  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional) {
+    inner = inner.unwrap()
+  }
+  return inner
+}

@@ -1,0 +1,135 @@
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import type { z } from 'zod'
+import { nearest, SkeinError } from '../core/index.ts'
+import { configSchema, type NodeConfig, scalarSettings, validKeys } from './config-schema.ts'
+
+type Path = ReadonlyArray<string | number>
+
+export interface ConfigSources {
+  /** The configuration file's name, for messages, and its YAML text. */
+  readonly file?: { readonly name: string; readonly text: string } | undefined
+  /** Variables such as `SKEIN_LISTEN_PORT`; they override the file. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  /** What the command line gave, by path (`listen.port`); it overrides all. */
+  readonly flags?: Readonly<Record<string, string | number | undefined>>
+}
+
+/**
+ * The configuration of a node: defaults, then the file, then the environment, then flags. Throws `bad-config` naming
+ * where the mistake stands (file and line, variable, or flag), the key, and the nearest valid key for an unknown one.
+ */
+export function readConfig(sources: ConfigSources): NodeConfig {
+  const file = sources.file === undefined ? undefined : parseFile(sources.file)
+  const values = file?.values ?? {}
+  const origins = new Map<string, string>()
+  for (const { path, isNumber } of scalarSettings()) {
+    const name = variableName(path)
+    const text = sources.environment?.[name]
+    if (text !== undefined && text !== '') override(values, path, isNumber ? numberOr(text) : text, origins, name)
+  }
+  for (const [dotted, value] of Object.entries(sources.flags ?? {})) {
+    const path = dotted.split('.')
+    if (value !== undefined) override(values, path, value, origins, `--${path.at(-1)}`)
+  }
+  const result = configSchema.safeParse(values)
+  if (result.success) return result.data
+  throw configError(result.error.issues[0]!, (path) => origins.get(path.join('.')) ?? file?.place(path))
+}
+
+/** `listen.port` is set by `SKEIN_LISTEN_PORT`, `limits.httpBodyBytes` by `SKEIN_LIMITS_HTTP_BODY_BYTES`. */
+export function variableName(path: readonly string[]): string {
+  return ['skein', ...path].map((key) => key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()).join('_')
+}
+
+function parseFile(file: { name: string; text: string }) {
+  const lines = new LineCounter()
+  const document = parseDocument(file.text, { lineCounter: lines })
+  const broken = document.errors[0]
+  if (broken) {
+    const line = broken.linePos?.[0].line ?? 1
+    const why = broken.message.split('\n')[0]!.replace(/ at line \d+.*$/, '')
+    throw new SkeinError('bad-config', `Cannot read the configuration at ${file.name}:${line}: ${why}`, {
+      cause: broken,
+      details: { file: file.name, line },
+    })
+  }
+  const place = (path: Path) => {
+    const offset = offsetOf(document, path)
+    return offset === undefined ? file.name : `${file.name}:${lines.linePos(offset).line}`
+  }
+  const values: unknown = document.toJS() ?? {}
+  if (!isMap(document.contents) && document.contents !== null) {
+    throw new SkeinError(
+      'bad-config',
+      `Cannot read the configuration at ${file.name}:1: it must be a map of settings`,
+      {
+        details: { file: file.name, line: 1 },
+      },
+    )
+  }
+  return { values: values as Record<string, unknown>, place }
+}
+
+/** Where the key that ends this path, or the nearest thing around it, stands in the text. */
+function offsetOf(document: ReturnType<typeof parseDocument>, path: Path): number | undefined {
+  for (let length = path.length; length > 0; length -= 1) {
+    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)
+    const last = path[length - 1]
+    if (isMap(parent)) {
+      const pair = parent.items.find((item) => isScalar(item.key) && item.key.value === last)
+      if (isScalar(pair?.key) && pair.key.range) return pair.key.range[0]
+    }
+    const node = document.getIn(path.slice(0, length), true) as { range?: [number, number, number] } | undefined
+    if (node?.range) return node.range[0]
+  }
+  return undefined
+}
+
+function override(
+  values: Record<string, unknown>,
+  path: readonly string[],
+  value: unknown,
+  origins: Map<string, string>,
+  origin: string,
+): void {
+  let target = values
+  for (const key of path.slice(0, -1)) {
+    const inner = target[key]
+    if (typeof inner !== 'object' || inner === null) target[key] = {}
+    target = target[key] as Record<string, unknown>
+  }
+  target[path.at(-1)!] = value
+  origins.set(path.join('.'), origin)
+}
+
+function numberOr(text: string): number | string {
+  const value = Number(text)
+  return text.trim() === '' || Number.isNaN(value) ? text : value
+}
+
+function configError(issue: z.core.$ZodIssue, placeOf: (path: Path) => string | undefined): SkeinError {
+  const path = issue.path as Path
+  const unknownKey = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined
+  const fullPath = unknownKey === undefined ? path : [...path, unknownKey]
+  const place = placeOf(fullPath)
+  const key = fullPath.join('.')
+  const where = place === undefined ? '' : ` at ${place}`
+  const [file, line] = place?.includes(':') ? splitPlace(place) : [place, undefined]
+  if (unknownKey === undefined) {
+    const why = key === 'data' && place === undefined ? 'it is not set; give --data DIR' : issue.message
+    return new SkeinError('bad-config', `Cannot use the configuration${where}: ${key}: ${why}`, {
+      details: { file, line, key },
+    })
+  }
+  const valid = validKeys(path)
+  const near = nearest(unknownKey, valid)
+  const hint = near === undefined ? `valid here: ${valid.join(', ')}` : `did you mean "${near}"?`
+  return new SkeinError('bad-config', `Cannot use the configuration${where}: unknown key "${key}"; ${hint}`, {
+    details: { file, line, key, nearest: near },
+  })
+}
+
+function splitPlace(place: string): [string, number] {
+  const colon = place.lastIndexOf(':')
+  return [place.slice(0, colon), Number(place.slice(colon + 1))]
+}
