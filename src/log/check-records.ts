@@ -1,0 +1,49 @@
+import type { EncodedRecords } from './record.ts'
+import { recordCursor } from './record-cursor.ts'
+import { malformedBody } from './record-layout.ts'
+
+/** What an untrusted body holds, once every length in it is known to be right. */
+export interface RecordsSummary {
+  readonly count: number
+  /** Every distinct subject in its table, each to be authorised. */
+  readonly subjects: readonly string[]
+  /** Bytes of the largest value. */
+  readonly valueBytesMax: number
+  /** Of the latest record, relative to the first. */
+  readonly timestampDeltaMaxMs: number
+}
+
+/**
+ * Checks a body that somebody else encoded: lengths, subjects, headers, offset deltas without gaps, whole timestamps.
+ * Throws `corrupt` saying what is wrong.
+ */
+export function checkRecords(body: Uint8Array): RecordsSummary {
+  const cursor = recordCursor(body, 0, 0)
+  let count = 0
+  let valueBytesMax = 0
+  let timestampDeltaMaxMs = 0
+  while (cursor.next()) {
+    if (cursor.offset !== count) throw malformedBody('its offset deltas do not count up from zero')
+    const delta = cursor.timestampMs
+    if (!Number.isSafeInteger(delta) || (count === 0 && delta !== 0)) throw malformedBody('a timestamp is out of range')
+    cursor.headers()
+    if (delta > timestampDeltaMaxMs) timestampDeltaMaxMs = delta
+    const valueBytes = cursor.valueEnd - cursor.valueStart
+    if (valueBytes > valueBytesMax) valueBytesMax = valueBytes
+    if (cursor.isTombstone && valueBytes > 0) throw malformedBody('a tombstone has a value')
+    count += 1
+  }
+  return { count, subjects: cursor.subjects(), valueBytesMax, timestampDeltaMaxMs }
+}
+
+/** A body as it came over the wire, checked, ready to append. */
+export function encodedRecords(body: Uint8Array, firstTimestampMs: number, summary: RecordsSummary): EncodedRecords {
+  return {
+    parts: [body],
+    byteLength: body.byteLength,
+    count: summary.count,
+    firstTimestampMs,
+    lastTimestampMs: firstTimestampMs + summary.timestampDeltaMaxMs,
+    subjects: summary.subjects,
+  }
+}
