@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { audit, faultsOf } from './audit.ts'
+import type { ConsumedLine, EffectLine, History, OutcomeRecord } from './history.ts'
+
+const KILLED = 'scout-1'
+
+function report(count: number, sequence = count): ConsumedLine {
+  return { agentId: KILLED, epoch: 1, channel: 'position', count, topic: 't', partition: 0, sequence }
+}
+
+function outcome(intentId: string, state: string, reason?: string): OutcomeRecord {
+  return { intentId, agentId: KILLED, state, reason }
+}
+
+function effect(intentId: string, startedAtMs = 50, epoch = 9): EffectLine {
+  return { intentId, agentId: KILLED, epoch, startedAtMs }
+}
+
+const GOOD: History = {
+  stored: [report(1), report(2), report(3)],
+  acknowledged: [1, 2, 3].map((count) => ({ ...report(count), durability: count === 2 ? 'written' : 'durable' })),
+  consumers: [[report(1), report(2), report(1), report(3)]],
+  commands: ['a', 'b', 'c', 'd'].map((intentId) => ({ intentId, agentId: KILLED, startByMs: 100 })),
+  outcomes: [
+    outcome('a', 'accepted'),
+    outcome('a', 'done'),
+    outcome('b', 'expired'),
+    outcome('c', 'failed', 'replaced'),
+    outcome('d', 'unknown'),
+  ],
+  effects: [effect('a'), effect('d')],
+  joins: [
+    { agentId: KILLED, epoch: 1 },
+    { agentId: KILLED, epoch: 9 },
+  ],
+}
+
+test('A clean run passes, with its figures counted from ledgers and log', () => {
+  const found = audit(GOOD, KILLED)
+  assert.deepEqual(faultsOf(found), [])
+  assert.deepEqual(found.telemetry, {
+    published: 3,
+    consumed: 3,
+    lost: 0,
+    reordered: 0,
+    duplicates: 1,
+    durability: 'written',
+  })
+  assert.deepEqual(found.commands, {
+    sent: 4,
+    done: 1,
+    rejected: 0,
+    failed: 1,
+    expired: 1,
+    replaced: 1,
+    unknown: 1,
+    effects: 2,
+    duplicateEffects: 0,
+    staleEffects: 0,
+  })
+})
+
+const BAD: Readonly<Record<string, readonly [Partial<History>, RegExp]>> = {
+  'an acknowledged report that no consumer handled': [
+    { consumers: [[report(1), report(3)]] },
+    /1 acknowledged reports were lost/,
+  ],
+  'a stored report, never acknowledged, that no consumer handled': [
+    { consumers: [[report(1), report(2)]], acknowledged: [] },
+    /published and consumed/,
+  ],
+  'a consumed record that is not in the log': [{ consumers: [[report(1), report(2), report(3), report(4)]] }, /differ/],
+  'an acknowledged report that the log never held': [
+    { acknowledged: [{ ...report(7), durability: 'durable' }] },
+    /1 acknowledged reports were lost/,
+  ],
+  'first deliveries out of order': [{ consumers: [[report(1), report(3), report(2)]] }, /1 reports were reordered/],
+  'the same out of order in one of two consumers': [
+    {
+      consumers: [
+        [report(1), report(2), report(3)],
+        [report(2), report(1)],
+      ],
+    },
+    /1 reports were reordered/,
+  ],
+  'an order broken before the log': [
+    {
+      stored: [report(1), report(3, 2), report(2, 3)],
+      consumers: [[report(1), report(3, 2), report(2, 3)]],
+    },
+    /1 reports were reordered/,
+  ],
+  'an effect that happened twice': [{ effects: [effect('a'), effect('a')] }, /1 effects happened twice/],
+  'an effect twice, once by each incarnation': [
+    { effects: [effect('a', 50, 1), effect('a', 60, 9)] },
+    /happened twice/,
+  ],
+  'an effect that began too late': [{ effects: [effect('a', 101)] }, /1 effects began after/],
+  'an effect of an intent nobody sent': [{ effects: [effect('a'), effect('z')] }, /1 effects began after/],
+  'done without an effect': [{ effects: [] }, /done and had no effect/],
+  'an effect of a command called expired': [{ effects: [effect('a'), effect('b'), effect('d')] }, /denies it/],
+  'an effect of a replaced command': [{ effects: [effect('a'), effect('c'), effect('d')] }, /denies it/],
+  'no command that expired': [
+    { outcomes: GOOD.outcomes.filter(({ state }) => state !== 'expired') },
+    /no command expired/,
+  ],
+  'no command that was replaced': [
+    { outcomes: GOOD.outcomes.filter(({ state }) => state !== 'failed') },
+    /no command was replaced/,
+  ],
+  'a killed agent that never came back': [{ joins: [{ agentId: KILLED, epoch: 1 }] }, /did not come back/],
+  'a killed agent that came back and did nothing': [{ effects: [effect('a', 50, 1)] }, /did not come back/],
+  'a command to the killed agent without an outcome': [
+    { outcomes: GOOD.outcomes.filter(({ intentId }) => intentId !== 'd') },
+    /resolve its commands/,
+  ],
+  'an expired command later called done': [
+    { outcomes: [outcome('a', 'expired'), outcome('a', 'done'), ...GOOD.outcomes.slice(2)] },
+    /no command was done/,
+  ],
+  'a run in which nothing happened': [
+    { stored: [], acknowledged: [], consumers: [], commands: [], outcomes: [], effects: [], joins: [] },
+    /no telemetry/,
+  ],
+}
+
+for (const [name, [change, finds]] of Object.entries(BAD)) {
+  test(`The audit refuses ${name}`, () => {
+    const faults = faultsOf(audit({ ...GOOD, ...change }, KILLED))
+    assert.ok(
+      faults.some((sentence) => finds.test(sentence)),
+      `expected ${finds}, found ${JSON.stringify(faults)}`,
+    )
+  })
+}

@@ -1,0 +1,194 @@
+import type { ConsumedLine, History, OutcomeRecord, Place, ReportName } from './history.ts'
+
+export interface TelemetryFigures {
+  /** Distinct records in the log. */
+  readonly published: number
+  /** Distinct records in the consumers' ledgers. */
+  readonly consumed: number
+  /** Acknowledged to an agent and in no consumer's ledger. */
+  readonly lost: number
+  /** First deliveries of a key that do not ascend, and reports that the log holds out of their agent's order. */
+  readonly reordered: number
+  /** Deliveries of a record that the same consumer had handled before. */
+  readonly duplicates: number
+  /** The weakest level any receipt carried. */
+  readonly durability: string
+}
+
+export interface CommandFigures {
+  readonly sent: number
+  readonly done: number
+  readonly rejected: number
+  readonly failed: number
+  readonly expired: number
+  readonly replaced: number
+  /** Said to be unknown, or without any outcome. */
+  readonly unknown: number
+  readonly effects: number
+  /** Effects of an intent beyond the first, per agent. */
+  readonly duplicateEffects: number
+  /** Effects begun after the last moment allowed. */
+  readonly staleEffects: number
+}
+
+export interface Audit {
+  readonly telemetry: TelemetryFigures
+  readonly commands: CommandFigures
+  /** The agent that was killed came back with a new epoch, acted again, and none of its commands is without an outcome. */
+  readonly recovered: boolean
+}
+
+/** Judges a run by what it left behind. Pure: it knows nothing of how the swarm was run. */
+export function audit(history: History, killedAgentId: string): Audit {
+  return {
+    telemetry: telemetryFigures(history),
+    commands: commandFigures(history),
+    recovered: hasRecovered(history, killedAgentId),
+  }
+}
+
+/** What stands between this audit and a clean run, one sentence each. */
+export function faultsOf({ telemetry, commands, recovered }: Audit): string[] {
+  const checks: ReadonlyArray<readonly [boolean, string]> = [
+    [telemetry.published > 0, 'no telemetry was published'],
+    [telemetry.published === telemetry.consumed, 'published and consumed records differ'],
+    [telemetry.lost === 0, `${telemetry.lost} acknowledged reports were lost`],
+    [telemetry.reordered === 0, `${telemetry.reordered} reports were reordered`],
+    [commands.done > 0, 'no command was done'],
+    [commands.expired > 0, 'no command expired'],
+    [commands.replaced > 0, 'no command was replaced'],
+    [commands.duplicateEffects === 0, `${commands.duplicateEffects} effects happened twice`],
+    [commands.staleEffects === 0, `${commands.staleEffects} effects began after their deadline`],
+    [commands.done <= commands.effects, 'a command is called done and had no effect'],
+    [commands.effects <= commands.done + commands.unknown, 'an effect stands against an outcome that denies it'],
+    [recovered, 'the killed agent did not come back and resolve its commands'],
+  ]
+  return checks.filter(([holds]) => !holds).map(([, sentence]) => sentence)
+}
+
+function telemetryFigures(history: History): TelemetryFigures {
+  const published = new Set(history.stored.map(placeOf))
+  const consumed = new Set<string>()
+  const names = new Set<string>()
+  for (const line of history.consumers.flat()) {
+    consumed.add(placeOf(line))
+    names.add(nameOf(line))
+  }
+  const orders = history.consumers.map(deliveryOrder)
+  return {
+    published: published.size,
+    consumed: consumed.size,
+    lost: history.acknowledged.filter((line) => !names.has(nameOf(line))).length,
+    reordered: sum(orders.map((order) => order.reordered)) + misplaced(history),
+    duplicates: sum(orders.map((order) => order.duplicates)),
+    durability: weakest(history.acknowledged.map((line) => line.durability)),
+  }
+}
+
+/** Within one consumer's ledger: first deliveries of an agent's reports must ascend in the log's own order. */
+function deliveryOrder(ledger: readonly ConsumedLine[]): { reordered: number; duplicates: number } {
+  const seen = new Set<string>()
+  const last = new Map<string, number>()
+  let reordered = 0
+  let duplicates = 0
+  for (const line of ledger) {
+    const place = placeOf(line)
+    const key = `${line.topic}/${line.agentId}`
+    if (seen.has(place)) duplicates += 1
+    else if (line.sequence < (last.get(key) ?? -1)) reordered += 1
+    if (!seen.has(place)) last.set(key, Math.max(line.sequence, last.get(key) ?? -1))
+    seen.add(place)
+  }
+  return { reordered, duplicates }
+}
+
+/** In the log itself: the first records of an incarnation's counts must ascend. */
+function misplaced(history: History): number {
+  const last = new Map<string, number>()
+  const seen = new Set<string>()
+  let count = 0
+  const ordered = history.stored.toSorted(
+    (left, right) => left.partition - right.partition || left.sequence - right.sequence,
+  )
+  for (const report of ordered) {
+    const writer = `${report.agentId}/${report.epoch}/${report.channel}`
+    if (seen.has(nameOf(report))) continue
+    seen.add(nameOf(report))
+    if (report.count < (last.get(writer) ?? -1)) count += 1
+    last.set(writer, Math.max(report.count, last.get(writer) ?? -1))
+  }
+  return count
+}
+
+function commandFigures(history: History): CommandFigures {
+  const outcomes = finalOutcomes(history.outcomes)
+  const startBy = new Map(history.commands.map((command) => [targetOf(command), command.startByMs]))
+  const states = [...startBy.keys()].map((target) => outcomes.get(target))
+  const distinct = new Set(history.effects.map(targetOf))
+  const count = (state: string) => states.filter((outcome) => outcome?.state === state).length
+  return {
+    sent: startBy.size,
+    done: count('done'),
+    rejected: count('rejected'),
+    failed: count('failed'),
+    expired: count('expired'),
+    replaced: states.filter((outcome) => outcome?.state === 'failed' && outcome.reason === 'replaced').length,
+    unknown: states.filter((outcome) => outcome === undefined || outcome.state === 'unknown').length,
+    effects: history.effects.length,
+    duplicateEffects: history.effects.length - distinct.size,
+    staleEffects: history.effects.filter((effect) => isStale(effect.startedAtMs, startBy.get(targetOf(effect)))).length,
+  }
+}
+
+/** An effect of an intent that nobody sent is as wrong as a late one. */
+function isStale(startedAtMs: number, startByMs: number | undefined): boolean {
+  return startByMs === undefined || startedAtMs > startByMs
+}
+
+const FINAL = new Set(['done', 'rejected', 'failed', 'expired', 'unknown'])
+
+/** The first final outcome stands; only `unknown` may be replaced by something better known. */
+function finalOutcomes(outcomes: readonly OutcomeRecord[]): Map<string, OutcomeRecord> {
+  const final = new Map<string, OutcomeRecord>()
+  for (const outcome of outcomes) {
+    const before = final.get(targetOf(outcome))
+    if (!FINAL.has(outcome.state) || (before !== undefined && before.state !== 'unknown')) continue
+    final.set(targetOf(outcome), outcome)
+  }
+  return final
+}
+
+function hasRecovered(history: History, agentId: string): boolean {
+  const epochs = history.joins.filter((join) => join.agentId === agentId).map((join) => join.epoch)
+  const [first = -1] = epochs
+  const newest = Math.max(...epochs, -1)
+  const outcomes = finalOutcomes(history.outcomes)
+  const own = history.commands.filter((command) => command.agentId === agentId)
+  return (
+    newest > first &&
+    history.effects.some((effect) => effect.agentId === agentId && effect.epoch === newest) &&
+    own.every((command) => outcomes.has(targetOf(command)))
+  )
+}
+
+const LEVELS = ['none', 'written', 'durable', 'replicated', 'quorum-durable']
+
+function weakest(levels: readonly string[]): string {
+  return LEVELS.find((level) => levels.includes(level)) ?? 'none'
+}
+
+function placeOf(place: Place): string {
+  return `${place.topic}/${place.partition}/${place.sequence}`
+}
+
+function nameOf(name: ReportName): string {
+  return `${name.agentId}/${name.epoch}/${name.channel}/${name.count}`
+}
+
+function targetOf(target: { readonly intentId: string; readonly agentId: string }): string {
+  return `${target.intentId}/${target.agentId}`
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
