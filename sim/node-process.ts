@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const COMMAND = join(dirname(dirname(fileURLToPath(import.meta.url))), 'bin', 'skein.mjs')
+const READY_WITHIN_MS = 30_000
+const STOPPED_WITHIN_MS = 15_000
+
+/** A Skein node in a process of its own: `skein up`, as anyone starts it. */
+export interface NodeProcess {
+  readonly pid: number
+  readonly url: string
+  readonly port: number
+  /** SIGKILL: nothing in it runs any more when this resolves. */
+  kill(): Promise<void>
+  /** SIGTERM, and SIGKILL if it does not drain in time; resolves to its exit code, null after SIGKILL. */
+  stop(): Promise<number | null>
+}
+
+export interface NodeProcessOptions {
+  readonly dataDirectory: string
+  /** Default 0: the system chooses. A restarted node takes the port its clients know. */
+  readonly port?: number
+  /** Called as soon as the process exists, before it is ready: for who wants to kill it while it opens its log. */
+  readonly onSpawn?: (child: ChildProcess) => void
+}
+
+/** Rejects with what the process wrote to standard error when it ends, or does not say it is ready, in time. */
+export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
+  const args = [COMMAND, 'up', '--data', options.dataDirectory, '--port', String(options.port ?? 0), '--json']
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  options.onSpawn?.(child)
+  const errors: string[] = []
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors.push(text)
+    if (errors.length > 200) errors.shift()
+  })
+  const url = await readyUrl(child, errors)
+  return {
+    pid: child.pid!,
+    url,
+    port: Number(new URL(url).port),
+    kill: () => end(child, 'SIGKILL').then(() => {}),
+    stop: () => end(child, 'SIGTERM'),
+  }
+}
+
+async function readyUrl(child: ChildProcess, errors: readonly string[]): Promise<string> {
+  const lines = createInterface({ input: child.stdout! })
+  const timer = setTimeout(() => child.kill('SIGKILL'), READY_WITHIN_MS)
+  try {
+    for await (const line of lines) {
+      // Whatever else it might print must not fill the pipe.
+      child.stdout!.resume()
+      return (JSON.parse(line) as { url: string }).url
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+  throw new Error(`The node ended before it was ready: ${errors.join('').trim()}`)
+}
+
+async function end(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+  const ended = once(child, 'exit')
+  child.kill(signal)
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOPPED_WITHIN_MS)
+  await ended
+  clearTimeout(timer)
+  return child.exitCode
+}
