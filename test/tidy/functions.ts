@@ -6,6 +6,8 @@ interface FunctionSpan {
   readonly lineCount: number
 }
 
+/** The callback of a suite is a list of tests, not a function to understand. */
+const SUITE = /\b(?:describe|suite)\(\s*(['"`])\s*\1\s*,\s*(?:async\s*)?$/
 const CONTROL = new Set(['if', 'for', 'while', 'switch', 'catch', 'with'])
 
 /** Every function, method, accessor and arrow function with a block in masked code. */
@@ -45,8 +47,9 @@ function afterParameters(
   open: number,
   close: number,
 ): { readonly name: string; readonly body: number } | undefined {
-  const name = /([#\w$]+)\s*(?:<[^()]*>)?\s*$/.exec(code.slice(Math.max(0, open - 200), open))?.[1] ?? 'arrow function'
-  if (CONTROL.has(name)) return undefined
+  const before = code.slice(Math.max(0, open - 200), open)
+  const name = /([#\w$]+)\s*(?:<[^()]*>)?\s*$/.exec(before)?.[1] ?? 'arrow function'
+  if (CONTROL.has(name) || SUITE.test(before)) return undefined
   let at = skipSpace(code, close + 1)
   if (code[at] === ':') at = skipType(code, pairs, at + 1)
   if (code.startsWith('=>', at)) at = skipSpace(code, at + 2)

@@ -85,15 +85,15 @@ export class KillClient {
 }
 
 function messageOf({ key, number }: Numbered): Message {
-  return { subject: `${TOPIC}.${key}`, key, value: valueOf({ key, number }) }
+  return { subject: `${TOPIC}.${key}`, key, value: contentOf({ key, number }) }
 }
 
-function valueOf({ key, number }: Numbered): string {
+function contentOf({ key, number }: Numbered): string {
   return `${key} ${number} ${PADDING}`
 }
 
 /** What a stored value says it is; not intact when it is not exactly what a client of this key would have written. */
 export function readValue(key: string, text: string): Numbered & { readonly intact: boolean } {
   const number = Number(text.split(' ')[1])
-  return { key, number, intact: text === valueOf({ key, number }) }
+  return { key, number, intact: text === contentOf({ key, number }) }
 }
