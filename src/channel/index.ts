@@ -1,3 +1,10 @@
+export type { Channel, ChannelOptions, KeyField, LargePayloads, PatternFields, StoredOptions } from './channel.ts'
+export type { CommandChannel, CommandOptions, Overlap } from './command.ts'
+export { command } from './command.ts'
+export type { EventChannel, EventOptions } from './event.ts'
+export { event } from './event.ts'
+export type { NoticeChannel } from './notice.ts'
+export { notice } from './notice.ts'
 export type {
   CommandHandler,
   CommandReceiver,
@@ -37,3 +44,9 @@ export type {
   NodeTime,
   Roster,
 } from './ports.ts'
+export type { QueryChannel, QueryOptions } from './query.ts'
+export { query } from './query.ts'
+export type { TelemetryChannel, TelemetryOptions } from './telemetry.ts'
+export { telemetry } from './telemetry.ts'
+export type { AnyChannel } from './topics-of.ts'
+export { topicsOf } from './topics-of.ts'

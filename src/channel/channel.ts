@@ -1,0 +1,109 @@
+import type { Intent, RequestedDurability, TopicSpec } from '../bus/index.ts'
+import { compilePattern, SkeinError, type SubjectPattern } from '../core/index.ts'
+import { type Codec, codecOf, type SchemaSource } from '../schema/index.ts'
+
+/** What every declaration says: one intent, one subject pattern, one schema. */
+export interface Channel<I extends Intent, T> {
+  readonly intent: I
+  readonly pattern: SubjectPattern
+  /** The static prefix of the pattern. Channels of one intent may share it. */
+  readonly topic: string
+  /** Tells the channels of one topic apart; the CloudEvents attribute `type`. */
+  readonly type: string
+  readonly codec: Codec<T>
+  /** The field, of the pattern or of the value, that orders messages. Without one, the subject orders them. */
+  readonly key: string | undefined
+  readonly largePayloads: LargePayloads
+  /** Only what the declaration said: `topicsOf` merges the channels of a topic. */
+  readonly topicSpec: TopicSpec
+}
+
+/** What becomes of a value larger than the topic's messages. */
+export type LargePayloads =
+  /** `message-too-large`. */
+  | 'refuse'
+  /** Several messages in a row, put together again by the reader; up to 64 MiB. */
+  | 'chunk'
+  /** The bytes go to the object store, the message carries their reference, size and SHA-256. */
+  | 'claim-check'
+
+/** The names in braces of a pattern. */
+export type PatternFields<P extends string> = P extends `${string}{${infer F}}${infer Rest}`
+  ? F | PatternFields<Rest>
+  : never
+
+/** A field of the value or of the pattern. */
+export type KeyField<P extends string, T> = PatternFields<P> | (keyof T & string)
+
+/** Settings common to all declarations. */
+export interface ChannelOptions<S extends SchemaSource> {
+  /** A JSON Schema, by TypeBox or as a literal, or any codec. */
+  readonly schema: S
+  /** Default: the pattern. */
+  readonly type?: string
+}
+
+/** Settings of the topic beneath. Channels that share a topic must not contradict each other. */
+export interface StoredOptions {
+  /** Default 1. More can never become fewer, and key order holds within one partition. */
+  readonly partitions?: number
+  readonly durability?: RequestedDurability
+  readonly retention?: { readonly ageMs?: number; readonly bytes?: number }
+  /** Default 1 MiB. */
+  readonly messageBytesMax?: number
+  /** Default `refuse`. */
+  readonly largePayloads?: LargePayloads
+}
+
+interface Declared {
+  readonly intent: Intent
+  readonly pattern: string
+  readonly schema: SchemaSource
+  readonly type: string | undefined
+  readonly key: string | undefined
+  readonly largePayloads?: LargePayloads | undefined
+  readonly topic: Omit<TopicSpec, 'name' | 'intent'>
+}
+
+/** What all declarations are made with. */
+export function declareChannel<I extends Intent, T>(declared: Declared & { readonly intent: I }): Channel<I, T> {
+  const pattern = compilePattern(declared.pattern)
+  const { partitions } = declared.topic
+  if (partitions !== undefined && !(Number.isSafeInteger(partitions) && partitions > 0)) {
+    throw badDeclaration(declared.pattern, `partitions must be a positive whole number, it is ${partitions}`)
+  }
+  return {
+    intent: declared.intent,
+    pattern,
+    topic: pattern.topic,
+    type: declared.type ?? declared.pattern,
+    codec: codecOf(declared.schema) as Codec<T>,
+    key: declared.key,
+    largePayloads: declared.largePayloads ?? 'refuse',
+    topicSpec: { name: pattern.topic, intent: declared.intent, ...declared.topic },
+  }
+}
+
+/** Refuses a duration that is none. */
+export function checkDurationMs(pattern: string, name: string, valueMs: number): void {
+  if (Number.isFinite(valueMs) && valueMs > 0) return
+  throw badDeclaration(pattern, `${name} must be a positive number of milliseconds, it is ${valueMs}`)
+}
+
+/** The error of a declaration that contradicts itself. */
+export function badDeclaration(pattern: string, why: string): SkeinError {
+  return new SkeinError('bad-argument', `Cannot declare the channel "${pattern}": ${why}`, {
+    details: { pattern, why },
+  })
+}
+
+/** The topic settings among a declaration's options, without the undefined ones. */
+export function storedTopic(options: StoredOptions): Omit<TopicSpec, 'name' | 'intent'> {
+  const { partitions, durability, retention, messageBytesMax } = options
+  return {
+    ...(partitions === undefined ? {} : { partitions }),
+    ...(durability === undefined ? {} : { durability }),
+    ...(retention === undefined ? {} : { retention }),
+    ...(messageBytesMax === undefined ? {} : { messageBytesMax }),
+  }
+}

@@ -1,0 +1,74 @@
+import type { RequestedDurability } from '../bus/index.ts'
+import { type Codec, codecOf, type SchemaSource, type ValueOf } from '../schema/index.ts'
+import {
+  badDeclaration,
+  type Channel,
+  type ChannelOptions,
+  checkDurationMs,
+  declareChannel,
+  type StoredOptions,
+  storedTopic,
+} from './channel.ts'
+
+/** What happens to a command that arrives while another of the same channel runs. */
+export type Overlap =
+  /** It waits for the running one. */
+  | 'queue'
+  /** The running handler's signal is aborted once the new one is claimed. */
+  | 'replace'
+  /** Both run. */
+  | 'parallel'
+
+export interface CommandChannel<T, R> extends Channel<'command', T> {
+  /** Undefined: the outcome carries no value. */
+  readonly reply: Codec<R> | undefined
+  readonly startWithinMs: number
+  readonly completeWithinMs: number | undefined
+  readonly overlap: Overlap
+  readonly idempotent: boolean
+  readonly durability: RequestedDurability
+}
+
+export interface CommandOptions<S extends SchemaSource, R extends SchemaSource>
+  extends ChannelOptions<S>,
+    Omit<StoredOptions, 'largePayloads'> {
+  /** What the handler returns. Default: nothing. */
+  readonly reply?: R
+  /** From `send()` to the agent's claim. Later the command is `expired` and never runs. */
+  readonly startWithinMs: number
+  /** From the claim to the handler's return. Then the handler's signal is aborted and the command has failed. Default: no limit. */
+  readonly completeWithinMs?: number
+  readonly overlap: Overlap
+  /** Run it again after a crash in mid-handler, instead of saying `unknown`. Default false. */
+  readonly idempotent?: boolean
+}
+
+/** Declares an order to one agent: it takes effect once per intent id and agent, in time, or its outcome says what is not known. */
+export function command<const P extends string, const S extends SchemaSource, const R extends SchemaSource = never>(
+  pattern: P,
+  options: CommandOptions<S, R>,
+): CommandChannel<ValueOf<S>, [R] extends [never] ? undefined : ValueOf<R>> {
+  if (!pattern.split('.').includes('{agentId}')) {
+    throw badDeclaration(pattern, 'a command goes to one agent, so {agentId} must be a level of its pattern')
+  }
+  checkDurationMs(pattern, 'startWithinMs', options.startWithinMs)
+  if (options.completeWithinMs !== undefined) checkDurationMs(pattern, 'completeWithinMs', options.completeWithinMs)
+  const channel = declareChannel<'command', ValueOf<S>>({
+    intent: 'command',
+    pattern,
+    schema: options.schema,
+    type: options.type,
+    key: 'agentId',
+    topic: storedTopic(options),
+  })
+  type Reply = [R] extends [never] ? undefined : ValueOf<R>
+  return {
+    ...channel,
+    reply: options.reply === undefined ? undefined : (codecOf(options.reply) as Codec<Reply>),
+    startWithinMs: options.startWithinMs,
+    completeWithinMs: options.completeWithinMs,
+    overlap: options.overlap,
+    idempotent: options.idempotent ?? false,
+    durability: options.durability ?? 'safe',
+  }
+}

@@ -1,0 +1,41 @@
+import type { SchemaSource, ValueOf } from '../schema/index.ts'
+import {
+  type Channel,
+  type ChannelOptions,
+  declareChannel,
+  type KeyField,
+  type StoredOptions,
+  storedTopic,
+} from './channel.ts'
+
+export type EventChannel<T> = Channel<'event', T>
+
+export interface EventOptions<P extends string, S extends SchemaSource> extends ChannelOptions<S>, StoredOptions {
+  /** What orders messages. Default: the subject. */
+  readonly key?: KeyField<P, ValueOf<S>>
+  /** How long an id is remembered so that a repeat is not stored again; 0 = not at all. Default 120,000. */
+  readonly deduplicationWindowMs?: number
+  /** Keep only the last message of each key. */
+  readonly compaction?: { readonly tombstoneMs?: number }
+}
+
+/** Declares what happened: at least once, durable, deduplicated by id at the append, in order per key, foldable into views. */
+export function event<const P extends string, const S extends SchemaSource>(
+  pattern: P,
+  options: EventOptions<P, S>,
+): EventChannel<ValueOf<S>> {
+  const { deduplicationWindowMs, compaction } = options
+  return declareChannel<'event', ValueOf<S>>({
+    intent: 'event',
+    pattern,
+    schema: options.schema,
+    type: options.type,
+    key: options.key,
+    largePayloads: options.largePayloads,
+    topic: {
+      ...storedTopic(options),
+      ...(deduplicationWindowMs === undefined ? {} : { deduplicationWindowMs }),
+      ...(compaction === undefined ? {} : { compaction }),
+    },
+  })
+}

@@ -1,0 +1,33 @@
+import { type Codec, codecOf, type SchemaSource, type ValueOf } from '../schema/index.ts'
+import { type Channel, type ChannelOptions, checkDurationMs, declareChannel } from './channel.ts'
+
+const QUERY_TIMEOUT_DEFAULT_MS = 5_000
+
+export interface QueryChannel<T, R> extends Channel<'query', T> {
+  readonly reply: Codec<R>
+  readonly timeoutMs: number
+}
+
+export interface QueryOptions<S extends SchemaSource, R extends SchemaSource> extends ChannelOptions<S> {
+  readonly reply: R
+  /** Default 5,000. */
+  readonly timeoutMs?: number
+}
+
+/** Declares a question: at most once, answered by one of those who answer its subject, within a deadline. */
+export function query<const P extends string, const S extends SchemaSource, const R extends SchemaSource>(
+  pattern: P,
+  options: QueryOptions<S, R>,
+): QueryChannel<ValueOf<S>, ValueOf<R>> {
+  const timeoutMs = options.timeoutMs ?? QUERY_TIMEOUT_DEFAULT_MS
+  checkDurationMs(pattern, 'timeoutMs', timeoutMs)
+  const channel = declareChannel<'query', ValueOf<S>>({
+    intent: 'query',
+    pattern,
+    schema: options.schema,
+    type: options.type,
+    key: undefined,
+    topic: {},
+  })
+  return { ...channel, reply: codecOf(options.reply), timeoutMs }
+}

@@ -1,0 +1,7 @@
+export type { Codec, Payload } from './codec.ts'
+export type { JsonSchemaOptions } from './codecs/json-schema.ts'
+export { jsonSchema } from './codecs/json-schema.ts'
+export type { RawBytesOptions } from './codecs/raw-bytes.ts'
+export { rawBytes } from './codecs/raw-bytes.ts'
+export type { SchemaSource, ValueOf } from './schema-source.ts'
+export { codecOf } from './schema-source.ts'
