@@ -5,12 +5,13 @@ import { type Codec, codecOf, type SchemaSource } from '../schema/index.ts'
 /** What every declaration says: one intent, one subject pattern, one schema. */
 export interface Channel<I extends Intent, T> {
   readonly intent: I
-  readonly pattern: SubjectPattern
+  readonly subject: SubjectPattern
   /** The static prefix of the pattern. Channels of one intent may share it. */
   readonly topic: string
   /** Tells the channels of one topic apart; the CloudEvents attribute `type`. */
   readonly type: string
-  readonly codec: Codec<T>
+  /** Its codec. */
+  readonly value: Codec<T>
   /** The field, of the pattern or of the value, that orders messages. Without one, the subject orders them. */
   readonly key: string | undefined
   readonly largePayloads: LargePayloads
@@ -67,20 +68,20 @@ interface Declared {
 
 /** What all declarations are made with. */
 export function declareChannel<I extends Intent, T>(declared: Declared & { readonly intent: I }): Channel<I, T> {
-  const pattern = compilePattern(declared.pattern)
+  const subject = compilePattern(declared.pattern)
   const { partitions } = declared.topic
   if (partitions !== undefined && !(Number.isSafeInteger(partitions) && partitions > 0)) {
     throw badDeclaration(declared.pattern, `partitions must be a positive whole number, it is ${partitions}`)
   }
   return {
     intent: declared.intent,
-    pattern,
-    topic: pattern.topic,
+    subject,
+    topic: subject.topic,
     type: declared.type ?? declared.pattern,
-    codec: codecOf(declared.schema) as Codec<T>,
+    value: codecOf(declared.schema) as Codec<T>,
     key: declared.key,
     largePayloads: declared.largePayloads ?? 'refuse',
-    topicSpec: { name: pattern.topic, intent: declared.intent, ...declared.topic },
+    topicSpec: { name: subject.topic, intent: declared.intent, ...declared.topic },
   }
 }
 

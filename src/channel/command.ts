@@ -1,4 +1,3 @@
-import type { RequestedDurability } from '../bus/index.ts'
 import { type Codec, codecOf, type SchemaSource, type ValueOf } from '../schema/index.ts'
 import {
   badDeclaration,
@@ -9,24 +8,13 @@ import {
   type StoredOptions,
   storedTopic,
 } from './channel.ts'
+import type { CommandDefinition, Overlap } from './command/definition.ts'
 
-/** What happens to a command that arrives while another of the same channel runs. */
-export type Overlap =
-  /** It waits for the running one. */
-  | 'queue'
-  /** The running handler's signal is aborted once the new one is claimed. */
-  | 'replace'
-  /** Both run. */
-  | 'parallel'
-
-export interface CommandChannel<T, R> extends Channel<'command', T> {
+/** A declared command: what the sender and the receiver need of it is its `CommandDefinition`. */
+export interface CommandChannel<T, R> extends Channel<'command', T>, CommandDefinition<T, R> {
+  readonly value: Codec<T>
   /** Undefined: the outcome carries no value. */
   readonly reply: Codec<R> | undefined
-  readonly startWithinMs: number
-  readonly completeWithinMs: number | undefined
-  readonly overlap: Overlap
-  readonly idempotent: boolean
-  readonly durability: RequestedDurability
 }
 
 export interface CommandOptions<S extends SchemaSource, R extends SchemaSource>
@@ -69,6 +57,6 @@ export function command<const P extends string, const S extends SchemaSource, co
     completeWithinMs: options.completeWithinMs,
     overlap: options.overlap,
     idempotent: options.idempotent ?? false,
-    durability: options.durability ?? 'safe',
+    durability: options.durability,
   }
 }

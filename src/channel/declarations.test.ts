@@ -23,8 +23,8 @@ const Land = command('swarm.commands.{agentId}.land', {
   overlap: 'replace',
 })
 
-function encodeOf<T>(channel: { readonly codec: Codec<T> }, value: NoInfer<T>): string | Uint8Array {
-  return channel.codec.encode(value)
+function encodeOf<T>(channel: { readonly value: Codec<T> }, value: NoInfer<T>): string | Uint8Array {
+  return channel.value.encode(value)
 }
 
 test('a declaration infers its value type, so that a wrong field is a compile error', () => {

@@ -1,10 +1,4 @@
 export type { Channel, ChannelOptions, KeyField, LargePayloads, PatternFields, StoredOptions } from './channel.ts'
-export type { CommandChannel, CommandOptions, Overlap } from './command.ts'
-export { command } from './command.ts'
-export type { EventChannel, EventOptions } from './event.ts'
-export { event } from './event.ts'
-export type { NoticeChannel } from './notice.ts'
-export { notice } from './notice.ts'
 export type {
   CommandHandler,
   CommandReceiver,
@@ -33,6 +27,12 @@ export { openCommandServices } from './command/node-services.ts'
 export type { FinalState, Outcome, OutcomeIdentity, OutcomeReason, StoredOutcome } from './command/outcome.ts'
 export type { RequestedInboxOptions } from './command/requested-inbox.ts'
 export { requestedInbox } from './command/requested-inbox.ts'
+export type { CommandChannel, CommandOptions } from './command.ts'
+export { command } from './command.ts'
+export type { EventChannel, EventOptions } from './event.ts'
+export { event } from './event.ts'
+export type { NoticeChannel } from './notice.ts'
+export { notice } from './notice.ts'
 export type {
   Admission,
   AdmissionRequest,

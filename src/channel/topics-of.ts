@@ -44,7 +44,7 @@ function show(value: unknown): string {
 }
 
 function conflict(left: AnyChannel, right: AnyChannel, why: string): SkeinError {
-  const [one, other] = [left.pattern.pattern, right.pattern.pattern]
+  const [one, other] = [left.subject.pattern, right.subject.pattern]
   return new SkeinError('bad-argument', `Cannot put "${one}" and "${other}" on the topic "${left.topic}": ${why}`, {
     details: { channels: [one, other], topic: left.topic },
   })

@@ -19,5 +19,5 @@ export interface Codec<T> {
   /** Throws `schema-mismatch` naming the path that failed: the value does not reach the bus. */
   encode(value: T): string | Uint8Array
   /** Throws `schema-mismatch` for bytes that are no such value. */
-  decode(payload: Payload): T
+  decode(payload: Payload | Uint8Array): T
 }

@@ -31,7 +31,8 @@ class RawBytesCodec implements Codec<Uint8Array> {
     })
   }
 
-  decode(payload: Payload): Uint8Array {
+  decode(payload: Payload | Uint8Array): Uint8Array {
+    if (payload instanceof Uint8Array) return payload
     if (payload.value !== null) return payload.value
     throw new SkeinError('schema-mismatch', 'Cannot decode a value of this channel: it is a tombstone', {
       details: { path: '', why: 'is a tombstone' },
