@@ -1,0 +1,67 @@
+/**
+ * Plants bugs in production code and shows that the harness catches them: `npm run -s planted -- [group …]
+ * [--patch FILE …] [--json]`. Without `--patch` it takes those of `sim/planted/`. The report is the last line of
+ * standard output; exit code 1 when a bug lives, 2 when a patch cannot be planted or the harness fails without one.
+ */
+import { globSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { type Bug, readBug } from './planted/bug.ts'
+import { type Finding, Hunt } from './planted/hunt.ts'
+import { harnessSteps } from './planted/steps.ts'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+// npm runs scripts in the project's folder and tells where it was called.
+const callerDirectory = process.env.INIT_CWD ?? process.cwd()
+const { values, positionals: groups } = parseArgs({
+  allowPositionals: true,
+  options: {
+    patch: { type: 'string', multiple: true, default: [] },
+    // The report is JSON either way; the flag is what every command of the house understands.
+    json: { type: 'boolean', default: false },
+  },
+})
+
+function progress(text: string): void {
+  console.error(`planted: ${text}`)
+}
+
+function chosenBugs(): Bug[] {
+  if (values.patch.length > 0) return values.patch.map((file) => readBug(resolve(callerDirectory, file)))
+  const all = globSync('sim/planted/*.patch', { cwd: root })
+    .sort()
+    .map((file) => readBug(join(root, file)))
+  const chosen = all.filter((bug) => groups.length === 0 || groups.includes(bug.group))
+  if (chosen.length > 0) return chosen
+  throw new Error(
+    `No planted bug is in ${groups.join(', ')}; the groups are ${[...new Set(all.map((bug) => bug.group))].join(', ')}`,
+  )
+}
+
+async function main(): Promise<number> {
+  const bugs = chosenBugs()
+  const hunt = new Hunt(root, harnessSteps(root), progress)
+  const findings: Finding[] = []
+  try {
+    // For somebody's own patch it is enough that the step which fails with it passes without it.
+    if (values.patch.length === 0) await hunt.proveClean()
+    for (const bug of bugs) {
+      const finding = await hunt.catchBug(bug)
+      progress(`${bug.name}: ${finding.caughtBy === null ? 'NOT CAUGHT' : `caught by ${finding.caughtBy}`}`)
+      findings.push(finding)
+    }
+  } finally {
+    await hunt.close()
+  }
+  const caught = findings.filter((finding) => finding.caughtBy !== null).length
+  console.log(JSON.stringify({ planted: bugs.length, caught, bugs: findings }))
+  return caught === bugs.length ? 0 : 1
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(`planted: ${error instanceof Error ? error.message : error}`)
+  process.exitCode = 2
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { describeBug, readBug } from './bug.ts'
+import { Hunt, inOrder, type Step } from './hunt.ts'
+
+const PATCH = `Group: fabric
+
+The sum forgets its second number.
+
+diff --git a/src/sum.ts b/src/sum.ts
+--- a/src/sum.ts
++++ b/src/sum.ts
+@@ -1 +1 @@
+-export const sum = (a: number, b: number) => a + b
++export const sum = (a: number, _b: number) => a
+`
+
+/** A project of one module and one test, and a place for patches. */
+function project(t: TestContext): { root: string; add(path: string, text: string): string } {
+  const root = mkdtempSync(join(tmpdir(), 'skein-hunt-test-'))
+  t.after(() => rmSync(root, { recursive: true }))
+  const add = (path: string, text: string) => {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
+    return join(root, path)
+  }
+  mkdirSync(join(root, 'node_modules'))
+  add('src/sum.ts', 'export const sum = (a: number, b: number) => a + b\n')
+  add('check.ts', "import { sum } from './src/sum.ts'\nif (sum(1, 2) !== 3) process.exit(1)\n")
+  return { root, add }
+}
+
+function step(name: string, ...args: string[]): Step {
+  return { name, args, covers: [], timeoutMs: 20_000 }
+}
+
+const CHECK = step('check', 'check.ts')
+const BLIND = step('blind', '--eval', '0')
+
+test('A bug is caught by the first step that fails with it', async (t) => {
+  const { root, add } = project(t)
+  const hunt = new Hunt(root, [BLIND, CHECK], () => {})
+  t.after(() => hunt.close())
+  const finding = await hunt.catchBug(readBug(add('forgets.patch', PATCH)))
+  assert.equal(finding.name, 'forgets')
+  assert.equal(finding.caughtBy, 'check')
+})
+
+test('A bug that no step notices is said to live', async (t) => {
+  const { root, add } = project(t)
+  const hunt = new Hunt(root, [BLIND], () => {})
+  t.after(() => hunt.close())
+  assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, null)
+})
+
+test('A step that hangs with a bug has caught it', async (t) => {
+  const { root, add } = project(t)
+  const hangs = {
+    ...step(
+      'hangs',
+      '--eval',
+      "import('./src/sum.ts').then(({ sum }) => { if (sum(1, 2) !== 3) setInterval(() => {}, 9) })",
+    ),
+    timeoutMs: 1_000,
+  }
+  const hunt = new Hunt(root, [hangs], () => {})
+  t.after(() => hunt.close())
+  assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, 'hangs')
+})
+
+test('A step that fails without any bug catches nothing: it is an error', async (t) => {
+  const { root, add } = project(t)
+  const broken = step('broken', '--eval', 'process.exit(1)')
+  const hunt = new Hunt(root, [broken], () => {})
+  t.after(() => hunt.close())
+  await assert.rejects(hunt.proveClean(), /"broken" fails without any planted bug/)
+  await assert.rejects(hunt.catchBug(readBug(add('forgets.patch', PATCH))), /"broken" fails without any planted bug/)
+})
+
+test('A patch that does not apply is an error, not a catch', async (t) => {
+  const { root, add } = project(t)
+  const hunt = new Hunt(root, [CHECK], () => {})
+  t.after(() => hunt.close())
+  const file = add('stale.patch', PATCH.replace('a + b', 'a - b'))
+  await assert.rejects(hunt.catchBug(readBug(file)), /does not apply/)
+})
+
+test('A patch that leaves a syntax error is an error, not a catch', async (t) => {
+  const { root, add } = project(t)
+  const hunt = new Hunt(root, [CHECK], () => {})
+  t.after(() => hunt.close())
+  const file = add('broken.patch', PATCH.replace('=> a\n', '=> {\n'))
+  await assert.rejects(hunt.catchBug(readBug(file)), /syntax error/)
+})
+
+test('A patch says what it touches and to which group it belongs', () => {
+  const bug = describeBug('x/forgets.patch', PATCH)
+  assert.deepEqual(bug, { name: 'forgets', file: 'x/forgets.patch', group: 'fabric', touches: ['src/sum.ts'] })
+})
+
+test('A patch to a test, to the harness, or to nothing is refused', () => {
+  assert.throws(() => describeBug('p', PATCH.replaceAll('src/sum.ts', 'src/sum.test.ts')), /production code/)
+  assert.throws(() => describeBug('p', PATCH.replaceAll('src/sum.ts', 'sim/crash.ts')), /production code/)
+  assert.throws(() => describeBug('p', 'nothing'), /no unified diff/)
+})
+
+test('What a bug touches decides only the order of the steps', () => {
+  const steps = [step('a'), { ...step('b'), covers: ['src/log'] }, step('c')]
+  const ordered = inOrder(steps, { touches: ['src/log/segment.ts'] })
+  assert.deepEqual(
+    ordered.map(({ name }) => name),
+    ['b', 'a', 'c'],
+  )
+})

@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { relative } from 'node:path'
+import type { Bug } from './bug.ts'
+import { copyTree, plant, removeTree } from './tree-copy.ts'
+
+/** One part of the general harness: a command that passes on the tree as it is. */
+export interface Step {
+  readonly name: string
+  /** Arguments to Node, run in the tree. */
+  readonly args: readonly string[]
+  /** Beginnings of paths it is most likely to have something to say about: decides only the order. */
+  readonly covers: readonly string[]
+  /** A step that takes longer has hung, which counts as failing. */
+  readonly timeoutMs: number
+}
+
+export interface Finding {
+  readonly name: string
+  readonly file: string
+  /** The step that failed; null when all passed: the bug lives. */
+  readonly caughtBy: string | null
+  readonly seconds: number
+}
+
+interface Outcome {
+  readonly passed: boolean
+  readonly output: string
+}
+
+/** Plants bugs, one at a time, each in a copy of the tree, and runs the same steps until one fails. */
+export class Hunt {
+  readonly #root: string
+  readonly #steps: readonly Step[]
+  readonly #progress: (text: string) => void
+  readonly #provenClean = new Set<string>()
+  #clean: Promise<string> | undefined
+
+  constructor(root: string, steps: readonly Step[], progress: (text: string) => void) {
+    this.#root = root
+    this.#steps = steps
+    this.#progress = progress
+  }
+
+  /** Throws unless every step passes without any bug. */
+  async proveClean(): Promise<void> {
+    for (const step of this.#steps) await this.#proveStep(step)
+  }
+
+  async catchBug(bug: Bug): Promise<Finding> {
+    const startedAtMs = performance.now()
+    const folder = await copyTree(this.#root)
+    try {
+      await plant(bug, folder)
+      const caughtBy = await this.#firstFailure(bug, folder)
+      return {
+        name: bug.name,
+        file: shown(this.#root, bug.file),
+        caughtBy,
+        seconds: Math.round((performance.now() - startedAtMs) / 100) / 10,
+      }
+    } finally {
+      await removeTree(folder)
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#clean !== undefined) await removeTree(await this.#clean)
+  }
+
+  async #firstFailure(bug: Bug, folder: string): Promise<string | null> {
+    for (const step of inOrder(this.#steps, bug)) {
+      this.#progress(`${bug.name}: ${step.name}`)
+      const { passed } = await runStep(step, folder)
+      if (passed) continue
+      await this.#proveStep(step)
+      return step.name
+    }
+    return null
+  }
+
+  /** A step may call a bug caught only if it passes without it. */
+  async #proveStep(step: Step): Promise<void> {
+    if (this.#provenClean.has(step.name)) return
+    this.#progress(`without a bug: ${step.name}`)
+    this.#clean ??= copyTree(this.#root)
+    const { passed, output } = await runStep(step, await this.#clean)
+    if (!passed) throw new Error(`The step "${step.name}" fails without any planted bug:\n${output.slice(-4_000)}`)
+    this.#provenClean.add(step.name)
+  }
+}
+
+/** The same steps for every bug; those nearest to what it touches first, so that it is found sooner. */
+export function inOrder(steps: readonly Step[], bug: Pick<Bug, 'touches'>): Step[] {
+  const isNear = (step: Step) => step.covers.some((path) => bug.touches.some((touched) => touched.startsWith(path)))
+  return [...steps.filter(isNear), ...steps.filter((step) => !isNear(step))]
+}
+
+async function runStep(step: Step, folder: string): Promise<Outcome> {
+  // A group of its own, so that what the step started ends with it when it hangs. The harness itself may run under the
+  // test runner, whose marks in the environment would change how tests below it report.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const child = spawn(process.execPath, step.args, {
+    cwd: folder,
+    detached: true,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output: string[] = []
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output.push(text)
+      if (output.length > 2_000) output.shift()
+    })
+  }
+  const timer = setTimeout(() => killGroup(child.pid!), step.timeoutMs)
+  const [code] = (await once(child, 'close')) as [number | null]
+  clearTimeout(timer)
+  return { passed: code === 0, output: output.join('') }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It ended by itself in this very moment.
+  }
+}
+
+function shown(root: string, file: string): string {
+  const path = relative(root, file)
+  return path.startsWith('..') ? file : path
+}
