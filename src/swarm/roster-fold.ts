@@ -1,4 +1,4 @@
-import type { AgentRecord, AgentSelector, Liveness } from '../channel/index.ts'
+import type { AgentRecord, AgentSelector } from '../channel/index.ts'
 import type { AgentState, RosterEntry } from './roster-record.ts'
 
 /** The roster as a fold over the records of its topic, in order. Pure: the same records give the same roster. */
@@ -51,14 +51,8 @@ export class RosterFold {
   }
 }
 
-/** How many agents are in each state of liveness. */
-export function countLiveness(agents: readonly AgentRecord[]): Readonly<Record<Liveness, number>> {
-  const counts = { alive: 0, suspect: 0, lost: 0, left: 0 }
-  for (const agent of agents) counts[agent.liveness] += 1
-  return counts
-}
-
-function matchesSelector(agent: AgentRecord, selector: AgentSelector): boolean {
+/** Whether all that the selector names is true of the agent. */
+export function matchesSelector(agent: AgentRecord, selector: AgentSelector): boolean {
   if (selector.type !== undefined && agent.type !== selector.type) return false
   if (selector.region !== undefined && agent.region !== selector.region) return false
   if (selector.capability !== undefined && !agent.capabilities.includes(selector.capability)) return false

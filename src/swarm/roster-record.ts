@@ -14,8 +14,11 @@ export interface AgentState extends AgentRecord {
 interface RosterBody extends Omit<AgentState, 'epoch'> {
   readonly epoch?: number
   /** What to tell of it on the event topic, should the decider die before it did. */
-  readonly events: readonly SwarmEvent[]
+  readonly events: RosterEvents
 }
+
+/** Events as they stand in a record: those of a join lack the epoch that its position gives. */
+export type RosterEvents = readonly SwarmEvent[]
 
 /** Who decided: the position of the decider's own record. Records of an older decider after a newer one do not count. */
 const OWNER_HEADER = 'skeinowner'
@@ -43,7 +46,7 @@ export function ownerMessage(nodeId: string, nowMs: number): Message {
 /** The record of a state; without `epoch` for a join, whose position becomes its epoch. */
 export function stateMessage(
   state: Omit<AgentState, 'epoch'> & { readonly epoch?: number },
-  events: readonly SwarmEvent[],
+  events: RosterEvents,
   ownerHeaders: OwnerHeaders,
 ): Message {
   const body: RosterBody = { ...state, events }
@@ -70,10 +73,19 @@ export function readRosterEntry(delivery: Delivery): RosterEntry {
   if (delivery.value === null) return { kind: 'forgotten', ownerEpoch, agentId: delivery.key }
   try {
     const { events, ...state } = JSON.parse(delivery.text()) as RosterBody
-    return { kind: 'agent', ownerEpoch, state: { ...state, epoch: state.epoch ?? sequence }, events }
+    const epoch = state.epoch ?? sequence
+    return { kind: 'agent', ownerEpoch, state: { ...state, epoch }, events: withEpoch(events, epoch) }
   } catch (cause) {
     throw unreadable(delivery, cause)
   }
+}
+
+/** Fills in the epoch that a join's events did not know yet. */
+export function withEpoch(events: RosterEvents, epoch: number): readonly SwarmEvent[] {
+  return events.map((event) => {
+    if (event.kind === 'joined') return { ...event, epoch }
+    return event.kind === 'fenced' ? { ...event, byEpoch: epoch } : event
+  })
 }
 
 function subjectOf(agentId: string): string {
