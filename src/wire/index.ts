@@ -1,0 +1,18 @@
+export { failureFromHead, failureToHead } from './failure.ts'
+export {
+  decodeFrame,
+  encodeFrameHeader,
+  FRAME_HEADER_BYTES,
+  FRAME_PAYLOAD_BYTES_MAX,
+  FrameKind,
+  malformed,
+  PROTOCOL_VERSION,
+} from './frame.ts'
+export type { Hello, Welcome } from './handshake.ts'
+export { CLIENT_ID_BYTES_MAX, helloFromHead, helloToHead, welcomeFromHead, welcomeToHead } from './handshake.ts'
+export { Lane, laneOfIntent } from './lane.ts'
+export type { Head, WireMessage } from './message.ts'
+export type { IncomingCall } from './served-calls.ts'
+export type { CallOptions, CallResult, CastOptions, SessionHandlers, SessionLimits } from './session.ts'
+export { SESSION_LIMITS, Session } from './session.ts'
+export type { CloseReason, Transport, TransportEvents } from './transport.ts'

@@ -1,0 +1,112 @@
+import { SkeinError } from '../core/index.ts'
+import { failureToHead } from './failure.ts'
+import { FrameKind, malformed } from './frame.ts'
+import { Lane } from './lane.ts'
+import { type Head, type OutgoingMessage, outgoing, type WireMessage } from './message.ts'
+
+export interface IncomingCall {
+  readonly operation: number
+  readonly lane: Lane
+  readonly head: Head
+  readonly body: Uint8Array
+  /** Aborted when the caller no longer waits. */
+  readonly signal: AbortSignal
+}
+
+export interface ServedCallsOptions {
+  readonly callsMax: number
+  readonly pendingBytesMax: number
+  readonly serve: (call: IncomingCall) => Promise<{
+    readonly head?: Head | undefined
+    readonly body?: readonly Uint8Array[] | undefined
+  }>
+  readonly reply: (message: OutgoingMessage) => void
+}
+
+class Call implements IncomingCall {
+  readonly operation: number
+  readonly lane: Lane
+  readonly head: Head
+  readonly body: Uint8Array
+  #controller: AbortController | undefined
+  #abortedWith: unknown
+
+  constructor(message: WireMessage) {
+    this.operation = message.operation
+    this.lane = message.lane
+    this.head = message.head
+    this.body = message.body
+  }
+
+  // Most calls are short and never look at it: it is made when asked for.
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#abortedWith !== undefined) this.#controller.abort(this.#abortedWith)
+    return this.#controller.signal
+  }
+
+  abort(reason: unknown): void {
+    this.#abortedWith = reason
+    this.#controller?.abort(reason)
+  }
+}
+
+/** Calls of the peer in progress here, bounded in number and bytes. */
+export class ServedCalls {
+  readonly #options: ServedCallsOptions
+  readonly #calls = new Map<number, Call>()
+  #pendingBytes = 0
+
+  constructor(options: ServedCallsOptions) {
+    this.#options = options
+  }
+
+  /** Throws what closes the connection: a number in use, or more bytes than the peer was told it may have pending. */
+  accept(message: WireMessage): void {
+    const { channel } = message
+    if (this.#calls.has(channel)) throw malformed(`it calls under number ${channel}, which is in use`)
+    if (this.#calls.size >= this.#options.callsMax) {
+      return this.#fail(channel, overloaded(`${this.#options.callsMax} calls of this connection are in progress`))
+    }
+    if (this.#pendingBytes + message.body.length > this.#options.pendingBytesMax) {
+      throw overloaded(`more than ${this.#options.pendingBytesMax} bytes of its calls are in progress`)
+    }
+    const call = new Call(message)
+    this.#calls.set(channel, call)
+    this.#pendingBytes += message.body.length
+    void this.#serve(channel, call)
+  }
+
+  cancel(channel: number): void {
+    this.#calls.get(channel)?.abort(new SkeinError('aborted', 'The caller no longer waits'))
+  }
+
+  cancelAll(error: SkeinError): void {
+    for (const call of this.#calls.values()) call.abort(error)
+  }
+
+  async #serve(channel: number, call: Call): Promise<void> {
+    try {
+      const { head, body } = await this.#options.serve(call)
+      this.#options.reply(outgoing(FrameKind.reply, { lane: replyLane(body), channel, head, body }))
+    } catch (error) {
+      this.#fail(channel, error)
+    } finally {
+      this.#calls.delete(channel)
+      this.#pendingBytes -= call.body.length
+    }
+  }
+
+  #fail(channel: number, error: unknown): void {
+    this.#options.reply(outgoing(FrameKind.failure, { lane: Lane.urgent, channel, head: failureToHead(error) }))
+  }
+}
+
+// Receipts and small answers overtake what is delivered; a large answer would hold up the urgent lane.
+function replyLane(body: readonly Uint8Array[] | undefined): Lane {
+  return body !== undefined && body.length > 0 ? Lane.normal : Lane.urgent
+}
+
+function overloaded(why: string): SkeinError {
+  return new SkeinError('overloaded', `Cannot take another call: ${why}; wait for replies first`, { retryable: true })
+}

@@ -1,0 +1,359 @@
+import { type Clock, SkeinError, type Timer } from '../core/index.ts'
+import { MessageAssembler } from './assembler.ts'
+import { failureFromHead, failureToHead } from './failure.ts'
+import { decodeFrame, FrameKind, malformed, readUint32, writeUint32 } from './frame.ts'
+import { Lane } from './lane.ts'
+import { type Head, type OutgoingMessage, outgoing, type WireMessage } from './message.ts'
+import { OutgoingCalls } from './outgoing-calls.ts'
+import { SendQueue } from './send-queue.ts'
+import { type IncomingCall, ServedCalls } from './served-calls.ts'
+import type { CloseReason, Transport } from './transport.ts'
+
+export interface SessionLimits {
+  /** Bytes of the peer's normal and bulk frames in transit: how long an urgent one may wait behind them. Default 256 KiB. */
+  readonly windowBytes: number
+  /** Head and body of one message. Default 9 MiB. */
+  readonly messageBytesMax: number
+  /** Calls of the peer in progress at once. Default 4,096. */
+  readonly callsMax: number
+  /** Bytes of the peer's calls in progress, and bytes queued for it, before it is cut off. Default 16 MiB. */
+  readonly pendingBytesMax: number
+  /** After so long without a frame from the peer it is asked for one. Default 5,000. */
+  readonly pingAfterMs: number
+  /** After so long without a frame from the peer the connection counts as lost. Default 20,000. */
+  readonly silenceMsMax: number
+  /** A peer that takes nothing of what waits for it for so long is cut off. Default 30,000. */
+  readonly stallMsMax: number
+}
+
+export const SESSION_LIMITS: SessionLimits = {
+  windowBytes: 256 * 1024,
+  messageBytesMax: 9 * 1024 * 1024,
+  callsMax: 4096,
+  pendingBytesMax: 16 * 1024 * 1024,
+  pingAfterMs: 5_000,
+  silenceMsMax: 20_000,
+  stallMsMax: 30_000,
+}
+
+export interface SessionHandlers {
+  /** The first message of the peer: a client's hello, a node's welcome. A throw closes the connection with its reason. */
+  onGreeting(session: Session, head: Head): void
+  /** A call of the peer. Its bytes count until the promise settles; a throw is what the caller gets. */
+  onCall(call: IncomingCall): Promise<CallResult>
+  onCast(cast: WireMessage): void
+  /** Once. Every call in progress has been rejected by then. */
+  onClosed(error: SkeinError): void
+}
+
+export interface CallResult {
+  readonly head?: Head | undefined
+  readonly body?: readonly Uint8Array[] | undefined
+}
+
+export interface CallOptions {
+  readonly lane: Lane
+  readonly head?: Head | undefined
+  readonly body?: readonly Uint8Array[] | undefined
+  /** Rejects with its reason and tells the peer that nobody waits. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface CastOptions {
+  readonly lane: Lane
+  readonly channel?: number
+  readonly head?: Head | undefined
+  readonly body?: readonly Uint8Array[] | undefined
+}
+
+/** Bytes in the transport before it has to have sent some: one urgent frame waits behind no more than this here. */
+const TRANSPORT_BYTES_MAX = 128 * 1024
+
+/** A lane with less than this queued has room for more: what feeds it waits above. */
+const LANE_ROOM_BYTES = 512 * 1024
+
+/**
+ * One connection, either side of it: messages in lanes over a transport, calls and their replies, and the bounds that
+ * keep every queue short. It is pure: frames and time come in, frames go out.
+ */
+export class Session {
+  readonly #transport: Transport
+  readonly #clock: Clock
+  readonly #limits: SessionLimits
+  readonly #handlers: SessionHandlers
+  readonly #assembler: MessageAssembler
+  readonly #queue = new SendQueue()
+  readonly #calls: OutgoingCalls
+  readonly #served: ServedCalls
+  #state: 'greeting' | 'open' | 'closing' | 'closed' = 'greeting'
+  readonly #greetedBy: FrameKind
+  #peerWindowBytes = Number.POSITIVE_INFINITY
+  #peerMessageBytesMax = SESSION_LIMITS.messageBytesMax
+  #inTransitBytes = 0
+  #unreportedBytes = 0
+  #heardAtMs: number
+  #progressAtMs: number
+  #roundTripMs: number | undefined
+  #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
+  #watch: Timer | undefined
+  #closeError: SkeinError | undefined
+
+  constructor(options: {
+    readonly transport: Transport
+    readonly clock: Clock
+    readonly limits: SessionLimits
+    /** `client` waits for a welcome, `node` for a hello. */
+    readonly side: 'client' | 'node'
+    readonly handlers: SessionHandlers
+  }) {
+    this.#transport = options.transport
+    this.#clock = options.clock
+    this.#limits = options.limits
+    this.#handlers = options.handlers
+    this.#greetedBy = options.side === 'client' ? FrameKind.welcome : FrameKind.hello
+    this.#assembler = new MessageAssembler(options.limits.messageBytesMax)
+    this.#calls = new OutgoingCalls((channel) => this.#send(outgoing(FrameKind.cancel, { lane: Lane.urgent, channel })))
+    this.#served = new ServedCalls({
+      callsMax: options.limits.callsMax,
+      pendingBytesMax: options.limits.pendingBytesMax,
+      serve: (call) => this.#handlers.onCall(call),
+      reply: (message) => this.#send(message),
+    })
+    this.#heardAtMs = this.#clock.monotonicMs()
+    this.#progressAtMs = this.#heardAtMs
+    this.#transport.attach({
+      onFrame: (frame) => this.#receive(frame),
+      onSent: () => this.#pump(),
+      onClosed: (error) => this.#finish(lost('the connection was closed', error)),
+    })
+    this.#scheduleWatch()
+  }
+
+  /** Says hello or welcome; after both have, calls and casts may flow. */
+  greet(kind: 'hello' | 'welcome', head: Head): void {
+    this.#send(outgoing(FrameKind[kind], { lane: Lane.urgent, head }))
+  }
+
+  /** Called from `onGreeting`: what the peer takes. */
+  establish(peer: { readonly windowBytes: number; readonly messageBytesMax?: number }): void {
+    this.#peerWindowBytes = peer.windowBytes
+    if (peer.messageBytesMax !== undefined) this.#peerMessageBytesMax = peer.messageBytesMax
+    this.#state = 'open'
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  /** Of the newest ping, milliseconds; undefined before the first answer. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTripMs
+  }
+
+  /** Bytes queued in this process for the peer. */
+  get queuedBytes(): number {
+    return this.#queue.byteLength + this.#transport.bufferedBytes
+  }
+
+  /**
+   * One question, one answer. Rejects with the peer's error, with `connection-lost` (retryable, outcome not known) when
+   * the connection ends first, with `message-too-large`.
+   */
+  call(operation: number, options: CallOptions): Promise<{ readonly head: Head; readonly body: Uint8Array }> {
+    if (this.#state !== 'open') return Promise.reject(this.#closeError ?? lost('it is not open'))
+    return this.#calls.open(options.signal, (channel) => {
+      this.#send(outgoing(FrameKind.call, { operation, channel, ...options }))
+    })
+  }
+
+  /** Says something that has no answer. Silently nothing once the connection has ended. */
+  cast(operation: number, options: CastOptions): void {
+    this.#send(outgoing(FrameKind.cast, { operation, ...options }))
+  }
+
+  /** Whether a lane is short enough for what feeds it to go on. */
+  hasRoom(lane: Lane): boolean {
+    return this.#state !== 'open' || this.#queue.queuedBytes(lane) < LANE_ROOM_BYTES
+  }
+
+  /** Resolves when some lane has got shorter, or the connection has ended: ask `hasRoom` again. */
+  room(): Promise<void> {
+    this.#room ??= Promise.withResolvers<void>()
+    return this.#room.promise
+  }
+
+  /** Tells the peer why, sends what is queued, closes. Idempotent. */
+  close(reason: CloseReason): void {
+    if (this.#state === 'closed' || this.#state === 'closing') return
+    this.#send(outgoing(FrameKind.goodbye, { lane: Lane.urgent, head: { ...reason } }))
+    this.#state = 'closing'
+    this.#flush()
+    this.#transport.close(reason)
+    this.#finish(lost(`this side closed it: ${reason.message}`))
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#state === 'closed' || this.#state === 'closing') return
+    this.#heardAtMs = this.#clock.monotonicMs()
+    try {
+      const frame = decodeFrame(bytes)
+      const message = this.#assembler.add(frame)
+      this.#report(bytes.length)
+      if (message !== undefined) this.#dispatch(message)
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  #dispatch(message: WireMessage): void {
+    if (message.kind === FrameKind.goodbye) this.#onGoodbye(message.head)
+    else if (message.kind === FrameKind.seen) this.#onSeen(message.body)
+    else if (this.#state === 'greeting') this.#onGreeting(message)
+    else if (message.kind === FrameKind.call) this.#served.accept(message)
+    else if (message.kind === FrameKind.cancel) this.#served.cancel(message.channel)
+    else if (message.kind === FrameKind.reply) this.#calls.resolve(message.channel, message)
+    else if (message.kind === FrameKind.failure) this.#calls.reject(message.channel, failureFromHead(message.head))
+    else if (message.kind === FrameKind.cast) this.#handlers.onCast(message)
+    else if (message.kind === FrameKind.ping) this.#answerPing(message.body)
+    else if (message.kind === FrameKind.pong) this.#onPong(message.body)
+    else throw malformed('it greets a second time')
+  }
+
+  #onGreeting(message: WireMessage): void {
+    if (message.kind !== this.#greetedBy) throw malformed(`its kind ${message.kind} comes before a greeting`)
+    this.#handlers.onGreeting(this, message.head)
+  }
+
+  #answerPing(body: Uint8Array): void {
+    if (body.length !== 8) throw malformed(`its ping has ${body.length} bytes`)
+    this.#send(outgoing(FrameKind.pong, { lane: Lane.urgent, body: [body] }))
+  }
+
+  #onSeen(body: Uint8Array): void {
+    if (body.length !== 4) throw malformed(`its count of seen bytes has ${body.length} bytes`)
+    const bytes = readUint32(body, 0)
+    if (bytes > this.#inTransitBytes) throw malformed(`it has seen ${bytes} bytes, ${this.#inTransitBytes} were sent`)
+    this.#inTransitBytes -= bytes
+    this.#progressAtMs = this.#clock.monotonicMs()
+    this.#pump()
+  }
+
+  #onPong(body: Uint8Array): void {
+    if (body.length !== 8) throw malformed(`its pong has ${body.length} bytes`)
+    const sentAtMs = new DataView(body.buffer, body.byteOffset, 8).getFloat64(0)
+    const elapsedMs = this.#clock.monotonicMs() - sentAtMs
+    if (elapsedMs >= 0) this.#roundTripMs = elapsedMs
+  }
+
+  #onGoodbye(head: Head): void {
+    const reason = failureFromHead(head)
+    this.#transport.close({ code: 'closed', message: 'goodbye' })
+    this.#finish(lost(`the peer closed it: ${reason.message}`, reason))
+  }
+
+  /** Counts every byte but those of `seen` itself, and says so in quarters of the window. */
+  #report(frameBytes: number): void {
+    this.#unreportedBytes += frameBytes
+    if (this.#unreportedBytes < this.#limits.windowBytes / 4) return
+    const body = new Uint8Array(4)
+    writeUint32(body, 0, this.#unreportedBytes)
+    this.#unreportedBytes = 0
+    this.#send(outgoing(FrameKind.seen, { lane: Lane.urgent, body: [body] }))
+  }
+
+  #send(message: OutgoingMessage): void {
+    if (this.#state === 'closed' || this.#state === 'closing') return
+    if (message.byteLength > this.#peerMessageBytesMax) {
+      throw new SkeinError(
+        'message-too-large',
+        `Cannot send a message of ${message.byteLength} bytes: the peer takes ${this.#peerMessageBytesMax}; send less at once`,
+        { details: { bytes: message.byteLength, bytesMax: this.#peerMessageBytesMax } },
+      )
+    }
+    if (this.#queue.byteLength === 0) this.#progressAtMs = this.#clock.monotonicMs()
+    this.#queue.push(message)
+    this.#pump()
+    if (this.#queue.byteLength > this.#limits.pendingBytesMax) this.#cutOff('more waits for it than it may')
+  }
+
+  #pump(): void {
+    if (this.#state === 'closed') return
+    let sent = false
+    while (this.#transport.bufferedBytes < TRANSPORT_BYTES_MAX) {
+      const frame = this.#queue.next(this.#inTransitBytes >= this.#peerWindowBytes)
+      if (frame === undefined) break
+      this.#inTransitBytes += frame.length
+      this.#transport.send(frame)
+      sent = true
+    }
+    if (sent) {
+      this.#progressAtMs = this.#clock.monotonicMs()
+      this.#announceRoom()
+    }
+  }
+
+  /** Everything that is queued, whatever the peer has in transit: only before closing. */
+  #flush(): void {
+    for (let frame = this.#queue.next(false); frame !== undefined; frame = this.#queue.next(false)) {
+      this.#transport.send(frame)
+    }
+  }
+
+  #announceRoom(): void {
+    const room = this.#room
+    this.#room = undefined
+    room?.resolve()
+  }
+
+  #refuse(error: unknown): void {
+    const reason = failureToHead(error) as { readonly code: string; readonly message: string }
+    this.#queue.clear()
+    this.close({ code: reason.code, message: reason.message })
+  }
+
+  #cutOff(why: string): void {
+    this.#queue.clear()
+    this.close({ code: 'slow-consumer', message: `The connection is cut off: ${why}; read faster, or ask for less` })
+    this.#transport.destroy()
+  }
+
+  #scheduleWatch(): void {
+    this.#watch = this.#clock.setTimer(() => this.#check(), this.#limits.pingAfterMs / 2)
+  }
+
+  #check(): void {
+    const nowMs = this.#clock.monotonicMs()
+    const silentMs = nowMs - this.#heardAtMs
+    if (silentMs >= this.#limits.silenceMsMax) {
+      this.#transport.destroy()
+      return this.#finish(lost(`nothing was heard for ${Math.round(silentMs)} ms`))
+    }
+    if (this.#queue.byteLength > 0 && nowMs - this.#progressAtMs >= this.#limits.stallMsMax) {
+      return this.#cutOff(`it took nothing for ${this.#limits.stallMsMax} ms`)
+    }
+    if (silentMs >= this.#limits.pingAfterMs && this.#state === 'open') this.#ping(nowMs)
+    this.#scheduleWatch()
+  }
+
+  #ping(nowMs: number): void {
+    const body = new Uint8Array(8)
+    new DataView(body.buffer).setFloat64(0, nowMs)
+    this.#send(outgoing(FrameKind.ping, { lane: Lane.urgent, body: [body] }))
+  }
+
+  #finish(error: SkeinError): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#closeError = error
+    this.#watch?.cancel()
+    this.#queue.clear()
+    this.#calls.rejectAll(error)
+    this.#served.cancelAll(error)
+    this.#announceRoom()
+    this.#handlers.onClosed(error)
+  }
+}
+
+function lost(why: string, cause?: unknown): SkeinError {
+  return new SkeinError('connection-lost', `The connection has ended: ${why}`, { retryable: true, cause })
+}
