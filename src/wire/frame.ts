@@ -57,7 +57,7 @@ export interface Frame {
   readonly payload: Uint8Array
 }
 
-export interface FrameHeader {
+interface FrameHeader {
   readonly kind: FrameKind
   readonly lane: Lane
   readonly isFirst: boolean

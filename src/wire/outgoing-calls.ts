@@ -1,7 +1,7 @@
 import type { SkeinError } from '../core/index.ts'
 import type { Head } from './message.ts'
 
-export interface CallAnswer {
+interface CallAnswer {
   readonly head: Head
   readonly body: Uint8Array
 }

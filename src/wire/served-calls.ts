@@ -13,7 +13,7 @@ export interface IncomingCall {
   readonly signal: AbortSignal
 }
 
-export interface ServedCallsOptions {
+interface ServedCallsOptions {
   readonly callsMax: number
   readonly pendingBytesMax: number
   readonly serve: (call: IncomingCall) => Promise<{
@@ -66,7 +66,8 @@ export class ServedCalls {
     const { channel } = message
     if (this.#calls.has(channel)) throw malformed(`it calls under number ${channel}, which is in use`)
     if (this.#calls.size >= this.#options.callsMax) {
-      return this.#fail(channel, overloaded(`${this.#options.callsMax} calls of this connection are in progress`))
+      this.#fail(channel, overloaded(`${this.#options.callsMax} calls of this connection are in progress`))
+      return
     }
     if (this.#pendingBytes + message.body.length > this.#options.pendingBytesMax) {
       throw overloaded(`more than ${this.#options.pendingBytesMax} bytes of its calls are in progress`)

@@ -324,15 +324,16 @@ export class Session {
   #check(): void {
     const nowMs = this.#clock.monotonicMs()
     const silentMs = nowMs - this.#heardAtMs
+    const stalled = this.#queue.byteLength > 0 && nowMs - this.#progressAtMs >= this.#limits.stallMsMax
     if (silentMs >= this.#limits.silenceMsMax) {
       this.#transport.destroy()
-      return this.#finish(lost(`nothing was heard for ${Math.round(silentMs)} ms`))
+      this.#finish(lost(`nothing was heard for ${Math.round(silentMs)} ms`))
+    } else if (stalled) {
+      this.#cutOff(`it took nothing for ${this.#limits.stallMsMax} ms`)
+    } else {
+      if (silentMs >= this.#limits.pingAfterMs && this.#state === 'open') this.#ping(nowMs)
+      this.#scheduleWatch()
     }
-    if (this.#queue.byteLength > 0 && nowMs - this.#progressAtMs >= this.#limits.stallMsMax) {
-      return this.#cutOff(`it took nothing for ${this.#limits.stallMsMax} ms`)
-    }
-    if (silentMs >= this.#limits.pingAfterMs && this.#state === 'open') this.#ping(nowMs)
-    this.#scheduleWatch()
   }
 
   #ping(nowMs: number): void {
