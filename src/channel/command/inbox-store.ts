@@ -6,6 +6,10 @@ export interface ClaimRequest {
   readonly agentId: string
   /** The epoch of the agent that claims. */
   readonly epoch: number
+  /** The agent's epoch when the command was sent. */
+  readonly sentEpoch: number
+  /** It was sent while the agent was away, for whichever epoch comes next. */
+  readonly held: boolean
   /** Names the running receiver: a repeat of a claim whose answer was lost is told from one made before a crash. */
   readonly incarnation: string
   /** SHA-256 of type and value, hex: the same id with another body is refused. */
@@ -24,8 +28,11 @@ export interface SettleRequest extends ClaimRequest {
 }
 
 export type ClaimResult =
-  /** Durably claimed for this receiver: run it. `again`: it had been claimed before a crash and is idempotent. */
-  | { readonly kind: 'claimed'; readonly again: boolean }
+  /**
+   * Durably claimed for this receiver: run it. `again`: it had been claimed before a crash and is idempotent.
+   * `replaced`: what stands for each command that was given as replaced.
+   */
+  | { readonly kind: 'claimed'; readonly again: boolean; readonly replaced: readonly StoredOutcome[] }
   /** Decided before, or just now (`unknown` after a crash, `expired` past the deadline): report this, never run. */
   | { readonly kind: 'seen'; readonly outcome: StoredOutcome }
   /** The same id was used before with another body: refuse this one, the first one's row stays. */

@@ -27,6 +27,8 @@ export type OutcomeReason =
   | 'undelivered'
   /** unknown: the agent stopped between claim and outcome; the effect may have happened or not. */
   | 'interrupted'
+  /** unknown: it was accepted, and nothing was heard of it yet. */
+  | 'pending'
   /** unknown: nothing was heard in time. `outcome()` may resolve it later. */
   | 'no-answer'
 

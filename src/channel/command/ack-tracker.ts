@@ -1,0 +1,31 @@
+import type { Position } from '../../bus/index.ts'
+
+/**
+ * Commands end in another order than they came; a group acknowledges in order. This tells how far one partition is
+ * done without a gap: what is acknowledged never passes a command whose outcome is not stored.
+ */
+export class AckTracker {
+  /** Given and not yet covered by an acknowledgment, in order. */
+  readonly #open: { readonly position: Position; done: boolean }[] = []
+
+  /** Positions of one partition come in ascending order; one that comes again while open is the same command. */
+  given(position: Position): void {
+    const last = this.#open.at(-1)
+    if (last !== undefined && last.position.sequence >= position.sequence) return
+    this.#open.push({ position, done: false })
+  }
+
+  /** Marks one as done; returns up to where to acknowledge now, when that has moved. */
+  done(position: Position): Position | undefined {
+    const entry = this.#open.find((each) => each.position.sequence === position.sequence)
+    if (entry === undefined) return undefined
+    entry.done = true
+    let through: Position | undefined
+    while (this.#open[0]?.done) through = this.#open.shift()!.position
+    return through
+  }
+
+  get open(): number {
+    return this.#open.length
+  }
+}
