@@ -18,7 +18,11 @@ export class AckTracker {
   /** Marks one as done; returns up to where to acknowledge now, when that has moved. */
   done(position: Position): Position | undefined {
     const entry = this.#open.find((each) => each.position.sequence === position.sequence)
-    if (entry === undefined) return undefined
+    if (entry === undefined) {
+      // Given again although it was done: its acknowledgment was lost, so it is made again.
+      const first = this.#open[0]
+      return first === undefined || first.position.sequence > position.sequence ? position : undefined
+    }
     entry.done = true
     let through: Position | undefined
     while (this.#open[0]?.done) through = this.#open.shift()!.position

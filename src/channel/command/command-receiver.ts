@@ -1,8 +1,18 @@
 import type { Bus } from '../../bus/index.ts'
-import { type Clock, type Random, UnsupportedError } from '../../core/index.ts'
+import { type Clock, ClosedError, type Random, SkeinError } from '../../core/index.ts'
 import type { AgentIdentity, Lease, NodeTime } from '../ports.ts'
+import { backoffMs } from './backoff.ts'
+import { bodyHash } from './body-hash.ts'
+import { type Arrival, CommandIntake } from './command-intake.ts'
+import { type CommandRecord, commandFilters, decodeCommand } from './command-record.ts'
+import { CommandSchedule, type NextClaim } from './command-schedule.ts'
 import type { CommandDefinition } from './definition.ts'
-import type { InboxStore } from './inbox-store.ts'
+import { isFresh, remainingMs } from './freshness.ts'
+import { HandlerRun, type Verdict } from './handler-run.ts'
+import type { ClaimRequest, ClaimResult, InboxStore, SettleRequest } from './inbox-store.ts'
+import type { IncomingCommand, Registered } from './incoming-command.ts'
+import type { StoredOutcome } from './outcome.ts'
+import { OutcomeReporter } from './outcome-reporter.ts'
 
 /** A command as a handler gets it. */
 export interface ReceivedCommand<Value> {
@@ -33,10 +43,11 @@ export interface CommandReceiverOptions {
   readonly identity: AgentIdentity
   readonly nodeTime: NodeTime
   readonly lease: Lease
+  /** Stays the caller's to close, after the receiver. */
   readonly inbox: InboxStore
   /** Commands running beside each other with `overlap: 'parallel'`. Default 16. */
   readonly parallelMax?: number
-  /** Commands read and not yet claimed; beyond it they wait at the node. Default 1,000. */
+  /** Commands read and not yet settled; beyond it they wait at the node. Default 1,000. */
   readonly pendingMax?: number
   /** How long a handler may go on after its abort before the next one starts. Default 5,000. */
   readonly abortGraceMs?: number
@@ -56,6 +67,411 @@ export interface CommandReceiver {
   close(): Promise<void>
 }
 
-export function commandReceiver(_options: CommandReceiverOptions): CommandReceiver {
-  throw new UnsupportedError('commands', 'the receiver is not built yet')
+export function commandReceiver(options: CommandReceiverOptions): CommandReceiver {
+  return new Receiver(options)
+}
+
+const CLOSED: Verdict = { state: 'failed', reason: 'closed', message: 'The agent was closed while it ran' }
+
+class Receiver implements CommandReceiver {
+  readonly #options: Required<CommandReceiverOptions>
+  readonly #incarnation: string
+  readonly #handlers = new Map<string, Registered>()
+  readonly #intakes = new Map<string, CommandIntake>()
+  readonly #items = new Map<string, IncomingCommand>()
+  readonly #schedule: CommandSchedule<IncomingCommand>
+  readonly #reporter: OutcomeReporter
+  readonly #stop = new AbortController()
+  readonly #roomWaiters: Array<() => void> = []
+  readonly #settling = new Set<Promise<void>>()
+  #started: Promise<void> | undefined
+  #pumping: Promise<void> | undefined
+  #draining: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(options: CommandReceiverOptions) {
+    const onError = options.onError ?? (() => {})
+    this.#options = { parallelMax: 16, pendingMax: 1_000, abortGraceMs: 5_000, ...options, onError }
+    this.#incarnation = `${options.identity.epoch}-${Buffer.from(options.random.bytes(8)).toString('hex')}`
+    this.#schedule = new CommandSchedule({ parallelMax: this.#options.parallelMax })
+    const { bus, clock, random, inbox } = options
+    this.#reporter = new OutcomeReporter({ bus, clock, random, onReported: (each) => inbox.reported(each), onError })
+    if (options.lease.fenced.aborted) this.#fence()
+    options.lease.fenced.addEventListener('abort', () => this.#fence(), { once: true })
+  }
+
+  handle<Value, Reply>(command: CommandDefinition<Value, Reply>, handler: CommandHandler<Value, Reply>): () => void {
+    if (this.#stopped()) throw new ClosedError('the command receiver')
+    const key = handlerKey(command.topic, command.type)
+    if (this.#handlers.has(key)) {
+      throw new SkeinError('bad-argument', `Cannot handle "${command.type}": it has a handler already`)
+    }
+    this.#handlers.set(key, { definition: command, handler } as unknown as Registered)
+    this.#started ??= this.#start()
+    void this.#started.then(() => this.#listen(command as unknown as Registered['definition']))
+    return () => this.#handlers.delete(key)
+  }
+
+  drain(): Promise<void> {
+    this.#draining ??= this.#drainAll()
+    return this.#draining
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll()
+    return this.#closing
+  }
+
+  // — Starting and stopping
+
+  async #start(): Promise<void> {
+    await new Promise<void>((resolve) => this.#options.clock.setImmediate(resolve))
+    await this.#recover()
+  }
+
+  /** Says what had no chance to be said before the agent stopped. */
+  async #recover(): Promise<void> {
+    const { identity, inbox, clock, nodeTime } = this.#options
+    const session = { agentId: identity.id, epoch: identity.epoch, incarnation: this.#incarnation }
+    const recovered = await this.#insist(() => inbox.recover(session, { signal: this.#stop.signal }))
+    for (const each of recovered?.unreported ?? []) this.#reporter.report({ ...each, agentId: identity.id })
+    if (recovered?.againMs === undefined) return
+    const delayMs = remainingMs(recovered.againMs, nodeTime.latestMs()) + 1_000
+    const timer = clock.setTimer(() => void this.#recover(), delayMs)
+    this.#stop.signal.addEventListener('abort', () => timer.cancel(), { once: true })
+  }
+
+  #listen(command: Registered['definition']): void {
+    if (this.#intakes.has(command.topic) || this.#stopped()) return
+    const { bus, clock, random, identity, onError } = this.#options
+    const intake = new CommandIntake({
+      ...{ bus, clock, random, onError },
+      topic: command.topic,
+      subjects: commandFilters(command.pattern, identity.id),
+      group: `agent.${identity.id}`,
+      ephemeral: command.durability === 'none',
+      room: () => this.#room(),
+      onArrival: (arrival) => this.#arrive(command.topic, arrival),
+    })
+    this.#intakes.set(command.topic, intake)
+  }
+
+  async #drainAll(): Promise<void> {
+    for (const intake of this.#intakes.values()) intake.stop()
+    this.#wakeReaders()
+    await this.#started
+    // What waits is not claimed any more: unacknowledged, it is given to the agent's next session.
+    for (const item of [...this.#schedule.waiting]) this.#drop(item)
+    await this.#pumping
+    while (this.#items.size > 0 && !this.#stop.signal.aborted) {
+      await Promise.all([...this.#items.values()].map((item) => item.run?.verdict))
+      await this.#settled()
+    }
+    await this.#reporter.drain()
+    await this.close()
+  }
+
+  async #closeAll(): Promise<void> {
+    for (const intake of this.#intakes.values()) intake.stop()
+    this.#wakeReaders()
+    for (const item of [...this.#schedule.waiting]) this.#drop(item)
+    for (const item of this.#items.values()) item.run?.abort(CLOSED)
+    // Storing what the abort decided is quick or fails; a store that hangs is cut off below.
+    const patience = new AbortController()
+    const limit = this.#options.clock.sleep(1_000, { signal: patience.signal }).catch(() => {})
+    await Promise.race([this.#settled(), limit])
+    patience.abort()
+    this.#stop.abort(new ClosedError('the command receiver'))
+    for (const item of [...this.#items.values()]) this.#drop(item)
+    await this.#reporter.close()
+    await Promise.all([...this.#intakes.values()].map((intake) => intake.close()))
+  }
+
+  async #settled(): Promise<void> {
+    await Promise.resolve()
+    while (this.#settling.size > 0) await Promise.all(this.#settling)
+  }
+
+  /** A newer epoch took this agent's place: nothing is claimed, stored or said under this one any more. */
+  #fence(): void {
+    const message = 'A newer epoch of the agent took its place'
+    for (const item of this.#items.values()) item.run?.abort({ state: 'failed', reason: 'closed', message })
+    this.#stop.abort(this.#options.lease.fenced.reason ?? new ClosedError('the command receiver'))
+    void this.close()
+  }
+
+  #drop(item: IncomingCommand): void {
+    item.finished = true
+    item.timer?.cancel()
+    this.#schedule.withdraw(item)
+    this.#items.delete(item.record.intentId)
+  }
+
+  // — Arrivals
+
+  async #room(): Promise<number> {
+    while (this.#items.size >= this.#options.pendingMax && !this.#stopped()) {
+      await new Promise<void>((resolve) => this.#roomWaiters.push(resolve))
+    }
+    return Math.max(1, this.#options.pendingMax - this.#items.size)
+  }
+
+  #wakeReaders(): void {
+    for (const wake of this.#roomWaiters.splice(0)) wake()
+  }
+
+  #arrive(topic: string, arrival: Arrival): void {
+    if (this.#stopped()) return
+    let record: CommandRecord
+    try {
+      record = decodeCommand(arrival.delivery)
+    } catch (error) {
+      arrival.dead(messageOf(error))
+      return
+    }
+    const addressee = record.addressees.find((each) => each.agentId === this.#options.identity.id)
+    if (addressee === undefined) return arrival.done()
+    const { delivery } = arrival
+    const hash = bodyHash(record.type, delivery.value ?? new Uint8Array())
+    const known = this.#items.get(record.intentId)
+    if (known !== undefined) return this.#repeat(known, record, hash, arrival)
+    const registered = this.#handlers.get(handlerKey(topic, record.type))
+    const item: IncomingCommand = {
+      record,
+      sentEpoch: addressee.epoch,
+      held: addressee.held,
+      bodyHash: hash,
+      overlap: registered?.definition.overlap ?? 'parallel',
+      registered: registered ?? UNHANDLED,
+      value: undefined,
+      arrivals: [arrival],
+      senders: new Set([record.sender]),
+      timer: undefined,
+      run: undefined,
+      finished: false,
+    }
+    this.#items.set(record.intentId, item)
+    this.#admit(item, registered, arrival)
+  }
+
+  #admit(item: IncomingCommand, registered: Registered | undefined, arrival: Arrival): void {
+    if (registered === undefined) {
+      const message = `The agent has no handler for "${item.record.type}"`
+      return this.#settle(item, { state: 'rejected', reason: 'unknown-command', message })
+    }
+    try {
+      item.value = registered.definition.codec.decode(arrival.delivery)
+    } catch (error) {
+      return this.#settle(item, { state: 'rejected', reason: 'schema-mismatch', message: messageOf(error) })
+    }
+    this.#schedule.arrive(item)
+    this.#watchDeadline(item)
+    this.#pump()
+  }
+
+  #repeat(known: IncomingCommand, record: CommandRecord, hash: string, arrival: Arrival): void {
+    if (known.bodyHash === hash) {
+      known.arrivals.push(arrival)
+      known.senders.add(record.sender)
+      return
+    }
+    arrival.done()
+    this.#reporter.report({
+      intentId: record.intentId,
+      agentId: this.#options.identity.id,
+      sender: record.sender,
+      type: record.type,
+      outcome: this.#stamp(REUSED),
+    })
+  }
+
+  /** One that waits past its deadline is expired here and now, not when its turn comes. */
+  #watchDeadline(item: IncomingCommand): void {
+    const latestMs = this.#options.nodeTime.latestMs()
+    // Without node time it cannot be claimed either; the claim says so once the lease could not be renewed.
+    const delayMs = latestMs === undefined ? 500 : remainingMs(item.record.deadlineMs, latestMs) + 1
+    item.timer = this.#options.clock.setTimer(() => {
+      const nowMs = this.#options.nodeTime.latestMs()
+      if (nowMs === undefined || isFresh(item.record.deadlineMs, nowMs)) return this.#watchDeadline(item)
+      if (!this.#schedule.withdraw(item)) return
+      const message = 'It waited behind another command past its deadline'
+      this.#settle(item, { state: 'expired', reason: 'deadline', message })
+      this.#pump()
+    }, delayMs)
+  }
+
+  // — Claims, in order
+
+  #pump(): void {
+    this.#pumping ??= this.#claimAll().finally(() => {
+      this.#pumping = undefined
+      // What was said between the last look and here is looked at now.
+      if (!this.#stopped() && this.#schedule.mayClaim) this.#pump()
+    })
+  }
+
+  async #claimAll(): Promise<void> {
+    while (!this.#stopped()) {
+      const next = this.#schedule.next()
+      if (next === undefined) return
+      await this.#claim(next)
+    }
+  }
+
+  #stopped(): boolean {
+    return this.#stop.signal.aborted || this.#closing !== undefined || this.#draining !== undefined
+  }
+
+  async #claim(next: NextClaim<IncomingCommand>): Promise<void> {
+    const { item, replaces } = next
+    const replaced = replaces.map((each): SettleRequest => ({ ...this.#request(each), outcome: this.#stamp(REPLACED) }))
+    const result = await this.#insist(async () => {
+      await this.#ensureLease()
+      return this.#options.inbox.claim(this.#request(item), { signal: this.#stop.signal, replaces: replaced })
+    })
+    if (result === undefined) {
+      this.#schedule.notClaimed()
+      return this.#drop(item)
+    }
+    if (result.kind === 'claimed') return this.#afterClaim(next, result)
+    this.#schedule.notClaimed()
+    this.#finish(item, result.kind === 'seen' ? result.outcome : this.#stamp(REUSED))
+  }
+
+  /** Claimed durably; what took time on the way is looked at again before the handler starts. */
+  async #afterClaim(
+    next: NextClaim<IncomingCommand>,
+    result: ClaimResult & { readonly kind: 'claimed' },
+  ): Promise<void> {
+    const { item, replaces } = next
+    const { lease, nodeTime, clock } = this.#options
+    for (const [index, each] of replaces.entries()) this.#finish(each, result.replaced[index] ?? this.#stamp(REPLACED))
+    // A handler that has returned by now has its verdict before the abort below: one turn lets it be heard.
+    await new Promise<void>((resolve) => clock.setImmediate(resolve))
+    const late = !isFresh(item.record.deadlineMs, nodeTime.latestMs())
+    if (late || !lease.held() || this.#closing || this.#stop.signal.aborted) {
+      this.#schedule.notClaimed()
+      return this.#settle(item, late ? LATE : NOT_RUN)
+    }
+    const replaced = this.#schedule.claimed()
+    this.#run(item, result.again)
+    replaced?.run?.abort(REPLACED)
+  }
+
+  async #ensureLease(): Promise<void> {
+    const { lease } = this.#options
+    if (!lease.held()) await lease.renew({ signal: this.#stop.signal })
+  }
+
+  /** Tries until it works or can't: undefined when the receiver stopped or the inbox failed for good. */
+  async #insist<Result>(attempt: () => Promise<Result>): Promise<Result | undefined> {
+    for (let failures = 0; !this.#stop.signal.aborted; failures += 1) {
+      try {
+        return await attempt()
+      } catch (error) {
+        if (this.#stop.signal.aborted) return undefined
+        if (!(error instanceof SkeinError && error.retryable)) {
+          this.#options.onError(error)
+          if (error instanceof SkeinError && error.code === 'fenced') this.#fence()
+          return undefined
+        }
+      }
+      const delayMs = backoffMs(failures, { firstMs: 20, maxMs: 2_000, random: this.#options.random })
+      await this.#options.clock.sleep(delayMs, { signal: this.#stop.signal }).catch(() => {})
+    }
+    return undefined
+  }
+
+  // — Running and settling
+
+  #run(item: IncomingCommand, again: boolean): void {
+    item.timer?.cancel()
+    const { clock, abortGraceMs } = this.#options
+    const { definition, handler } = item.registered
+    const { intentId, sender, type, deadlineMs } = item.record
+    const run = new HandlerRun({
+      clock,
+      abortGraceMs,
+      completeWithinMs: definition.completeWithinMs,
+      call: async (signal) => {
+        const reply = await handler({ intentId, sender, type, value: item.value, deadlineMs, again }, { signal })
+        return definition.reply?.encode(reply)
+      },
+    })
+    item.run = run
+    void run.verdict.then((verdict) => this.#settle(item, verdict))
+    void run.finished.then(() => {
+      this.#schedule.ended(item)
+      this.#pump()
+    })
+  }
+
+  #settle(item: IncomingCommand, verdict: Verdict): void {
+    if (item.finished) return
+    const settling = this.#storeOutcome(item, verdict)
+    this.#settling.add(settling)
+    void settling.finally(() => this.#settling.delete(settling))
+  }
+
+  async #storeOutcome(item: IncomingCommand, verdict: Verdict): Promise<void> {
+    const request: SettleRequest = { ...this.#request(item), outcome: this.#stamp(verdict) }
+    const outcome = await this.#insist(() => this.#options.inbox.settle(request, { signal: this.#stop.signal }))
+    if (outcome !== undefined) return this.#finish(item, outcome)
+    // Not stored, so not said: not acknowledged, it comes again, and then the inbox decides.
+    this.#drop(item)
+  }
+
+  /** The outcome is durable: acknowledge, then report to everyone who sent it. */
+  #finish(item: IncomingCommand, outcome: StoredOutcome): void {
+    if (item.finished) return
+    this.#drop(item)
+    for (const arrival of item.arrivals) arrival.done()
+    for (const sender of item.senders) {
+      const { intentId, type } = item.record
+      this.#reporter.report({ intentId, agentId: this.#options.identity.id, sender, type, outcome })
+    }
+    this.#wakeReaders()
+    this.#pump()
+  }
+
+  #request(item: IncomingCommand): ClaimRequest {
+    const { identity } = this.#options
+    return {
+      intentId: item.record.intentId,
+      agentId: identity.id,
+      epoch: identity.epoch,
+      sentEpoch: item.sentEpoch,
+      held: item.held,
+      incarnation: this.#incarnation,
+      bodyHash: item.bodyHash,
+      sender: item.record.sender,
+      type: item.record.type,
+      deadlineMs: item.record.deadlineMs,
+      idempotent: item.registered.definition.idempotent,
+    }
+  }
+
+  #stamp(verdict: Verdict): StoredOutcome {
+    return { ...verdict, atMs: this.#options.nodeTime.latestMs() ?? 0 }
+  }
+}
+
+const REUSED: Verdict = {
+  state: 'rejected',
+  reason: 'intent-reused',
+  message: 'The same intent id was used before with another body; use a new id for a new command',
+}
+const REPLACED: Verdict = { state: 'failed', reason: 'replaced', message: 'A later command took its place' }
+const LATE: Verdict = { state: 'expired', reason: 'deadline', message: 'Its deadline passed while it was claimed' }
+const NOT_RUN: Verdict = { state: 'failed', reason: 'closed', message: 'The agent was closed before it ran' }
+
+/** Stands in for the declaration of a command that the agent does not know. */
+const UNHANDLED = { definition: { idempotent: false } } as unknown as Registered
+
+function handlerKey(topic: string, type: string): string {
+  return `${topic} ${type}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -23,6 +23,7 @@ export class CommandSchedule<Item extends Scheduled> {
   readonly #parallel = new Set<Item>()
   #exclusive: Item | undefined
   #claiming: NextClaim<Item> | undefined
+  #claimingIndex = 0
 
   constructor(options: { readonly parallelMax: number }) {
     this.#parallelMax = options.parallelMax
@@ -54,17 +55,21 @@ export class CommandSchedule<Item extends Scheduled> {
     return true
   }
 
+  /** Whether `next()` would give one. */
+  get mayClaim(): boolean {
+    return this.#claiming === undefined && this.#nextIndex() !== -1
+  }
+
   /** The next claim to make, or undefined while one is being made or nothing may go on. */
   next(): NextClaim<Item> | undefined {
     if (this.#claiming !== undefined) return undefined
-    const head = this.#waiting[0]
-    if (head === undefined) return undefined
-    const index = this.#mayGo(head) ? 0 : this.#waiting.findIndex((item) => item.overlap === 'replace')
+    const index = this.#nextIndex()
     if (index === -1) return undefined
     const item = this.#waiting[index]!
     const replaces = this.#waiting.slice(0, index).filter((before) => before.overlap === 'queue')
     this.#waiting.splice(index, 1)
     this.#claiming = { item, replaces }
+    this.#claimingIndex = index
     return this.#claiming
   }
 
@@ -89,14 +94,19 @@ export class CommandSchedule<Item extends Scheduled> {
   /** It could not be tried: it goes back to where it waited. */
   putBack(): void {
     const claim = this.#takeClaim()
-    const after = claim.replaces.at(-1)
-    this.#waiting.splice(after === undefined ? 0 : this.#waiting.indexOf(after) + 1, 0, claim.item)
+    this.#waiting.splice(this.#claimingIndex, 0, claim.item)
   }
 
   /** The handler came to its end, or is given up. One that was replaced has left its place already. */
   ended(item: Item): void {
     this.#parallel.delete(item)
     if (this.#exclusive === item) this.#exclusive = undefined
+  }
+
+  #nextIndex(): number {
+    const head = this.#waiting[0]
+    if (head === undefined) return -1
+    return this.#mayGo(head) ? 0 : this.#waiting.findIndex((item) => item.overlap === 'replace')
   }
 
   #mayGo(item: Item): boolean {

@@ -7,20 +7,21 @@ export type Overlap = 'queue' | 'replace' | 'parallel'
 /** Encodes and decodes one type; refuses what does not fit with `schema-mismatch`. */
 export interface CommandCodec<Type> {
   encode(value: Type): Uint8Array | string
-  decode(bytes: Uint8Array): Type
+  decode(payload: { readonly value: Uint8Array | null; text(): string }): Type
 }
 
 /** What the sender and the receiver need of a declared command: `command()` gives it. */
 export interface CommandDefinition<Value, Reply> {
+  /** Has the field `agentId`. */
+  readonly pattern: SubjectPattern
+  readonly topic: string
   /** Tells the commands of one topic apart. */
   readonly type: string
-  /** Has the field `agentId`. */
-  readonly subject: SubjectPattern
-  readonly value: CommandCodec<Value>
+  readonly codec: CommandCodec<Value>
   readonly reply: CommandCodec<Reply> | undefined
   readonly startWithinMs: number
   readonly completeWithinMs: number | undefined
   readonly overlap: Overlap
   readonly idempotent: boolean
-  readonly durability: RequestedDurability | undefined
+  readonly durability: RequestedDurability
 }

@@ -1,0 +1,125 @@
+import type { Batch, Bus, Delivery, Position, Reader } from '../../bus/index.ts'
+import { type Clock, type Random, SkeinError } from '../../core/index.ts'
+import { AckTracker } from './ack-tracker.ts'
+import { backoffMs } from './backoff.ts'
+
+/** A command as it came: `done()` once its outcome is stored or it is nobody's. */
+export interface Arrival {
+  readonly delivery: Delivery
+  done(): void
+  /** It is no command: to the dead letters. */
+  dead(error: string): void
+}
+
+export interface CommandIntakeOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly random: Random
+  readonly topic: string
+  readonly subjects: readonly string[]
+  readonly group: string
+  /** Commands of this topic are not stored: no group, no acknowledgments; resends make up for what is missed. */
+  readonly ephemeral: boolean
+  /** How many more may be taken now; awaited while there is no room. */
+  readonly room: () => Promise<number>
+  readonly onArrival: (arrival: Arrival) => void
+  readonly onError: (error: unknown) => void
+}
+
+/** Reads an agent's commands from one topic and acknowledges them as far as they are done without a gap. */
+export class CommandIntake {
+  readonly #options: CommandIntakeOptions
+  readonly #stop = new AbortController()
+  readonly #running: Promise<void>
+  #reader: Reader | undefined
+
+  constructor(options: CommandIntakeOptions) {
+    this.#options = options
+    this.#running = this.#readForEver()
+  }
+
+  /** Reads nothing more; what is in hand can still be acknowledged. */
+  stop(): void {
+    this.#stop.abort(new SkeinError('closed', 'Cannot read commands: the receiver is closed'))
+  }
+
+  async close(): Promise<void> {
+    this.stop()
+    await this.#running
+    await this.#reader?.close()
+  }
+
+  async #readForEver(): Promise<void> {
+    let failures = 0
+    while (!this.#stop.signal.aborted) {
+      try {
+        this.#reader = this.#open()
+        await this.#readFrom(this.#reader, () => {
+          failures = 0
+        })
+      } catch (error) {
+        if (this.#stop.signal.aborted) return
+        if (!(error instanceof SkeinError && error.retryable)) this.#options.onError(error)
+        await this.#reader?.close().catch(() => {})
+        await this.#pause(failures)
+        failures += 1
+      }
+    }
+  }
+
+  #open(): Reader {
+    const { bus, topic, subjects, group, ephemeral } = this.#options
+    if (ephemeral) return bus.reader(topic, { mode: 'broadcast', subjects, from: 'latest' })
+    return bus.reader(topic, { mode: 'group', group, subjects, from: 'earliest' })
+  }
+
+  async #readFrom(reader: Reader, onProgress: () => void): Promise<void> {
+    const trackers = new Map<number, { readonly generation: number; readonly tracker: AckTracker }>()
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      const maxMessages = await this.#options.room()
+      if (signal.aborted) return
+      const batch = await reader.read({ maxMessages, signal })
+      if (batch === null) continue
+      onProgress()
+      let known = trackers.get(batch.partition)
+      // After a rebalance what was in hand is given again, from the committed position on.
+      if (known?.generation !== batch.generation) {
+        known = { generation: batch.generation, tracker: new AckTracker() }
+        trackers.set(batch.partition, known)
+      }
+      this.#hand(reader, batch, known.tracker)
+    }
+  }
+
+  #hand(reader: Reader, batch: Batch, tracker: AckTracker): void {
+    for (const delivery of batch.deliveries) tracker.given(delivery.position)
+    for (const delivery of batch.deliveries) {
+      const done = () => this.#acknowledge(reader, tracker.done(delivery.position), batch.generation)
+      this.#options.onArrival({
+        delivery,
+        done,
+        dead: (error) => {
+          if (!this.#options.ephemeral) reader.settle([delivery], 'dead', { error }).catch(this.#options.onError)
+          done()
+        },
+      })
+    }
+  }
+
+  #acknowledge(reader: Reader, through: Position | undefined, generation: number): void {
+    if (through === undefined || this.#options.ephemeral) return
+    reader.acknowledge(through, generation).catch((error: unknown) => {
+      // Not acknowledged means given again, and the inbox knows it then: nothing to do but to look at other failures.
+      const expected = error instanceof SkeinError && (error.retryable || GONE.has(error.code))
+      if (!expected) this.#options.onError(error)
+    })
+  }
+
+  async #pause(failures: number): Promise<void> {
+    const delayMs = backoffMs(failures, { firstMs: 100, maxMs: 10_000, random: this.#options.random })
+    await this.#options.clock.sleep(delayMs, { signal: this.#stop.signal }).catch(() => {})
+  }
+}
+
+const GONE: ReadonlySet<string> = new Set(['revoked', 'closed', 'connection-lost'])
