@@ -47,7 +47,8 @@ export function command<const P extends string, const S extends SchemaSource, co
     schema: options.schema,
     type: options.type,
     key: 'agentId',
-    topic: storedTopic(options),
+    // Without a durability there is nothing to store: live connections only, the fastest way.
+    topic: { ...storedTopic(options), ...(options.durability === 'none' ? { storage: 'ephemeral' } : {}) },
   })
   type Reply = [R] extends [never] ? undefined : ValueOf<R>
   return {

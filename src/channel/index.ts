@@ -10,7 +10,7 @@ export { commandReceiver } from './command/command-receiver.ts'
 export { CommandRejected } from './command/command-rejected.ts'
 export type { CommandSender, CommandSenderOptions, CommandTarget, SendOptions } from './command/command-sender.ts'
 export { openCommandSender } from './command/command-sender.ts'
-export type { CommandCodec, CommandDefinition, Overlap } from './command/definition.ts'
+export type { CommandDefinition, Overlap } from './command/definition.ts'
 export type {
   ClaimRequest,
   ClaimResult,

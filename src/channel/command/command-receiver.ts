@@ -147,7 +147,7 @@ class Receiver implements CommandReceiver {
     const intake = new CommandIntake({
       ...{ bus, clock, random, onError },
       topic: command.topic,
-      subjects: commandFilters(command.pattern, identity.id),
+      subjects: commandFilters(command.subject, identity.id),
       group: `agent.${identity.id}`,
       ephemeral: command.durability === 'none',
       room: () => this.#room(),
@@ -260,7 +260,7 @@ class Receiver implements CommandReceiver {
       return this.#settle(item, { state: 'rejected', reason: 'unknown-command', message })
     }
     try {
-      item.value = registered.definition.codec.decode(arrival.delivery)
+      item.value = registered.definition.value.decode(arrival.delivery)
     } catch (error) {
       return this.#settle(item, { state: 'rejected', reason: 'schema-mismatch', message: messageOf(error) })
     }

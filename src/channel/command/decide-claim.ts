@@ -21,11 +21,7 @@ export type ClaimDecision =
   | { readonly kind: 'fenced'; readonly newerEpoch: number }
 
 /** What a claim gets, from the row there is. Pure: the same arguments give the same decision on an agent and on a node. */
-export function decideClaim(
-  row: InboxRow | undefined,
-  request: ClaimRequest,
-  context: DecisionContext,
-): ClaimDecision {
+export function decideClaim(row: InboxRow | undefined, request: ClaimRequest, context: DecisionContext): ClaimDecision {
   if (row === undefined) return decideFirst(request, context)
   if (row.bodyHash !== request.bodyHash) return { kind: 'conflict' }
   if (row.outcome !== undefined) return { kind: 'answer', outcome: row.outcome, row: undefined }
@@ -39,7 +35,11 @@ export function decideClaim(
 }
 
 /** What stands after an outcome was given: the first one, or `unknown` for a claim that somebody else left behind. */
-export function decideSettle(row: InboxRow | undefined, request: SettleRequest, context: DecisionContext): ClaimDecision {
+export function decideSettle(
+  row: InboxRow | undefined,
+  request: SettleRequest,
+  context: DecisionContext,
+): ClaimDecision {
   if (row === undefined) return answerWith(claimedRow(request, context), request.outcome, context)
   if (row.bodyHash !== request.bodyHash) return { kind: 'conflict' }
   if (row.outcome !== undefined) return { kind: 'answer', outcome: row.outcome, row: undefined }

@@ -61,7 +61,9 @@ export interface OutcomeJson {
 export function outcomeToJson(outcome: StoredOutcome): OutcomeJson {
   const { reply, ...rest } = outcome
   if (reply === undefined) return rest
-  return typeof reply === 'string' ? { ...rest, reply } : { ...rest, replyBase64: Buffer.from(reply).toString('base64') }
+  return typeof reply === 'string'
+    ? { ...rest, reply }
+    : { ...rest, replyBase64: Buffer.from(reply).toString('base64') }
 }
 
 const STATES: ReadonlySet<unknown> = new Set<FinalState>(['done', 'rejected', 'failed', 'expired', 'unknown'])

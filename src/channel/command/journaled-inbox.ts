@@ -1,14 +1,7 @@
 import { type Clock, ClosedError, SkeinError } from '../../core/index.ts'
 import { type ClaimDecision, type DecisionContext, decideClaim, decideRecovery, decideSettle } from './decide-claim.ts'
 import { type InboxRow, rowKey } from './inbox-row.ts'
-import type {
-  ClaimRequest,
-  ClaimResult,
-  InboxSession,
-  InboxStore,
-  SettleRequest,
-  Unreported,
-} from './inbox-store.ts'
+import type { ClaimRequest, ClaimResult, InboxSession, InboxStore, SettleRequest, Unreported } from './inbox-store.ts'
 import type { StoredOutcome } from './outcome.ts'
 
 /** Where an inbox writes what it decided. */
