@@ -230,11 +230,17 @@ class Receiver implements CommandReceiver {
       return
     }
     const addressee = record.addressees.find((each) => each.agentId === this.#options.identity.id)
-    if (addressee === undefined) return arrival.done()
+    if (addressee === undefined) {
+      arrival.done()
+      return
+    }
     const { delivery } = arrival
     const hash = bodyHash(record.type, delivery.value ?? new Uint8Array())
     const known = this.#items.get(record.intentId)
-    if (known !== undefined) return this.#repeat(known, record, hash, arrival)
+    if (known !== undefined) {
+      this.#repeat(known, record, hash, arrival)
+      return
+    }
     const registered = this.#handlers.get(handlerKey(topic, record.type))
     const item: IncomingCommand = {
       record,
@@ -255,14 +261,10 @@ class Receiver implements CommandReceiver {
   }
 
   #admit(item: IncomingCommand, registered: Registered | undefined, arrival: Arrival): void {
-    if (registered === undefined) {
-      const message = `The agent has no handler for "${item.record.type}"`
-      return this.#settle(item, { state: 'rejected', reason: 'unknown-command', message })
-    }
-    try {
-      item.value = registered.definition.value.decode(arrival.delivery)
-    } catch (error) {
-      return this.#settle(item, { state: 'rejected', reason: 'schema-mismatch', message: messageOf(error) })
+    const refusal = registered === undefined ? unknownCommand(item) : decodeInto(item, arrival)
+    if (refusal !== undefined) {
+      this.#settle(item, refusal)
+      return
     }
     this.#schedule.arrive(item)
     this.#watchDeadline(item)
@@ -470,6 +472,20 @@ const UNHANDLED = { definition: { idempotent: false } } as unknown as Registered
 
 function handlerKey(topic: string, type: string): string {
   return `${topic} ${type}`
+}
+
+function unknownCommand(item: IncomingCommand): Verdict {
+  const message = `The agent has no handler for "${item.record.type}"`
+  return { state: 'rejected', reason: 'unknown-command', message }
+}
+
+function decodeInto(item: IncomingCommand, arrival: Arrival): Verdict | undefined {
+  try {
+    item.value = item.registered.definition.value.decode(arrival.delivery)
+    return undefined
+  } catch (error) {
+    return { state: 'rejected', reason: 'schema-mismatch', message: messageOf(error) }
+  }
 }
 
 function messageOf(error: unknown): string {
