@@ -1,0 +1,123 @@
+import type { Server } from 'node:http'
+import fastifySwagger from '@fastify/swagger'
+import fastify, { type FastifyInstance } from 'fastify'
+import { SkeinError } from '../../core/index.ts'
+import { checkLocalRequest } from './local-only.ts'
+import { problemOf } from './problem.ts'
+import { agentRoutes } from './routes/agents.ts'
+import { commandRoutes } from './routes/commands.ts'
+import { deadLetterRoute } from './routes/dead-letters.ts'
+import { lagRoute } from './routes/lag.ts'
+import { pollRoute } from './routes/poll.ts'
+import { probeRoutes } from './routes/probes.ts'
+import { publishRoute } from './routes/publish.ts'
+import { streamRoute } from './routes/stream.ts'
+import { topicRoutes } from './routes/topics.ts'
+import type { GatewayServices } from './services.ts'
+import { checkRequestsStrictly } from './validation.ts'
+
+export interface HttpGatewayOptions extends Omit<GatewayServices, 'signal'> {
+  /** For the OpenAPI document. */
+  readonly version: string
+  /** The largest request body. Default 8 MiB. */
+  readonly bodyBytesMax?: number
+  /** Told of failures that are ours, not the caller's. */
+  readonly onError?: (error: unknown) => void
+}
+
+export interface HttpGateway {
+  /** For whoever shares the port: the WebSocket gateway takes its upgrades. */
+  readonly server: Server
+  /** Resolves to the port. Rejects with `port-in-use`. */
+  listen(address: { readonly host: string; readonly port: number }): Promise<number>
+  /** Accepts no more, ends streams, and answers what is being worked on. Idempotent. */
+  drain(): Promise<void>
+  /** Promptly: open connections are cut. Idempotent. */
+  close(): Promise<void>
+}
+
+/** A node's HTTP interface: everything that can be done with `curl`, and `/openapi.json` that says how. */
+export async function httpGateway(options: HttpGatewayOptions): Promise<HttpGateway> {
+  const { bodyBytesMax = 8 * 1024 * 1024 } = options
+  const stop = new AbortController()
+  const app = fastify({
+    bodyLimit: bodyBytesMax,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: 1024 },
+  })
+  await prepare(app, options)
+  const services: GatewayServices = { ...options, signal: stop.signal }
+  for (const addRoutes of ROUTES) addRoutes(app, services)
+  await app.ready()
+
+  const drain = () => {
+    stop.abort(new SkeinError('closed', 'The node is shutting down', { retryable: true }))
+    return app.close()
+  }
+  return {
+    server: app.server,
+    listen: (address) => listen(app, address),
+    drain,
+    close() {
+      const closed = drain()
+      app.server.closeAllConnections()
+      return closed
+    },
+  }
+}
+
+const ROUTES = [
+  probeRoutes,
+  topicRoutes,
+  publishRoute,
+  pollRoute,
+  streamRoute,
+  deadLetterRoute,
+  lagRoute,
+  agentRoutes,
+  commandRoutes,
+]
+
+async function prepare(app: FastifyInstance, { version, onError }: HttpGatewayOptions): Promise<void> {
+  checkRequestsStrictly(app)
+  app.addHook('onRequest', async (request) => checkLocalRequest(request.raw))
+  app.setErrorHandler((error, _, reply) => {
+    const problem = problemOf(error)
+    if (problem.status >= 500) onError?.(error)
+    if (problem.status === 429 || problem.status === 503) reply.header('retry-after', '1')
+    return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem))
+  })
+  app.setNotFoundHandler((request) => {
+    throw new SkeinError('not-found', `There is nothing at ${request.method} ${request.url}: see /openapi.json`)
+  })
+  app.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_, body, done) => done(null, body))
+  app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Skein',
+        description: 'A node of the coordination fabric. Errors are application/problem+json with a stable `code`.',
+        version,
+      },
+      tags: ['messages', 'topics', 'commands', 'swarm', 'health'].map((name) => ({ name })),
+    },
+  })
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+}
+
+async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }): Promise<number> {
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    throw new SkeinError(
+      'port-in-use',
+      `Cannot listen on ${host}:${port}: another process does; stop it, or choose another port (0 lets the system choose)`,
+      { cause: error, details: { host, port } },
+    )
+  }
+  const address = app.server.address()
+  return typeof address === 'object' && address ? address.port : port
+}

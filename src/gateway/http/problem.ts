@@ -1,0 +1,110 @@
+import { type ErrorCode, SkeinError } from '../../core/index.ts'
+
+/** What an error is answered with: RFC 9457, with our code beside its own members. */
+export interface Problem {
+  /** `urn:skein:error:<code>`; `docs/reference/errors.md` says what each means. */
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: ErrorCode | 'internal'
+  readonly retryable: boolean
+  /** Facts for programs: limits, names, indexes. */
+  readonly facts?: Readonly<Record<string, unknown>>
+}
+
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  aborted: 503,
+  'bad-argument': 400,
+  'bad-config': 400,
+  'bad-input': 400,
+  'bad-subject': 400,
+  closed: 503,
+  'command-rejected': 409,
+  'connection-lost': 503,
+  corrupt: 500,
+  'deadline-expired': 410,
+  'disk-full': 507,
+  fenced: 409,
+  'future-version': 500,
+  'intent-reused': 409,
+  'io-failed': 500,
+  locked: 409,
+  'log-poisoned': 503,
+  'malformed-frame': 400,
+  'message-too-large': 413,
+  'no-responder': 503,
+  'not-found': 404,
+  'outcome-unknown': 504,
+  overloaded: 503,
+  'port-in-use': 500,
+  'position-gone': 410,
+  'quota-exceeded': 429,
+  revoked: 409,
+  'schema-mismatch': 422,
+  'slow-consumer': 503,
+  timeout: 504,
+  unauthorised: 403,
+  'unknown-agent': 404,
+  unsupported: 422,
+  'write-failed': 503,
+}
+
+/** The problem to answer with. What is no `SkeinError` is our mistake: its text is for the log, not for the caller. */
+export function problemOf(error: unknown): Problem {
+  const known = error instanceof SkeinError ? error : frameworkError(error)
+  if (!known) {
+    return {
+      type: 'urn:skein:error:internal',
+      title: 'internal',
+      status: 500,
+      detail: 'The node failed in a way it did not foresee; its log has the details',
+      code: 'internal',
+      retryable: false,
+    }
+  }
+  const { code, message, retryable, details } = known
+  return {
+    type: `urn:skein:error:${code}`,
+    title: code.replaceAll('-', ' '),
+    status: statusOf(error, code),
+    detail: message,
+    code,
+    retryable,
+    ...(Object.keys(details).length > 0 && { facts: details }),
+  }
+}
+
+interface FrameworkError {
+  readonly code?: string
+  readonly statusCode?: number
+  readonly message: string
+  readonly validation?: unknown
+}
+
+/** What the HTTP library refuses by itself, in our words. */
+function frameworkError(error: unknown): SkeinError | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { code, statusCode, message, validation } = error as FrameworkError
+  if (validation !== undefined)
+    return new SkeinError('bad-argument', `Cannot take the request: ${message}`, { cause: error })
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new SkeinError(
+      'message-too-large',
+      'Cannot take the request: its body is larger than limits.httpBodyBytes',
+      {
+        cause: error,
+      },
+    )
+  }
+  if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return undefined
+  const kind = statusCode === 400 ? 'bad-input' : 'bad-argument'
+  return new SkeinError(kind, `Cannot read the request: ${message}`, { cause: error })
+}
+
+/** Where the HTTP library knows a finer status (415, 405, …) than our code gives, that one stands. */
+function statusOf(error: unknown, code: ErrorCode): number {
+  const { statusCode } = error as FrameworkError
+  if (!(error instanceof SkeinError) && statusCode !== undefined && statusCode > 400) return statusCode
+  return STATUS[code]
+}

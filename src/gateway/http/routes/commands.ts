@@ -1,0 +1,150 @@
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { type AgentSelector, type CommandTarget, command, type Outcome } from '../../../channel/index.ts'
+import { SkeinError, uuidV7 } from '../../../core/index.ts'
+import { failures } from '../schemas.ts'
+import type { GatewayServices } from '../services.ts'
+
+/** Commands sent over HTTP whose outcome is still waited for. */
+const PENDING_MAX = 10_000
+
+const selector = Type.Object(
+  {
+    type: Type.Optional(Type.String()),
+    region: Type.Optional(Type.String()),
+    capability: Type.Optional(Type.String()),
+    labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+  },
+  { additionalProperties: false },
+)
+
+const input = Type.Object(
+  {
+    command: Type.String({
+      description: 'the pattern under which the agent handles it, such as swarm.commands.{agentId}.move-to',
+    }),
+    target: Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 }), selector], {
+      description: 'an agent, several, or whoever the roster has under a selector',
+    }),
+    value: Type.Unsafe<unknown>({ description: 'any JSON that fits the schema of the command' }),
+    intentId: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 256, description: 'the same id again asks for the same outcome' }),
+    ),
+    startWithinMs: Type.Integer({ minimum: 1, description: 'claimed later than this it is expired and never runs' }),
+    completeWithinMs: Type.Optional(Type.Integer({ minimum: 1 })),
+    waitMs: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 60_000, default: 30_000, description: 'how long this request waits' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const outcome = Type.Object(
+  {
+    intentId: Type.String(),
+    agentId: Type.String(),
+    state: Type.Enum(['done', 'rejected', 'failed', 'expired', 'unknown']),
+    reason: Type.Optional(Type.String()),
+    message: Type.Optional(Type.String()),
+    reply: Type.Optional(Type.Unknown()),
+  },
+  { additionalProperties: true },
+)
+
+const outcomes = Type.Object({ intentId: Type.String(), outcomes: Type.Array(outcome) })
+
+const pendingOutput = Type.Object({ intentId: Type.String(), state: Type.Literal('pending') })
+
+const params = Type.Object({ intentId: Type.String() })
+const query = Type.Object({ agent: Type.Optional(Type.String()) }, { additionalProperties: false })
+
+/** Commands: send one and wait for its outcome, or ask for it later. */
+export function commandRoutes(app: FastifyInstance, services: GatewayServices): void {
+  const { clock, commands } = services
+  let pending = 0
+
+  async function send(request: Static<typeof input>, intentId: string): Promise<readonly Outcome[]> {
+    const declared = untyped(request)
+    pending += 1
+    try {
+      const options = { intentId, signal: services.signal }
+      const target = request.target as CommandTarget
+      if (typeof target === 'string') return [await commands.send(declared, target, request.value, options)]
+      return await commands.send(declared, target as readonly string[] | AgentSelector, request.value, options)
+    } finally {
+      pending -= 1
+    }
+  }
+
+  app.post<{ Body: Static<typeof input> }>(
+    '/v1/commands',
+    {
+      schema: {
+        operationId: 'sendCommand',
+        summary: 'Send a command; the answer is its outcome, or 202 when there is none yet',
+        tags: ['commands'],
+        body: input,
+        response: { 200: outcomes, 202: pendingOutput, ...failures },
+      },
+    },
+    async (request, reply) => {
+      if (pending >= PENDING_MAX) {
+        throw new SkeinError('overloaded', `Cannot send the command: ${PENDING_MAX} are waiting for their outcome`, {
+          retryable: true,
+        })
+      }
+      const intentId = request.body.intentId ?? uuidV7(clock, services.random)
+      const sent = send(request.body, intentId)
+      const answer = await within(sent, request.body.waitMs ?? 30_000)
+      if (answer !== undefined) return { intentId, outcomes: answer }
+      reply.status(202).header('location', `/v1/commands/${encodeURIComponent(intentId)}`)
+      return { intentId, state: 'pending' as const }
+    },
+  )
+
+  /** The result, or undefined when it takes longer; a later failure is then nobody's: the outcome can be asked for. */
+  async function within<Result>(work: Promise<Result>, waitMs: number): Promise<Result | undefined> {
+    const stop = new AbortController()
+    const timeout = clock.sleep(waitMs, { signal: stop.signal }).then(
+      () => undefined,
+      () => undefined,
+    )
+    try {
+      return await Promise.race([work, timeout])
+    } finally {
+      stop.abort()
+      work.catch(() => {})
+    }
+  }
+
+  app.get<{ Params: Static<typeof params>; Querystring: Static<typeof query> }>(
+    '/v1/commands/:intentId',
+    {
+      schema: {
+        operationId: 'commandOutcome',
+        summary: 'What became of a command, one outcome per agent; unknown when nothing is known',
+        tags: ['commands'],
+        params,
+        querystring: query,
+        response: { 200: outcomes, ...failures },
+      },
+    },
+    async (request) => {
+      const { intentId } = request.params
+      const { agent } = request.query
+      const found = await commands.outcome(intentId, agent === undefined ? {} : { agentId: agent })
+      return { intentId, outcomes: found }
+    },
+  )
+}
+
+/** The command as this side knows it: any JSON goes, the agent checks it by its schema. */
+function untyped({ command: pattern, startWithinMs, completeWithinMs }: Static<typeof input>) {
+  return command(pattern, {
+    schema: Type.Unknown(),
+    reply: Type.Unknown(),
+    startWithinMs,
+    ...(completeWithinMs !== undefined && { completeWithinMs }),
+    overlap: 'queue',
+  })
+}
