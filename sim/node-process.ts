@@ -23,6 +23,8 @@ export interface NodeProcessOptions {
   readonly dataDirectory: string
   /** Default 0: the system chooses. A restarted node takes the port its clients know. */
   readonly port?: number
+  /** Out of reach of the terminal's Ctrl-C, for who decides itself when the node stops. Default false. */
+  readonly detached?: boolean
   /** Called as soon as the process exists, before it is ready: for who wants to kill it while it opens its log. */
   readonly onSpawn?: (child: ChildProcess) => void
 }
@@ -30,7 +32,10 @@ export interface NodeProcessOptions {
 /** Rejects with what the process wrote to standard error when it ends, or does not say it is ready, in time. */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
   const args = [COMMAND, 'up', '--data', options.dataDirectory, '--port', String(options.port ?? 0), '--json']
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: options.detached ?? false,
+  })
   options.onSpawn?.(child)
   const errors: string[] = []
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

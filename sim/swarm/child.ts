@@ -1,0 +1,69 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+/** What a child is told on its command line. */
+export interface ChildArguments {
+  readonly url: string
+  /** Where its ledgers go. */
+  readonly folder: string
+  readonly [name: string]: string
+}
+
+/** A process of the swarm, as the one that started it sees it. */
+export class Child {
+  readonly type: string
+  readonly #process: ChildProcess
+  readonly #ended: Promise<unknown>
+  readonly #errors: string[] = []
+
+  constructor(type: string, module: string, childArguments: ChildArguments) {
+    this.type = type
+    const path = fileURLToPath(import.meta.resolve(module))
+    this.#process = fork(path, [JSON.stringify(childArguments)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    this.#ended = once(this.#process, 'exit')
+    this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors.push(text)
+      if (this.#errors.length > 100) this.#errors.shift()
+    })
+  }
+
+  get pid(): number {
+    return this.#process.pid!
+  }
+
+  /** Resolves when the child says it is ready; rejects with its last words when it ends before. */
+  async ready(): Promise<void> {
+    const ended = this.#ended.then(() => Promise.reject(this.#failure('ended before it was ready')))
+    await Promise.race([this.#said('ready'), ended])
+  }
+
+  tell(word: string): void {
+    if (this.#process.connected) this.#process.send(word)
+  }
+
+  /** Asks it to finish its work; rejects when it takes longer than allowed, or fails. */
+  async finish(withinMs: number): Promise<void> {
+    this.tell('finish')
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), withinMs)
+    await this.#ended
+    clearTimeout(timer)
+    if (this.#process.exitCode !== 0) throw this.#failure(`did not finish within ${withinMs / 1_000} s, or failed`)
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL')
+    await this.#ended
+  }
+
+  async #said(word: string): Promise<void> {
+    for (;;) {
+      const [message] = await once(this.#process, 'message')
+      if (message === word) return
+    }
+  }
+
+  #failure(what: string): Error {
+    return new Error(`The ${this.type} process ${what}: ${this.#errors.join('').trim() || '(it said nothing)'}`)
+  }
+}

@@ -1,0 +1,34 @@
+import type { ChildArguments } from './child.ts'
+
+/** The child's side of `Child`: its arguments, what it is told, and a life that ends with its parent's. */
+export interface Role {
+  readonly arguments: ChildArguments
+  ready(): void
+  onWord(word: string, listener: () => void): void
+  /** Resolves when the parent asks it to finish. */
+  readonly finish: Promise<void>
+}
+
+export function takeRole(): Role {
+  const listeners = new Map<string, Array<() => void>>()
+  const onWord = (word: string, listener: () => void) => {
+    listeners.set(word, [...(listeners.get(word) ?? []), listener])
+  }
+  process.on('message', (word) => {
+    for (const listener of listeners.get(String(word)) ?? []) listener()
+  })
+  // A terminal's Ctrl-C reaches every process at once; the parent decides in which order they finish.
+  process.on('SIGINT', () => {})
+  process.on('disconnect', () => process.exit(1))
+  return {
+    arguments: JSON.parse(process.argv[2]!) as ChildArguments,
+    ready: () => process.send!('ready'),
+    onWord,
+    finish: new Promise((resolve) => onWord('finish', resolve)),
+  }
+}
+
+/** After its work a child leaves at once: the channel to its parent would keep it alive. */
+export function leave(): never {
+  process.exit(0)
+}
