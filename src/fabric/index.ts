@@ -1,0 +1,6 @@
+export type { AsyncApiInfo } from './asyncapi.ts'
+export { asyncApi } from './asyncapi.ts'
+export type { ChannelsByName, ChannelsOf, Contract } from './contract.ts'
+export { contract } from './contract.ts'
+export type { NodeServicesOptions } from './host-node-services.ts'
+export { hostNodeServices, NodeServices } from './host-node-services.ts'
