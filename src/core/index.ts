@@ -1,12 +1,12 @@
 export { assert } from './assert.ts'
 export type { Clock, Timer } from './clock.ts'
 export type { Disk, DiskFile, DiskLock, OpenMode } from './disk.ts'
+export { parentPath } from './disk-path.ts'
 export type { ErrorCode, SkeinErrorOptions } from './errors.ts'
 export { ClosedError, SkeinError, UnsupportedError } from './errors.ts'
 export { murmur2, partitionOfKey } from './key-hash.ts'
 export { memoryDisk } from './memory-disk.ts'
 export { nearest } from './nearest.ts'
-
 export type { Random } from './random.ts'
 export type { SubjectPattern } from './subject.ts'
 export {

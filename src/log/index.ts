@@ -1,6 +1,8 @@
 export type { RecordsSummary } from './check-records.ts'
 export { checkRecords, encodedRecords } from './check-records.ts'
 export type { AppendDurability, Appended, BatchStamp, Log, LogBatch, LogStatus, Retention, SyncPolicy } from './log.ts'
+export type { LogOptions } from './open-log.ts'
+export { openLog } from './open-log.ts'
 export type { EncodedRecords, RecordCursor, RecordInput } from './record.ts'
 export type { RecordBatchBuilderOptions } from './record-batch-builder.ts'
 export { RecordBatchBuilder } from './record-batch-builder.ts'
