@@ -1,11 +1,18 @@
-import type { Bus, RequestedDurability } from '../../bus/index.ts'
-import { type Clock, type Random, UnsupportedError } from '../../core/index.ts'
-import type { AgentSelector, NodeTime, Roster } from '../ports.ts'
+import { type Bus, type RequestedDurability, WriteError, type Writer } from '../../bus/index.ts'
+import { type Clock, ClosedError, checkSubject, type Random, SkeinError, uuidV7 } from '../../core/index.ts'
+import type { AgentRecord, AgentSelector, NodeTime, Roster } from '../ports.ts'
+import { backoffMs } from './backoff.ts'
+import { bodyHash } from './body-hash.ts'
+import { encodeCommand } from './command-record.ts'
 import type { CommandDefinition } from './definition.ts'
-import type { Outcome } from './outcome.ts'
-
-/** One agent, several, or whoever the roster has under the selector when it is sent. */
-export type CommandTarget = string | readonly string[] | AgentSelector
+import { planRecords, type RecordPlan, WIDE_MIN } from './fan-out.ts'
+import type { Outcome, StoredOutcome } from './outcome.ts'
+import { OutcomeListener } from './outcome-listener.ts'
+import { lookUpOutcome } from './outcome-lookup.ts'
+import { outcomesTopic } from './outcome-record.ts'
+import { PendingIntent } from './pending-intent.ts'
+import { readOutcome } from './read-outcome.ts'
+import { addresseeOf, type CommandTarget, resolveTarget } from './resolve-target.ts'
 
 export interface SendOptions {
   /** Any unique string. Default: a UUIDv7. The same id again asks for the same outcome; with another body it is refused. */
@@ -13,6 +20,13 @@ export interface SendOptions {
   /** How long to wait for an outcome before saying `unknown`. Default: the command's own deadlines plus 2,000. */
   readonly timeoutMs?: number
   /** Aborting stops the waiting and the resending; what was sent stays sent. */
+  readonly signal?: AbortSignal
+}
+
+export interface OutcomeOptions {
+  readonly agentId?: string
+  /** For asking the node. Default 5,000. */
+  readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
 
@@ -24,9 +38,15 @@ export interface CommandSenderOptions {
   readonly nodeTime: NodeTime
   /** One subject level, unique among the fabrics alive: the outcomes for it are filtered by this name. */
   readonly sender: string
-  readonly principal?: string
-  /** What receipts of command topics must have. Default: each topic's. */
+  /** What the topic of outcomes was opened with. Default `safe`. */
   readonly durability?: RequestedDurability
+  /**
+   * Intents remembered, to answer a repeat from here. Those with outcomes make room for new ones; when none has,
+   * `send()` is refused with `overloaded`. Default 10,000.
+   */
+  readonly pendingMax?: number
+  /** What cannot be told to any caller. */
+  readonly onError?: (error: unknown) => void
 }
 
 export interface CommandSender {
@@ -44,17 +64,304 @@ export interface CommandSender {
     value: Value,
     options?: SendOptions,
   ): Promise<ReadonlyArray<Outcome<Reply>>>
-  /** What is known of a command by now; `unknown` when nothing is. Rejects with `no-responder` without a node. */
-  outcome(
-    intentId: string,
-    options?: { readonly agentId?: string; readonly timeoutMs?: number; readonly signal?: AbortSignal },
-  ): Promise<ReadonlyArray<Outcome<unknown>>>
+  /**
+   * What is known of a command by now, one for each agent it was sent to; `unknown` with reason `pending` while it is
+   * under way, an empty list when the node knows no such intent. Rejects with `no-responder` without a node.
+   */
+  outcome(intentId: string, options?: OutcomeOptions): Promise<ReadonlyArray<Outcome<unknown>>>
   /** Waits for the outcomes of what was sent. */
   drain(): Promise<void>
   /** What waits resolves to `unknown`. */
   close(): Promise<void>
 }
 
-export async function openCommandSender(_options: CommandSenderOptions): Promise<CommandSender> {
-  throw new UnsupportedError('commands', 'the sender is not built yet')
+/** Resolves when it hears outcomes: nothing that is sent afterwards is missed. */
+export async function openCommandSender(options: CommandSenderOptions): Promise<CommandSender> {
+  checkSubject(`skein.outcomes.${options.sender}`, 'subject of a sender')
+  await options.bus.open(outcomesTopic(options.durability))
+  const sender = new Sender(options)
+  await sender.opened()
+  return sender
+}
+
+/** For a command without `completeWithinMs`. */
+const RUN_DEFAULT_MS = 30_000
+const SLACK_MS = 2_000
+/** A stored command is given by the broker; a resend only makes up for a write or a report that was lost. */
+const STORED_RESEND = { firstMs: 2_000, maxMs: 30_000 }
+/** One that is not stored is lost when nobody is there: only resending brings it over. */
+const LIVE_RESEND = { firstMs: 100, maxMs: 1_000 }
+
+class Sender implements CommandSender {
+  readonly #options: Required<CommandSenderOptions>
+  readonly #listener: OutcomeListener
+  readonly #writers = new Map<string, Writer>()
+  readonly #partitions = new Map<string, number>()
+  /** In the order they were sent, so that the oldest answered ones are forgotten first. */
+  readonly #intents = new Map<string, { readonly pending: PendingIntent; readonly reply: Registered }>()
+  readonly #sending = new Set<Promise<unknown>>()
+  readonly #stop = new AbortController()
+  #draining = false
+
+  constructor(options: CommandSenderOptions) {
+    const onError = options.onError ?? (() => {})
+    this.#options = { durability: 'safe', pendingMax: 10_000, ...options, onError }
+    const { bus, clock, random, sender } = options
+    this.#listener = new OutcomeListener({
+      ...{ bus, clock, random, sender, onError },
+      onReport: (report) => this.#intents.get(report.intentId)?.pending.report(report.agentId, report.outcome),
+    })
+  }
+
+  opened(): Promise<void> {
+    return this.#listener.listening
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the two overloads of the interface say what comes for which target.
+  send<V, R>(command: CommandDefinition<V, R>, target: CommandTarget, value: V, options: SendOptions = {}): any {
+    const sending = this.#send(command as unknown as Registered, target, value, options)
+    this.#sending.add(sending)
+    const forget = () => this.#sending.delete(sending)
+    sending.then(forget, forget)
+    return typeof target === 'string' ? sending.then((outcomes) => outcomes[0]) : sending
+  }
+
+  async outcome(intentId: string, options: OutcomeOptions = {}): Promise<ReadonlyArray<Outcome<unknown>>> {
+    const { agentId, timeoutMs = 5_000, signal } = options
+    const local = this.#intents.get(intentId)
+    if (local !== undefined && local.pending.unanswered.length > 0) await this.#ask(local.pending, timeoutMs, signal)
+    const outcomes = new Map<string, StoredOutcome>(local?.pending.outcomes)
+    const reply = local?.reply.reply
+    if (outcomes.size === 0 || [...outcomes.values()].some((each) => each.state === 'unknown')) {
+      const known = await lookUpOutcome(this.#options.bus.requests, intentId, { timeoutMs, signal })
+      for (const id of known.pending) if (!outcomes.has(id)) outcomes.set(id, PENDING)
+      for (const [id, outcome] of known.outcomes) outcomes.set(id, outcome)
+    }
+    return [...outcomes]
+      .filter(([id]) => agentId === undefined || id === agentId)
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([id, outcome]) => readOutcome({ intentId, agentId: id }, outcome, reply))
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true
+    await Promise.allSettled(this.#sending)
+    await this.close()
+  }
+
+  async close(): Promise<void> {
+    if (this.#stop.signal.aborted) return
+    this.#stop.abort(new ClosedError('the command sender'))
+    await this.#listener.close()
+    await Promise.all(Array.from(this.#writers.values(), (writer) => writer.close()))
+  }
+
+  async #send(
+    command: Registered,
+    target: CommandTarget,
+    value: unknown,
+    options: SendOptions,
+  ): Promise<ReadonlyArray<Outcome<unknown>>> {
+    if (this.#draining || this.#stop.signal.aborted) throw new ClosedError('the command sender')
+    options.signal?.throwIfAborted()
+    const encoded = command.value.encode(value)
+    const agents = await resolveTarget(this.#options.roster, target)
+    if (agents.length === 0) return []
+    const pending = await this.#intent(command, bodyHash(command.type, encoded), options)
+    pending.add(agents.map(addresseeOf))
+    await this.#deliver(command, pending, { agents, encoded, options })
+    return agents.map(({ id }) => {
+      const outcome = pending.outcome(id) ?? NO_ANSWER
+      return readOutcome({ intentId: pending.intentId, agentId: id }, outcome, command.reply)
+    })
+  }
+
+  /** The intent of this id: the one that is known, here or at the node, or a new one. */
+  async #intent(command: Registered, hash: string, options: SendOptions): Promise<PendingIntent> {
+    const intentId = options.intentId ?? uuidV7(this.#options.clock, this.#options.random)
+    const local = this.#intents.get(intentId)?.pending
+    if (local !== undefined) return sameBody(local, hash)
+    const known = options.intentId === undefined ? undefined : await this.#known(intentId, options.signal)
+    if (known?.sent !== undefined) sameBody({ intentId, bodyHash: known.sent.bodyHash }, hash)
+    const earliestMs = this.#options.nodeTime.earliestMs()
+    if (earliestMs === undefined) {
+      throw new SkeinError('connection-lost', 'Cannot send a command: the node has not told its time yet; try again', {
+        retryable: true,
+      })
+    }
+    const deadlineMs = known?.sent?.deadlineMs ?? earliestMs + command.startWithinMs
+    // Two calls with the same id may have come here together: the first one's deadline counts.
+    const raced = this.#intents.get(intentId)?.pending
+    if (raced !== undefined) return sameBody(raced, hash)
+    this.#makeRoom()
+    const pending = new PendingIntent({ intentId, bodyHash: hash, type: command.type, deadlineMs })
+    for (const [agentId, outcome] of known?.outcomes ?? []) pending.report(agentId, outcome)
+    this.#intents.set(intentId, { pending, reply: command })
+    return pending
+  }
+
+  async #known(intentId: string, signal: AbortSignal | undefined) {
+    try {
+      return await lookUpOutcome(this.#options.bus.requests, intentId, { timeoutMs: 2_000, signal })
+    } catch {
+      signal?.throwIfAborted()
+      // Where nobody remembers, the receiver's inbox still does: it refuses another body and runs nothing twice.
+      return undefined
+    }
+  }
+
+  #makeRoom(): void {
+    const { pendingMax } = this.#options
+    for (const [intentId, { pending }] of this.#intents) {
+      if (this.#intents.size < pendingMax) return
+      if (pending.unanswered.length === 0) this.#intents.delete(intentId)
+    }
+    if (this.#intents.size < pendingMax) return
+    throw new SkeinError(
+      'overloaded',
+      `Cannot send a command: ${pendingMax} wait for their outcomes; try again later`,
+      {
+        retryable: true,
+        details: { pendingMax },
+      },
+    )
+  }
+
+  /** Writes, waits, and writes again until everyone has answered or nobody may claim it any more. */
+  async #deliver(
+    command: Registered,
+    pending: PendingIntent,
+    send: {
+      readonly agents: readonly AgentRecord[]
+      readonly encoded: Uint8Array | string
+      readonly options: SendOptions
+    },
+  ): Promise<void> {
+    const { clock, random, nodeTime } = this.#options
+    const startedAtMs = clock.monotonicMs()
+    const timeoutMs = send.options.timeoutMs ?? defaultTimeoutMs(command)
+    const agentIds = send.agents.map((agent) => agent.id)
+    const plans = planRecords(command.subject, send.agents, await this.#partitionsOf(command, send.agents.length))
+    const rhythm = command.durability === 'none' ? LIVE_RESEND : STORED_RESEND
+    for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
+      const earliestMs = nodeTime.earliestMs()
+      const ttlMs = pending.deadlineMs - (earliestMs ?? pending.deadlineMs)
+      const writing = ttlMs > 0 ? this.#write(command, pending, { plans, encoded: send.encoded, ttlMs }) : undefined
+      const leftMs = timeoutMs - (clock.monotonicMs() - startedAtMs)
+      const waitMs = Math.min(leftMs, backoffMs(attempt, { ...rhythm, random }))
+      if (await this.#wait(pending, agentIds, { waitMs, signal: send.options.signal, writing })) return
+      if (leftMs <= waitMs) break
+    }
+    if (!this.#stop.signal.aborted) await this.#ask(pending, SLACK_MS, send.options.signal)
+  }
+
+  /** Writes the command for those that have not answered. What is not accepted now is tried with the next resend. */
+  async #write(
+    command: Registered,
+    pending: PendingIntent,
+    body: { readonly plans: readonly RecordPlan[]; readonly encoded: Uint8Array | string; readonly ttlMs: number },
+  ): Promise<void> {
+    const { intentId, type, deadlineMs } = pending
+    const messages = body.plans.flatMap((plan) => {
+      const addressees = plan.agentIds.flatMap((id) =>
+        pending.outcome(id) === undefined ? [pending.addressee(id)!] : [],
+      )
+      if (addressees.length === 0) return []
+      const record = { intentId, type, deadlineMs, sender: this.#options.sender, addressees }
+      return [encodeCommand(record, { ...plan, value: body.encoded, ttlMs: body.ttlMs })]
+    })
+    if (messages.length === 0) return
+    try {
+      await this.#writer(command.topic).write(messages)
+    } catch (error) {
+      const mayHaveGone = error instanceof WriteError || (error instanceof SkeinError && error.retryable)
+      if (!mayHaveGone) throw error
+    }
+  }
+
+  #writer(topic: string): Writer {
+    const writer = this.#writers.get(topic) ?? this.#options.bus.writer(topic)
+    this.#writers.set(topic, writer)
+    return writer
+  }
+
+  async #partitionsOf(command: Registered, agents: number): Promise<number> {
+    if (agents < WIDE_MIN) return 1
+    let partitions = this.#partitions.get(command.topic)
+    if (partitions === undefined) {
+      partitions = (await this.#options.bus.admin.describeTopic(command.topic)).capabilities.partitions
+      this.#partitions.set(command.topic, partitions)
+    }
+    return partitions
+  }
+
+  /** True when all have answered within the time. Rejects when the caller gave up or the write was refused for good. */
+  async #wait(
+    pending: PendingIntent,
+    agentIds: readonly string[],
+    limits: {
+      readonly waitMs: number
+      readonly signal: AbortSignal | undefined
+      readonly writing: Promise<void> | undefined
+    },
+  ): Promise<boolean> {
+    const over = new AbortController()
+    const timer = this.#options.clock.setTimer(() => over.abort(), Math.max(0, limits.waitMs))
+    const signals = [over.signal, this.#stop.signal]
+    if (limits.signal !== undefined) signals.push(limits.signal)
+    // A write may take as long as the connection is away; only its refusal ends the waiting.
+    const refused = new Promise<never>((_, reject) => limits.writing?.catch(reject))
+    try {
+      await Promise.race([pending.answered(agentIds, AbortSignal.any(signals)), refused])
+      return true
+    } catch (error) {
+      limits.signal?.throwIfAborted()
+      if (over.signal.aborted || this.#stop.signal.aborted) return false
+      over.abort()
+      throw error
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  /** The last resort before `unknown`: the report may have been lost on its way here. */
+  async #ask(pending: PendingIntent, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      const known = await lookUpOutcome(this.#options.bus.requests, pending.intentId, { timeoutMs, signal })
+      for (const [agentId, outcome] of known.outcomes) pending.report(agentId, outcome)
+    } catch {
+      signal?.throwIfAborted()
+    }
+  }
+}
+
+type Registered = CommandDefinition<unknown, unknown>
+
+const PENDING: StoredOutcome = {
+  state: 'unknown',
+  reason: 'pending',
+  message: 'It was accepted and nothing was heard of it yet',
+  atMs: 0,
+}
+const NO_ANSWER: StoredOutcome = {
+  state: 'unknown',
+  reason: 'no-answer',
+  message: 'Nothing was heard of it in time; outcome() may resolve it later',
+  atMs: 0,
+}
+
+function defaultTimeoutMs(command: Registered): number {
+  return command.startWithinMs + (command.completeWithinMs ?? RUN_DEFAULT_MS) + SLACK_MS
+}
+
+function sameBody<Intent extends { readonly intentId: string; readonly bodyHash: string }>(
+  intent: Intent,
+  hash: string,
+): Intent {
+  if (intent.bodyHash === hash) return intent
+  throw new SkeinError(
+    'intent-reused',
+    `Cannot send a command as intent "${intent.intentId}": it was sent before with another body; use a new id`,
+    { details: { intentId: intent.intentId } },
+  )
 }

@@ -1,0 +1,30 @@
+import { SkeinError } from '../../core/index.ts'
+import type { AgentRecord, AgentSelector, Roster } from '../ports.ts'
+import type { Addressee } from './command-record.ts'
+
+/** One agent, several, or whoever the roster has under the selector when it is sent. */
+export type CommandTarget = string | readonly string[] | AgentSelector
+
+/** The agents of a target as the roster has them now, sorted by id. Throws `unknown-agent` naming those it has not. */
+export async function resolveTarget(roster: Roster, target: CommandTarget): Promise<readonly AgentRecord[]> {
+  await roster.ready()
+  if (typeof target === 'object' && !isList(target)) return roster.select(target)
+  const ids = isList(target) ? [...new Set(target)].sort() : [target]
+  const missing = ids.filter((id) => roster.get(id) === undefined)
+  if (missing.length > 0) {
+    const shown = missing.slice(0, 5).join('", "')
+    throw new SkeinError('unknown-agent', `Cannot send a command to "${shown}": no such agent has ever joined`, {
+      details: { agents: missing },
+    })
+  }
+  return ids.map((id) => roster.get(id)!)
+}
+
+/** A command to an agent that is away is for whichever epoch comes next; to one that is there, for this epoch alone. */
+export function addresseeOf(agent: AgentRecord): Addressee {
+  return { agentId: agent.id, epoch: agent.epoch, held: agent.liveness !== 'alive' }
+}
+
+function isList(target: CommandTarget): target is readonly string[] {
+  return Array.isArray(target)
+}
