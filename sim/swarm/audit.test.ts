@@ -29,6 +29,7 @@ const GOOD: History = {
     outcome('c', 'failed', 'replaced'),
     outcome('d', 'unknown'),
   ],
+  told: [outcome('a', 'done'), outcome('b', 'unknown')],
   effects: [effect('a'), effect('d')],
   joins: [
     { agentId: KILLED, epoch: 1 },
@@ -58,6 +59,7 @@ test('A clean run passes, with its figures counted from ledgers and log', () => 
     effects: 2,
     duplicateEffects: 0,
     staleEffects: 0,
+    contradicted: 0,
   })
 })
 
@@ -120,8 +122,14 @@ const BAD: Readonly<Record<string, readonly [Partial<History>, RegExp]>> = {
     { outcomes: [outcome('a', 'expired'), outcome('a', 'done'), ...GOOD.outcomes.slice(2)] },
     /no command was done/,
   ],
+  'a sender that was told otherwise than the log says': [{ told: [outcome('b', 'done')] }, /1 outcomes contradict/],
+  'a sender that was told what the log never said': [{ told: [outcome('d', 'done')] }, /1 outcomes contradict/],
+  'an outcome of a command that the log never held': [
+    { outcomes: [...GOOD.outcomes, outcome('z', 'expired')] },
+    /1 outcomes contradict/,
+  ],
   'a run in which nothing happened': [
-    { stored: [], acknowledged: [], consumers: [], commands: [], outcomes: [], effects: [], joins: [] },
+    { stored: [], acknowledged: [], consumers: [], commands: [], outcomes: [], told: [], effects: [], joins: [] },
     /no telemetry/,
   ],
 }

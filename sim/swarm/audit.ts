@@ -29,6 +29,8 @@ export interface CommandFigures {
   readonly duplicateEffects: number
   /** Effects begun after the last moment allowed. */
   readonly staleEffects: number
+  /** Outcomes that the sender was told and the log denies, and those of commands that the log never held. */
+  readonly contradicted: number
 }
 
 export interface Audit {
@@ -59,6 +61,7 @@ export function faultsOf({ telemetry, commands, recovered }: Audit): string[] {
     [commands.replaced > 0, 'no command was replaced'],
     [commands.duplicateEffects === 0, `${commands.duplicateEffects} effects happened twice`],
     [commands.staleEffects === 0, `${commands.staleEffects} effects began after their deadline`],
+    [commands.contradicted === 0, `${commands.contradicted} outcomes contradict the log`],
     [commands.done <= commands.effects, 'a command is called done and had no effect'],
     [commands.effects <= commands.done + commands.unknown, 'an effect stands against an outcome that denies it'],
     [recovered, 'the killed agent did not come back and resolve its commands'],
@@ -137,7 +140,22 @@ function commandFigures(history: History): CommandFigures {
     effects: history.effects.length,
     duplicateEffects: history.effects.length - distinct.size,
     staleEffects: history.effects.filter((effect) => isStale(effect.startedAtMs, startBy.get(targetOf(effect)))).length,
+    contradicted: contradictions(history, outcomes, startBy),
   }
+}
+
+function contradictions(
+  history: History,
+  outcomes: ReadonlyMap<string, OutcomeRecord>,
+  sent: ReadonlyMap<string, number>,
+): number {
+  const unsent = [...outcomes.keys()].filter((target) => !sent.has(target)).length
+  const denied = history.told.filter((told) => {
+    const known = outcomes.get(targetOf(told))
+    // A sender that stopped waiting says unknown; what is known later does not contradict it.
+    return !sent.has(targetOf(told)) || (told.state !== 'unknown' && told.state !== known?.state)
+  })
+  return unsent + denied.length
 }
 
 /** An effect of an intent that nobody sent is as wrong as a late one. */

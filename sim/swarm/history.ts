@@ -6,10 +6,12 @@ export interface History {
   readonly acknowledged: readonly AcknowledgedLine[]
   /** One list per consumer, in the order in which it handled them. */
   readonly consumers: readonly (readonly ConsumedLine[])[]
-  /** Commands as they lie in the log: one per intent and agent, resends left out or not. */
+  /** Commands as they were read from the log, resends included. */
   readonly commands: readonly CommandRecord[]
   /** Outcomes as they lie in the log. */
   readonly outcomes: readonly OutcomeRecord[]
+  /** What the sender was told, by its own ledger. */
+  readonly told: readonly OutcomeRecord[]
   /** Written by agents when a handler completed. */
   readonly effects: readonly EffectLine[]
   /** Join records, in the log's order. */
@@ -50,7 +52,7 @@ export interface OutcomeRecord {
   readonly intentId: string
   readonly agentId: string
   readonly state: string
-  readonly reason: string | undefined
+  readonly reason?: string | undefined
 }
 
 export interface EffectLine {
