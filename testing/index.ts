@@ -1,3 +1,5 @@
 export { seededRandom } from './seeded-random.ts'
 export type { SimulatedClockOptions } from './simulated-clock.ts'
 export { SimulatedClock } from './simulated-clock.ts'
+export type { DiskCall, DiskErrno, DiskFailure, DiskImage, SimulatedDiskOptions } from './simulated-disk.ts'
+export { SimulatedDisk } from './simulated-disk.ts'

@@ -42,7 +42,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     const opened = await CheckpointFile.open(disk, directory)
     checkpoint = opened.file
     const segments = await loadSegments(disk, directory, opened.newest)
-    if (segments.length === 0) await disk.syncDirectory(parentPath(directory) || '.')
+    if (segments.length === 0) await syncAncestors(disk, directory)
     const end = await findEnd(disk, directory, segments, opened.newest)
     const log = new SegmentedLog(
       {
@@ -63,6 +63,20 @@ export async function openLog(options: LogOptions): Promise<Log> {
     await checkpoint?.close().catch(() => undefined)
     await lock?.release()
     throw error
+  }
+}
+
+/** The way to a new log must survive power loss as the log does. Which of the directories are new nobody knows any more. */
+async function syncAncestors(disk: Disk, directory: string): Promise<void> {
+  const root = directory.startsWith('/') ? '/' : '.'
+  for (let path = directory; path !== ''; path = parentPath(path)) {
+    try {
+      await disk.syncDirectory(parentPath(path) || root)
+    } catch (error) {
+      // One that we may not even open is none that was made for us.
+      const errno = error instanceof SkeinError ? error.details.errno : undefined
+      if (errno !== 'EACCES' && errno !== 'EPERM') throw error
+    }
   }
 }
 
