@@ -77,7 +77,8 @@ export class Agent implements Lease {
     this.#leaseMs = reply.leaseMs
     this.#identity = { id, type, region, epoch: reply.epoch }
     this.#exchanged(reply.nowMs, sentAtMs)
-    this.#schedule(this.#pulseMs)
+    // Agents that joined together need not pulse together.
+    this.#schedule(this.#pulseMs * this.#random.float())
   }
 
   get identity(): AgentIdentity {
@@ -186,12 +187,17 @@ export class Agent implements Lease {
 
   #schedule(delayMs: number): void {
     this.#timer = this.#clock.setTimer(() => {
+      const startedAtMs = this.#clock.monotonicMs()
       void this.#pulse().then(() => {
         if (this.#stop.signal.aborted || this.#fenced.signal.aborted) return
-        const failures = this.#failures
-        this.#schedule(failures === 0 ? this.#pulseMs : jitteredDelayMs(this.#random, failures, this.#pulseMs))
+        this.#schedule(this.#nextPulseMs(this.#clock.monotonicMs() - startedAtMs))
       })
     }, delayMs)
+  }
+
+  #nextPulseMs(elapsedMs: number): number {
+    if (this.#failures > 0) return jitteredDelayMs(this.#random, this.#failures, this.#pulseMs)
+    return Math.max(0, this.#pulseMs - elapsedMs)
   }
 }
 

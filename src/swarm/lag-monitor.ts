@@ -1,5 +1,5 @@
 import type { Bus, Lag, Writer } from '../bus/index.ts'
-import { type Clock, checkSubject, type Timer } from '../core/index.ts'
+import type { Clock, Timer } from '../core/index.ts'
 import { EventTeller } from './event-teller.ts'
 import { DEFAULT_LAG_POLICY, type GroupLag, type LagPolicy, type LagSign, LagWatch } from './lag-watch.ts'
 import { type SwarmEvent, swarmMessage } from './swarm-event.ts'
@@ -65,8 +65,7 @@ export class LagMonitor {
   #message({ kind, topic, group, seconds, messages }: LagSign) {
     const atMs = this.#options.clock.nowMs()
     const event: SwarmEvent = { kind, atMs, topic, group, lagSeconds: seconds, lagMessages: messages }
-    const message = swarmMessage(event, `lag-${topic}-${group}-${kind}-${atMs}`, undefined)
-    return isSubject(message.subject) ? message : { ...message, subject: `${SWARM_TOPIC}.${kind}` }
+    return swarmMessage(event, `lag-${topic}-${group}-${kind}-${atMs}`, undefined)
   }
 }
 
@@ -81,13 +80,4 @@ function worstOfGroups(lags: readonly Lag[]): readonly GroupLag[] {
     groups.set(name, { topic, group, seconds: worst, messages: known.messages + messages })
   }
   return [...groups.values()]
-}
-
-function isSubject(subject: string): boolean {
-  try {
-    checkSubject(subject)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -136,6 +136,11 @@ export class Owner implements Roster {
     this.#tick()
   }
 
+  /** Position of this owner's record in the roster: a newer owner's is greater. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
   async ready(): Promise<void> {
     if (this.#stopped) throw this.#stopped
   }

@@ -1,0 +1,14 @@
+import type { Clock, Disk, Random } from '../core/index.ts'
+import { systemClock, systemDisk, systemRandom } from '../core/system/index.ts'
+
+/** What a fabric takes from the machine it runs on; tests and simulations hand in their own. */
+export interface Machine {
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+}
+
+export function machineOf(given: Partial<Machine>): Machine {
+  const { clock = systemClock, random = systemRandom, disk = systemDisk() } = given
+  return { clock, random, disk }
+}
