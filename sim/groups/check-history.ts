@@ -1,0 +1,144 @@
+import type { GroupHistory, Step } from './history.ts'
+
+type Given = Extract<Step, { kind: 'given' }>
+
+/** One message, as the checker follows it. */
+interface Message {
+  readonly id: string
+  readonly key: string
+  readonly expires: boolean
+  /** Where it was given from, once it was. */
+  place: string | undefined
+  sequence: number
+  state: 'waiting' | 'in-hand' | 'done' | 'dead'
+  reader: number
+  retries: number
+  /** Times it was in hand of a reader that went away: may count as deliveries, or not. */
+  abandoned: number
+}
+
+/** What the group did wrong, one sentence each; empty for a history that keeps every promise. Pure. */
+export function checkHistory(history: GroupHistory): string[] {
+  return new Check(history).run()
+}
+
+class Check {
+  readonly #history: GroupHistory
+  readonly #faults: string[] = []
+  readonly #messages = new Map<string, Message>()
+  readonly #byKey = new Map<string, Message[]>()
+  #timeIsUp = false
+
+  constructor(history: GroupHistory) {
+    this.#history = history
+  }
+
+  run(): string[] {
+    for (const step of this.#history.steps) this.#take(step)
+    this.#checkEnd()
+    return this.#faults
+  }
+
+  #take(step: Step): void {
+    if (step.kind === 'sent') this.#sent(step.id, step.key, step.expires ?? false)
+    else if (step.kind === 'expired') this.#timeIsUp = true
+    else if (step.kind === 'given') this.#given(step)
+    else if (step.kind === 'reader-gone') this.#abandon((message) => message.reader === step.reader)
+    // A settling that resolved before the crash is stored; only what was in hand is open again.
+    else if (step.kind === 'crash') this.#abandon(() => true)
+    else this.#settled(step.kind, step.id)
+  }
+
+  #sent(id: string, key: string, expires: boolean): void {
+    if (this.#messages.has(id)) return
+    const message: Message = {
+      id,
+      key,
+      expires,
+      place: undefined,
+      sequence: -1,
+      state: 'waiting',
+      reader: -1,
+      retries: 0,
+      abandoned: 0,
+    }
+    this.#messages.set(id, message)
+    this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), message])
+  }
+
+  #given(step: Given): void {
+    const message = this.#messages.get(step.id)
+    if (message === undefined) {
+      this.#fault(`${step.id} was given and never sent`)
+      return
+    }
+    const place = `${step.partition}/${step.sequence}`
+    if (!step.intact || step.key !== message.key) this.#fault(`${step.id} was given with other content`)
+    if (message.place !== undefined && message.place !== place) this.#fault(`${step.id} is stored twice`)
+    if (message.expires && this.#timeIsUp) this.#fault(`${step.id} was given after its time to live`)
+    if (message.state === 'in-hand') this.#fault(`${step.id} was given while a reader had it in hand`)
+    if (message.state === 'done' || message.state === 'dead')
+      this.#fault(`${step.id} was given again after it was ${message.state}`)
+    this.#checkAttempt(message, step.attempt)
+    this.#checkOrder(message, step.sequence)
+    Object.assign(message, { place, sequence: step.sequence, reader: step.reader, state: 'in-hand' })
+  }
+
+  #checkAttempt(message: Message, attempt: number): void {
+    const least = 1 + message.retries
+    const most = least + message.abandoned
+    if (attempt < least || attempt > most) {
+      const expected = least === most ? `${least}` : `${least} to ${most}`
+      this.#fault(`${message.id} was given as attempt ${attempt}, expected ${expected}`)
+    }
+    if (message.retries >= this.#history.attemptsMax) this.#fault(`${message.id} was given past its last attempt`)
+  }
+
+  /** Everything of its key that lies before it must be in the same hands, or over. */
+  #checkOrder(message: Message, sequence: number): void {
+    for (const earlier of this.#byKey.get(message.key) ?? []) {
+      if (earlier === message) return
+      if (earlier.state === 'waiting' && !this.#mayBeGone(earlier)) {
+        this.#fault(`${message.id} overtook ${earlier.id} of its key`)
+      }
+      if (earlier.sequence > sequence) this.#fault(`${message.id} is stored before ${earlier.id}, which was sent first`)
+    }
+  }
+
+  #mayBeGone(message: Message): boolean {
+    return message.expires && this.#timeIsUp
+  }
+
+  #settled(how: 'done' | 'retry' | 'release' | 'dead', id: string): void {
+    const message = this.#messages.get(id)
+    if (message === undefined || message.state !== 'in-hand') return
+    if (how === 'retry') message.retries += 1
+    const isDead = how === 'dead' || (how === 'retry' && message.retries >= this.#history.attemptsMax)
+    message.state = how === 'done' ? 'done' : isDead ? 'dead' : 'waiting'
+  }
+
+  #abandon(isAffected: (message: Message) => boolean): void {
+    for (const message of this.#messages.values()) {
+      if (message.state !== 'in-hand' || !isAffected(message)) continue
+      message.state = 'waiting'
+      message.abandoned += 1
+    }
+  }
+
+  #checkEnd(): void {
+    const letters = new Map<string, number>()
+    for (const id of this.#history.deadLetters) letters.set(id, (letters.get(id) ?? 0) + 1)
+    for (const message of this.#messages.values()) {
+      const { id, state } = message
+      const isOver = state === 'done' || state === 'dead' || this.#mayBeGone(message)
+      if (!isOver) this.#fault(`${id} is lost: it was never done nor dead`)
+      if (state === 'dead' && !letters.has(id)) this.#fault(`${id} is dead and not among the dead letters`)
+      if (state === 'done' && letters.has(id)) this.#fault(`${id} was done and is among the dead letters`)
+    }
+    for (const [id, count] of letters) if (count > 1) this.#fault(`${id} is among the dead letters ${count} times`)
+  }
+
+  #fault(sentence: string): void {
+    this.#faults.push(sentence)
+  }
+}

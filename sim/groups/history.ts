@@ -1,0 +1,32 @@
+/** What one consumer group lived through, in the order in which it happened. */
+export interface GroupHistory {
+  readonly attemptsMax: number
+  readonly steps: readonly Step[]
+  /** Ids found in the dead-letter topic afterwards. */
+  readonly deadLetters: readonly string[]
+}
+
+export type Step =
+  /** Stored: acknowledged to the writer. `copies` of one id must be given as one message. */
+  | { readonly kind: 'sent'; readonly id: string; readonly key: string; readonly expires?: boolean }
+  /** Time ran out for every message sent with a time to live. */
+  | { readonly kind: 'expired' }
+  | {
+      readonly kind: 'given'
+      readonly id: string
+      readonly key: string
+      readonly partition: number
+      readonly sequence: number
+      readonly attempt: number
+      readonly reader: number
+      /** The bytes and headers are those that were sent. */
+      readonly intact: boolean
+    }
+  /** Handled, its acknowledgment resolved. */
+  | { readonly kind: 'done'; readonly id: string }
+  /** Settled, and the settling resolved. */
+  | { readonly kind: 'retry' | 'release' | 'dead'; readonly id: string }
+  /** A reader went away with whatever it had in hand. */
+  | { readonly kind: 'reader-gone'; readonly reader: number }
+  /** The process died: readers, memory, what was not yet on the disk. */
+  | { readonly kind: 'crash' }
