@@ -38,6 +38,7 @@ export class Appender {
   #needsCut = false
   #needsRoll = false
   #needsSync = false
+  #rolls: Array<{ readonly resolve: () => void; readonly reject: (error: unknown) => void }> = []
   #syncTimer: Timer | undefined
   #writtenBytes = 0
   #nextOffset: number
@@ -101,6 +102,29 @@ export class Appender {
     this.#needsRoll = true
   }
 
+  /** Begins a new segment now, unless the present one is empty. */
+  roll(): Promise<void> {
+    if (this.#closed) return Promise.reject(new ClosedError(`the log in ${this.#state.directory}`))
+    return new Promise((resolve, reject) => {
+      this.#rolls.push({ resolve, reject })
+      this.#start()
+    })
+  }
+
+  async #rollNow(): Promise<void> {
+    const waiting = this.#rolls
+    this.#rolls = []
+    try {
+      if (this.#poison !== undefined) throw this.#poison
+      if (this.#needsCut) await this.#cut()
+      this.#needsRoll ||= this.#writtenBytes > SEGMENT_HEADER_BYTES
+      if (this.#needsRoll) await this.#fileFor(0)
+      for (const one of waiting) one.resolve()
+    } catch (error) {
+      for (const one of waiting) one.reject(error)
+    }
+  }
+
   /** Takes the open file of the segment that appends go on in. */
   resume(file: DiskFile, bytes: number): void {
     this.#file = file
@@ -139,13 +163,18 @@ export class Appender {
       .then(() => this.#run())
       .finally(() => {
         this.#running = undefined
-        if (this.#queue.length > 0 || this.#needsSync) this.#start()
+        if (this.#hasWork()) this.#start()
       })
   }
 
+  #hasWork(): boolean {
+    return this.#queue.length > 0 || this.#needsSync || this.#rolls.length > 0
+  }
+
   async #run(): Promise<void> {
-    while (this.#queue.length > 0 || this.#needsSync) {
+    while (this.#hasWork()) {
       if (this.#needsSync) await this.#sync()
+      if (this.#rolls.length > 0) await this.#rollNow()
       if (this.#queue.length > 0) await this.#commit(this.#takeGroup())
     }
   }

@@ -80,8 +80,16 @@ export interface Log {
   offsetAtTime(timestampMs: number): Promise<number>
   /** Deletes whole closed segments beyond the retention; never the one being written. */
   retain(retention: Retention, nowMs: number): Promise<void>
-  /** Keeps the last record of each key in closed segments; tombstones go after `tombstoneMs`. Offsets stay. */
-  compact(options: { readonly tombstoneMs: number; readonly nowMs: number }): Promise<void>
+  /**
+   * Keeps the last record of each key in closed segments; tombstones go after `tombstoneMs`. Offsets stay. With
+   * `closeActive` the segment being written is closed first, so that everything up to now takes part. Holds the keys of
+   * the closed segments in memory while it runs.
+   */
+  compact(options: {
+    readonly tombstoneMs: number
+    readonly nowMs: number
+    readonly closeActive?: boolean
+  }): Promise<void>
   /** Moves the start: what is before may be deleted. */
   advanceStart(offset: number): Promise<void>
   status(): LogStatus

@@ -193,13 +193,14 @@ export class SegmentReader {
   #lost(fromOffset: number, resumeOffset: number, segment: Segment | undefined, reason?: string): SkeinError {
     const file = segment?.file ?? 'a segment that is missing'
     const why = reason ?? 'batches are missing'
-    if (segment !== undefined && segment === this.#current(segment)) this.#onDamage(segment, why)
+    if (segment !== undefined) this.reportDamage(segment, why)
     const message = `Cannot read offsets ${fromOffset} to ${resumeOffset - 1} of ${this.#state.directory}: ${file} is damaged (${why}); reading can go on at ${resumeOffset}`
     return new SkeinError('corrupt', message, { details: { fromOffset, resumeOffset, file, reason: why } })
   }
 
-  #current(segment: Segment): Segment | undefined {
-    return this.#state.segments.find((one) => one === segment)
+  /** A segment that was replaced or removed meanwhile says nothing about the log. */
+  reportDamage(segment: Segment, reason: string): void {
+    if (this.#state.segments.includes(segment)) this.#onDamage(segment, reason)
   }
 }
 

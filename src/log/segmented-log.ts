@@ -1,7 +1,7 @@
 import { type Clock, ClosedError, type Disk, type DiskLock, type Timer } from '../core/index.ts'
 import { Appender } from './appender.ts'
 import type { Checkpoint, CheckpointFile } from './checkpoint.ts'
-import { compactSegments } from './compact.ts'
+import { Compaction, type CompactionOptions } from './compact.ts'
 import { removeSegment } from './load-segments.ts'
 import type { AppendDurability, Appended, BatchStamp, Log, LogBatch, LogStatus, Retention, SyncPolicy } from './log.ts'
 import type { LogState } from './log-state.ts'
@@ -42,6 +42,7 @@ export class SegmentedLog implements Log {
   readonly #state: LogState
   readonly #appender: Appender
   readonly #reader: SegmentReader
+  readonly #compaction: Compaction
   readonly #end: LogEnd
   readonly #lock: DiskLock | undefined
   readonly #listeners = new Set<(endOffset: number) => void>()
@@ -69,6 +70,7 @@ export class SegmentedLog implements Log {
       endOffset: opened.end.nextOffset,
     }
     this.#reader = new SegmentReader(this.#state, (segment, reason) => this.#quarantine(segment, reason))
+    this.#compaction = new Compaction(this.#state, this.#reader, options.segmentBytes)
     this.#appender = new Appender(this.#state, opened.end, {
       ...options,
       onGrowth: () => this.#tellGrowth(),
@@ -157,8 +159,11 @@ export class SegmentedLog implements Log {
     })
   }
 
-  compact(options: { readonly tombstoneMs: number; readonly nowMs: number }): Promise<void> {
-    return this.#upkeepNext(() => compactSegments(this.#state, this.#reader, options))
+  compact(options: CompactionOptions & { readonly closeActive?: boolean }): Promise<void> {
+    return this.#upkeepNext(async () => {
+      if (options.closeActive === true) await this.#appender.roll()
+      await this.#compaction.run(options)
+    })
   }
 
   advanceStart(offset: number): Promise<void> {
