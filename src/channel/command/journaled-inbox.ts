@@ -1,20 +1,21 @@
 import { type Clock, ClosedError, SkeinError } from '../../core/index.ts'
 import { type ClaimDecision, type DecisionContext, decideClaim, decideRecovery, decideSettle } from './decide-claim.ts'
+import type { InboxChange } from './inbox-change.ts'
 import { type InboxRow, rowKey } from './inbox-row.ts'
 import type { ClaimRequest, ClaimResult, InboxSession, InboxStore, SettleRequest, Unreported } from './inbox-store.ts'
 import type { StoredOutcome } from './outcome.ts'
 
 /** Where an inbox writes what it decided. */
 export interface InboxJournal {
-  /** In the order of the calls; with `durable` it resolves when the change survives what the medium can survive. */
-  append(changes: readonly InboxChange[], options: { readonly durable: boolean }): Promise<void>
+  /**
+   * Resolves when the changes survive what the medium can survive; in the order of the calls. `applied` is called in
+   * the same turn as they are: whoever writes a snapshot finds them in it.
+   */
+  append(changes: readonly InboxChange[], applied: () => void): Promise<void>
+  /** Written with the next append, or lost in a crash: for what only spares work. */
+  note(change: InboxChange): void
   close(): Promise<void>
 }
-
-export type InboxChange =
-  | { readonly kind: 'row'; readonly row: InboxRow }
-  /** Rows of deadlines up to here are forgotten; these keys are among them. */
-  | { readonly kind: 'forget'; readonly throughMs: number; readonly keys: readonly string[] }
 
 export interface JournaledInboxOptions {
   readonly clock: Clock
@@ -35,6 +36,7 @@ export class JournaledInbox implements InboxStore {
   readonly #options: JournaledInboxOptions
   readonly #rows = new Map<string, InboxRow>()
   readonly #writing = new Map<string, Promise<void>>()
+  readonly #sessions = new Map<string, number>()
   #forgottenThroughMs = Number.NEGATIVE_INFINITY
   #sweptAtMs: number
   #closed = false
@@ -46,15 +48,27 @@ export class JournaledInbox implements InboxStore {
 
   /** Folds in what a journal held when it was opened. */
   restore(change: InboxChange): void {
-    if (change.kind === 'row') this.#rows.set(rowKey(change.row.agentId, change.row.intentId), change.row)
-    else this.#forget(change.throughMs, change.keys)
+    if (change.kind === 'forget') this.#forget(change.throughMs, change.keys)
+    else if (change.kind === 'session') this.#sessions.set(change.agentId, change.epoch)
+    else {
+      const key = rowKey(change.row.agentId, change.row.intentId)
+      this.#rows.set(key, newerRow(this.#rows.get(key), change.row))
+    }
   }
 
   /** Everything remembered, as changes: what a journal writes when it starts anew. */
   snapshot(): readonly InboxChange[] {
-    const rows = Array.from(this.#rows.values(), (row): InboxChange => ({ kind: 'row', row }))
-    if (this.#forgottenThroughMs === Number.NEGATIVE_INFINITY) return rows
-    return [...rows, { kind: 'forget', throughMs: this.#forgottenThroughMs, keys: [] }]
+    const changes = Array.from(this.#rows.values(), (row): InboxChange => ({ kind: 'row', row }))
+    for (const [agentId, epoch] of this.#sessions) changes.push({ kind: 'session', agentId, epoch })
+    if (this.#forgottenThroughMs !== Number.NEGATIVE_INFINITY) {
+      changes.push({ kind: 'forget', throughMs: this.#forgottenThroughMs, keys: [] })
+    }
+    return changes
+  }
+
+  /** The newest epoch under which an agent began to keep its inbox here. */
+  sessionOf(agentId: string): number | undefined {
+    return this.#sessions.get(agentId)
   }
 
   get size(): number {
@@ -89,24 +103,45 @@ export class JournaledInbox implements InboxStore {
     }
   }
 
+  /**
+   * Stores an outcome for a command that was never claimed. Undefined when it was: then only its agent may say what
+   * became of it.
+   */
+  async withdraw(request: SettleRequest): Promise<StoredOutcome | undefined> {
+    const release = await this.#lock([request])
+    try {
+      const row = this.#row(request)
+      if (row !== undefined) return row.outcome
+      return toOutcome(await this.#store(decideSettle(undefined, request, this.#context())))
+    } finally {
+      release()
+    }
+  }
+
   reported(identity: { readonly intentId: string; readonly agentId: string }): void {
     const row = this.#row(identity)
     if (this.#closed || row?.outcome === undefined || row.reported) return
     const noted = { ...row, reported: true }
     this.#rows.set(rowKey(row.agentId, row.intentId), noted)
-    // Losing this note costs one repeated report after a restart, so nobody waits for it and no failure matters.
-    this.#options.journal.append([{ kind: 'row', row: noted }], { durable: false }).catch(() => {})
+    this.#options.journal.note({ kind: 'row', row: noted })
   }
 
   async recover(session: InboxSession): Promise<{
     readonly unreported: readonly Unreported[]
     readonly againMs: number | undefined
   }> {
+    const { agentId, epoch } = session
+    if ((this.#sessions.get(agentId) ?? 0) > epoch) throw fenced(this.#sessions.get(agentId)!)
+    if (this.#sessions.get(agentId) !== epoch) {
+      await this.#options.journal.append([{ kind: 'session', agentId, epoch }], () => {
+        this.#sessions.set(agentId, epoch)
+      })
+    }
     const unreported: Unreported[] = []
     let againMs: number | undefined
     for (const row of [...this.#rows.values()]) {
-      if (row.agentId !== session.agentId || row.reported) continue
-      if (row.epoch > session.epoch) throw fenced(row.epoch)
+      if (row.agentId !== agentId || row.reported) continue
+      if (row.epoch > epoch) throw fenced(row.epoch)
       const outcome = await this.#recoverRow(row, session.incarnation)
       if (outcome !== undefined) {
         unreported.push({ intentId: row.intentId, sender: row.sender, type: row.type, outcome })
@@ -178,11 +213,10 @@ export class JournaledInbox implements InboxStore {
   async #write(decisions: readonly ClaimDecision[]): Promise<void> {
     const rows = decisions.flatMap((decision) => ('row' in decision && decision.row ? [decision.row] : []))
     if (rows.length === 0) return
-    await this.#options.journal.append(
-      rows.map((row) => ({ kind: 'row', row })),
-      { durable: true },
-    )
-    for (const row of rows) this.#rows.set(rowKey(row.agentId, row.intentId), row)
+    const changes = rows.map((row): InboxChange => ({ kind: 'row', row }))
+    await this.#options.journal.append(changes, () => {
+      for (const row of rows) this.#rows.set(rowKey(row.agentId, row.intentId), row)
+    })
     this.#sweepSometimes()
   }
 
@@ -220,13 +254,21 @@ export class JournaledInbox implements InboxStore {
     }
     if (keys.length === 0) return
     this.#forget(throughMs, keys)
-    this.#options.journal.append([{ kind: 'forget', throughMs, keys }], { durable: false }).catch(() => {})
+    this.#options.journal.note({ kind: 'forget', throughMs, keys })
   }
 
   #forget(throughMs: number, keys: readonly string[]): void {
     for (const key of keys) this.#rows.delete(key)
     this.#forgottenThroughMs = Math.max(this.#forgottenThroughMs, throughMs)
   }
+}
+
+/** Of two states of one row the later one, whichever was read first: reported after decided after claimed. */
+function newerRow(one: InboxRow | undefined, other: InboxRow): InboxRow {
+  if (one === undefined) return other
+  const rank = (row: InboxRow) => (row.outcome === undefined ? 0 : row.reported ? 2 : 1)
+  if (rank(one) !== rank(other)) return rank(one) > rank(other) ? one : other
+  return one.epoch > other.epoch ? one : other
 }
 
 function toClaimResult(decision: ClaimDecision): ClaimResult {
