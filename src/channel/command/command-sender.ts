@@ -7,12 +7,12 @@ import { encodeCommand } from './command-record.ts'
 import type { CommandDefinition } from './definition.ts'
 import { planRecords, type RecordPlan, WIDE_MIN } from './fan-out.ts'
 import type { Outcome, StoredOutcome } from './outcome.ts'
-import { OutcomeListener } from './outcome-listener.ts'
 import { lookUpOutcome } from './outcome-lookup.ts'
-import { outcomesTopic } from './outcome-record.ts'
+import { decodeReport, OUTCOMES_TOPIC, outcomeSubject, outcomesTopic } from './outcome-record.ts'
 import { PendingIntent } from './pending-intent.ts'
 import { readOutcome } from './read-outcome.ts'
 import { addresseeOf, type CommandTarget, resolveTarget } from './resolve-target.ts'
+import { TopicFollower } from './topic-follower.ts'
 
 export interface SendOptions {
   /** Any unique string. Default: a UUIDv7. The same id again asks for the same outcome; with another body it is refused. */
@@ -94,7 +94,7 @@ const LIVE_RESEND = { firstMs: 100, maxMs: 1_000 }
 
 class Sender implements CommandSender {
   readonly #options: Required<CommandSenderOptions>
-  readonly #listener: OutcomeListener
+  readonly #outcomes: TopicFollower
   readonly #writers = new Map<string, Writer>()
   readonly #partitions = new Map<string, number>()
   /** In the order they were sent, so that the oldest answered ones are forgotten first. */
@@ -107,14 +107,20 @@ class Sender implements CommandSender {
     const onError = options.onError ?? (() => {})
     this.#options = { durability: 'safe', pendingMax: 10_000, ...options, onError }
     const { bus, clock, random, sender } = options
-    this.#listener = new OutcomeListener({
-      ...{ bus, clock, random, sender, onError },
-      onReport: (report) => this.#intents.get(report.intentId)?.pending.report(report.agentId, report.outcome),
+    this.#outcomes = new TopicFollower({
+      ...{ bus, clock, random, onError },
+      topic: OUTCOMES_TOPIC,
+      subjects: [outcomeSubject(sender)],
+      from: 'latest',
+      onDelivery: (delivery) => {
+        const report = decodeReport(delivery)
+        if (report !== undefined) this.#intents.get(report.intentId)?.pending.report(report.agentId, report.outcome)
+      },
     })
   }
 
   opened(): Promise<void> {
-    return this.#listener.listening
+    return this.#outcomes.caughtUp
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the two overloads of the interface say what comes for which target.
@@ -152,7 +158,7 @@ class Sender implements CommandSender {
   async close(): Promise<void> {
     if (this.#stop.signal.aborted) return
     this.#stop.abort(new ClosedError('the command sender'))
-    await this.#listener.close()
+    await this.#outcomes.close()
     await Promise.all(Array.from(this.#writers.values(), (writer) => writer.close()))
   }
 

@@ -35,8 +35,14 @@ export async function openNodeInbox(options: NodeInboxOptions): Promise<NodeInbo
   const inbox = new JournaledInbox({ clock, nodeTime, rowsMax, graceMs, journal })
   await readAll(bus, (change) => inbox.restore(change))
   const stops = await Promise.all([
-    bus.requests.answer(INBOX_CLAIM, answerJson((body) => answerClaim(inbox, options.roster, body))),
-    bus.requests.answer(INBOX_SETTLE, answerJson((body) => answerSettle(inbox, options.roster, body))),
+    bus.requests.answer(
+      INBOX_CLAIM,
+      answerJson((body) => answerClaim(inbox, options.roster, body)),
+    ),
+    bus.requests.answer(
+      INBOX_SETTLE,
+      answerJson((body) => answerSettle(inbox, options.roster, body)),
+    ),
   ])
   return {
     inbox,

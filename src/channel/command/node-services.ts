@@ -1,6 +1,18 @@
-import type { Bus, RequestedDurability } from '../../bus/index.ts'
-import { type Clock, type Random, UnsupportedError } from '../../core/index.ts'
+import type { Bus, Delivery, RequestedDurability } from '../../bus/index.ts'
+import type { Clock, Random, Timer } from '../../core/index.ts'
 import type { Roster } from '../ports.ts'
+import { bodyHash } from './body-hash.ts'
+import { type CommandRecord, decodeCommand } from './command-record.ts'
+import { outcomeToJson, textField } from './inbox-row.ts'
+import { IntentTable, type WatchedCommand, type WatchedIntent } from './intent-table.ts'
+import { type NodeInbox, openNodeInbox } from './node-inbox.ts'
+import type { StoredOutcome } from './outcome.ts'
+import type { KnownIntentJson } from './outcome-lookup.ts'
+import { decodeReport, OUTCOMES_TOPIC, outcomesTopic } from './outcome-record.ts'
+import { OutcomeReporter } from './outcome-reporter.ts'
+import { answerJson, OUTCOME_GET } from './requests.ts'
+import { TopicFollower } from './topic-follower.ts'
+import { isUndelivered, type Sighting } from './undelivered.ts'
 
 export interface CommandServicesOptions {
   readonly bus: Bus
@@ -11,6 +23,8 @@ export interface CommandServicesOptions {
   readonly durability?: RequestedDurability
   /** An agent that the node has not heard of for so long claims nothing: its lease is over. Default 10,000. */
   readonly leaseMs?: number
+  /** Intents remembered for `outcome()`. Default 100,000. */
+  readonly intentsMax?: number
   readonly onError?: (error: unknown) => void
 }
 
@@ -19,12 +33,173 @@ export interface CommandServicesOptions {
  * commands that provably reached nobody in time.
  */
 export interface CommandServices {
-  /** Has the withdrawer watch the commands of this topic. Idempotent; the topic must be open. */
+  /** Watches the commands of this topic. Idempotent; the topic must be open. Resolves when it has caught up. */
   watch(topic: string): Promise<void>
   drain(): Promise<void>
   close(): Promise<void>
 }
 
-export async function openCommandServices(_options: CommandServicesOptions): Promise<CommandServices> {
-  throw new UnsupportedError('commands', "the node's part is not built yet")
+export async function openCommandServices(options: CommandServicesOptions): Promise<CommandServices> {
+  await options.bus.open(outcomesTopic(options.durability))
+  const { bus, clock, roster, durability = 'safe' } = options
+  const services = new Services(options, await openNodeInbox({ bus, clock, roster, durability }))
+  await services.begin()
+  return services
+}
+
+const REMEMBERED_MS = 86_400_000
+/** How long after a deadline its agent has to say so itself. */
+const WITHDRAW_AFTER_MS = 500
+/** Deadlines are looked after together in steps of so much. */
+const STEP_MS = 250
+
+class Services implements CommandServices {
+  readonly #options: CommandServicesOptions
+  readonly #inbox: NodeInbox
+  readonly #table: IntentTable
+  readonly #reporter: OutcomeReporter
+  readonly #followers = new Map<string, TopicFollower>()
+  /** Intents to look at when their step has come; one timer for each step. */
+  readonly #due = new Map<number, { readonly intentIds: Set<string>; readonly timer: Timer }>()
+  readonly #stop = new AbortController()
+  #stopAnswering: (() => Promise<void>) | undefined
+
+  constructor(options: CommandServicesOptions, inbox: NodeInbox) {
+    this.#options = options
+    this.#inbox = inbox
+    this.#table = new IntentTable({ entriesMax: options.intentsMax ?? 100_000 })
+    const { bus, clock, random, onError = () => {} } = options
+    this.#reporter = new OutcomeReporter({ bus, clock, random, onReported: () => {}, onError })
+  }
+
+  async begin(): Promise<void> {
+    await this.#follow(OUTCOMES_TOPIC, (delivery) => {
+      const report = decodeReport(delivery)
+      if (report !== undefined) this.#table.report(report.intentId, report.agentId, report.outcome)
+    })
+    const answer = answerJson(async (body) => this.#known(textField(body, 'intentId')))
+    this.#stopAnswering = await this.#options.bus.requests.answer(OUTCOME_GET, answer)
+  }
+
+  watch(topic: string): Promise<void> {
+    return this.#follow(topic, (delivery) => this.#seen(delivery))
+  }
+
+  async drain(): Promise<void> {
+    await this.close()
+  }
+
+  async close(): Promise<void> {
+    if (this.#stop.signal.aborted) return
+    this.#stop.abort()
+    for (const { timer } of this.#due.values()) timer.cancel()
+    await this.#stopAnswering?.()
+    await Promise.all(Array.from(this.#followers.values(), (follower) => follower.close()))
+    await this.#reporter.close()
+    await this.#inbox.close()
+  }
+
+  #follow(topic: string, onDelivery: (delivery: Delivery) => void): Promise<void> {
+    const known = this.#followers.get(topic)
+    if (known !== undefined) return known.caughtUp
+    const { bus, clock, random, onError = () => {} } = this.#options
+    const from = { timestampMs: clock.nowMs() - REMEMBERED_MS }
+    const follower = new TopicFollower({ bus, clock, random, topic, from, onDelivery, onError })
+    this.#followers.set(topic, follower)
+    return follower.caughtUp
+  }
+
+  #known(intentId: string): KnownIntentJson {
+    const intent = this.#table.intent(intentId)
+    return {
+      sent: intent && { bodyHash: intent.bodyHash, type: intent.type, deadlineMs: intent.deadlineMs },
+      outcomes: [...this.#table.outcomes(intentId)].map(([agentId, outcome]) => [agentId, outcomeToJson(outcome)]),
+      pending: this.#table.unanswered(intentId).map((command) => command.agentId),
+    }
+  }
+
+  #seen(delivery: Delivery): void {
+    let record: CommandRecord
+    try {
+      record = decodeCommand(delivery)
+    } catch {
+      // Its reader puts it among the dead letters; there is no outcome to watch for.
+      return
+    }
+    const hash = bodyHash(record.type, delivery.value ?? new Uint8Array())
+    const commands = record.addressees.map(
+      (each): WatchedCommand => ({
+        agentId: each.agentId,
+        sentEpoch: each.epoch,
+        held: each.held,
+        sentAtMs: delivery.appendedAtMs,
+        sighting: this.#sighting(each.agentId),
+      }),
+    )
+    this.#table.sent(record, { hash }, commands)
+    this.#lookLater(record.intentId, record.deadlineMs)
+  }
+
+  #sighting(agentId: string): Sighting | undefined {
+    const record = this.#options.roster.get(agentId)
+    return record && { epoch: record.epoch, liveness: record.liveness, seenAtMs: record.seenAtMs }
+  }
+
+  // — Withdrawing
+
+  #lookLater(intentId: string, deadlineMs: number): void {
+    const { clock } = this.#options
+    const step = Math.ceil((deadlineMs + WITHDRAW_AFTER_MS) / STEP_MS)
+    const due = this.#due.get(step)
+    if (due !== undefined) {
+      due.intentIds.add(intentId)
+      return
+    }
+    const timer = clock.setTimer(() => this.#look(step), Math.max(0, step * STEP_MS - clock.nowMs()))
+    this.#due.set(step, { intentIds: new Set([intentId]), timer })
+  }
+
+  #look(step: number): void {
+    const due = this.#due.get(step)
+    this.#due.delete(step)
+    for (const intentId of due?.intentIds ?? []) {
+      const intent = this.#table.intent(intentId)
+      if (intent === undefined) continue
+      // The wall clock was set back meanwhile: the deadline is still to come.
+      if (this.#options.clock.nowMs() <= intent.deadlineMs) this.#lookLater(intentId, intent.deadlineMs)
+      else for (const command of this.#table.unanswered(intentId)) void this.#withdraw(intent, command)
+    }
+  }
+
+  async #withdraw(intent: WatchedIntent, command: WatchedCommand): Promise<void> {
+    try {
+      const outcome = await this.#verdict(intent, command)
+      if (outcome === undefined || this.#stop.signal.aborted) return
+      const { intentId, sender, type } = intent
+      this.#reporter.report({ intentId, agentId: command.agentId, sender, type, outcome })
+    } catch (error) {
+      this.#options.onError?.(error)
+    }
+  }
+
+  /** `expired` only where nobody can have claimed it; undefined leaves the word to the agent. */
+  async #verdict(intent: WatchedIntent, command: WatchedCommand): Promise<StoredOutcome | undefined> {
+    const { clock, leaseMs = 10_000 } = this.#options
+    const atMs = clock.nowMs()
+    const now = this.#sighting(command.agentId)
+    if (isUndelivered(command, command.sighting, now, leaseMs)) {
+      return { state: 'expired', reason: 'undelivered', message: 'Its agent was away until its deadline', atMs }
+    }
+    // All claims of this epoch go through the inbox that is held here: what is not in it was never claimed.
+    const { inbox } = this.#inbox
+    if (now === undefined || inbox.sessionOf(command.agentId) !== now.epoch) return undefined
+    if (now.epoch !== command.sentEpoch) return undefined
+    const message = 'It was not claimed before its deadline'
+    return inbox.withdraw({
+      ...{ intentId: intent.intentId, sender: intent.sender, type: intent.type, bodyHash: intent.bodyHash },
+      ...{ deadlineMs: intent.deadlineMs, agentId: command.agentId, sentEpoch: command.sentEpoch },
+      ...{ epoch: now.epoch, held: command.held, incarnation: 'withdrawn', idempotent: false },
+      outcome: { state: 'expired', reason: 'deadline', message, atMs },
+    })
+  }
 }

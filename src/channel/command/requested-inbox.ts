@@ -1,5 +1,5 @@
 import type { Bus } from '../../bus/index.ts'
-import { type Clock, ClosedError, type Random, SkeinError } from '../../core/index.ts'
+import { type Clock, ClosedError, type Random, SkeinError, type Timer } from '../../core/index.ts'
 import { backoffMs } from './backoff.ts'
 import { numberField, outcomeFromJson, textField } from './inbox-row.ts'
 import type {
@@ -37,6 +37,7 @@ class RequestedInbox implements InboxStore {
   readonly #options: Required<RequestedInboxOptions>
   readonly #stop = new AbortController()
   #notes: OutcomeIdentity[] = []
+  #notesTimer: Timer | undefined
 
   constructor(options: RequestedInboxOptions) {
     this.#options = { timeoutMs: 2_000, ...options }
@@ -62,7 +63,7 @@ class RequestedInbox implements InboxStore {
   reported(identity: OutcomeIdentity): void {
     if (this.#stop.signal.aborted || this.#notes.length >= NOTES_MAX) return
     this.#notes.push({ agentId: identity.agentId, intentId: identity.intentId })
-    if (this.#notes.length === 1) this.#options.clock.setTimer(() => void this.#sendNotes(), NOTE_DELAY_MS)
+    this.#notesTimer ??= this.#options.clock.setTimer(() => void this.#sendNotes(), NOTE_DELAY_MS)
   }
 
   async recover(session: InboxSession, options: InboxCallOptions = {}) {
@@ -85,6 +86,8 @@ class RequestedInbox implements InboxStore {
   }
 
   async #sendNotes(): Promise<void> {
+    this.#notesTimer?.cancel()
+    this.#notesTimer = undefined
     const identities = this.#notes.splice(0)
     if (identities.length === 0) return
     const { bus, timeoutMs } = this.#options

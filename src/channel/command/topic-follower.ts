@@ -1,0 +1,95 @@
+import type { Bus, Delivery, Position, Reader, StartPosition } from '../../bus/index.ts'
+import { type Clock, type Random, SkeinError } from '../../core/index.ts'
+import { backoffMs } from './backoff.ts'
+
+export interface TopicFollowerOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly random: Random
+  readonly topic: string
+  /** Default: all of the topic. */
+  readonly subjects?: readonly string[]
+  /** `latest` is where the topic ends when following begins, not when the first read comes. */
+  readonly from: StartPosition
+  readonly onDelivery: (delivery: Delivery) => void
+  readonly onError: (error: unknown) => void
+}
+
+const QUIET_MS = 300
+
+/** Gives everything of a topic from one point on, over lost connections too; after one, some of it twice. */
+export class TopicFollower {
+  readonly #options: TopicFollowerOptions
+  readonly #stop = new AbortController()
+  readonly #caughtUp = Promise.withResolvers<void>()
+  readonly #running: Promise<void>
+  /** Where to go on after a failure, of each partition. */
+  readonly #heard = new Map<number, Position>()
+  #isCaughtUp = false
+
+  constructor(options: TopicFollowerOptions) {
+    this.#options = options
+    this.#running = this.#followForEver()
+  }
+
+  /** Resolves once what was there at the beginning has been given, and nothing after it is missed; or when closed. */
+  get caughtUp(): Promise<void> {
+    return this.#caughtUp.promise
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new SkeinError('closed', `Cannot follow ${this.#options.topic}: it was closed`))
+    await this.#running
+  }
+
+  async #followForEver(): Promise<void> {
+    const { clock, random, onError } = this.#options
+    for (let failures = 0; !this.#stop.signal.aborted; failures += 1) {
+      let reader: Reader | undefined
+      try {
+        reader = this.#open()
+        await this.#begin(reader)
+        await this.#readFrom(reader, () => {
+          failures = 0
+        })
+      } catch (error) {
+        const expected = this.#stop.signal.aborted || (error instanceof SkeinError && error.retryable)
+        if (!expected) onError(error)
+      }
+      await reader?.close().catch(() => {})
+      if (this.#stop.signal.aborted) break
+      const delayMs = backoffMs(failures, { firstMs: 100, maxMs: 5_000, random })
+      await clock.sleep(delayMs, { signal: this.#stop.signal }).catch(() => {})
+    }
+    this.#caughtUp.resolve()
+  }
+
+  #open(): Reader {
+    const { bus, topic, subjects, from } = this.#options
+    const filter = subjects === undefined ? {} : { subjects }
+    return bus.reader(topic, { mode: 'broadcast', from, overflow: 'wait', ...filter })
+  }
+
+  async #begin(reader: Reader): Promise<void> {
+    if (this.#heard.size === 0 && this.#options.from !== 'latest') return
+    for (const end of await reader.end()) if (!this.#heard.has(end.partition)) this.#heard.set(end.partition, end)
+    await reader.seek([...this.#heard.values()])
+    if (this.#options.from === 'latest') this.#arrived()
+  }
+
+  async #readFrom(reader: Reader, onProgress: () => void): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      const batch = await reader.read(this.#isCaughtUp ? { signal } : { signal, waitMs: QUIET_MS })
+      onProgress()
+      if (batch === null) this.#arrived()
+      for (const delivery of batch?.deliveries ?? []) this.#options.onDelivery(delivery)
+      if (batch !== null) this.#heard.set(batch.partition, batch.last)
+    }
+  }
+
+  #arrived(): void {
+    this.#isCaughtUp = true
+    this.#caughtUp.resolve()
+  }
+}
