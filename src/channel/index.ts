@@ -1,4 +1,6 @@
 export type { Channel, ChannelOptions, KeyField, LargePayloads, PatternFields, StoredOptions } from './channel.ts'
+export type { ChannelsOptions, ConsumeOptions, ProcessOptions, StoredChannel } from './channels.ts'
+export { Channels } from './channels.ts'
 export type {
   CommandHandler,
   CommandReceiver,
@@ -30,8 +32,15 @@ export { requestedInbox } from './command/requested-inbox.ts'
 export type { CommandTarget } from './command/resolve-target.ts'
 export type { CommandChannel, CommandOptions } from './command.ts'
 export { command } from './command.ts'
+export type { ConsumedBatch } from './consume/consumed-batch.ts'
+export type { Consumption } from './consume/consumption.ts'
+export type { Listening } from './consume/listening.ts'
+export type { HandlerContext as MessageContext, MessageHandler } from './consume/partition-worker.ts'
+export type { Processing } from './consume/processing.ts'
+export type { ReceivedMessage } from './consume/received-message.ts'
 export type { EventChannel, EventOptions } from './event.ts'
 export { event } from './event.ts'
+export { loweredTopic } from './lowered-topic.ts'
 export type { NoticeChannel } from './notice.ts'
 export { notice } from './notice.ts'
 export type {
@@ -45,8 +54,12 @@ export type {
   NodeTime,
   Roster,
 } from './ports.ts'
+export type { SubjectFields } from './publish/address.ts'
+export type { PublishOptions } from './publish/channel-publisher.ts'
+export type { PublishReceipt } from './publish/publish-receipt.ts'
 export type { QueryChannel, QueryOptions } from './query.ts'
 export { query } from './query.ts'
+export type { Answerer, AskOptions, Question } from './request/queries.ts'
 export type { TelemetryChannel, TelemetryOptions } from './telemetry.ts'
 export { telemetry } from './telemetry.ts'
 export type { AnyChannel } from './topics-of.ts'

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'disk-full'
   | 'fenced'
   | 'future-version'
+  | 'handler-failed'
   | 'intent-reused'
   | 'io-failed'
   | 'locked'

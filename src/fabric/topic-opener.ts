@@ -1,12 +1,5 @@
-import {
-  type Bus,
-  type Durability,
-  type Intent,
-  type RequestedDurability,
-  satisfies,
-  type TopicSpec,
-} from '../bus/index.ts'
-import { type AnyChannel, topicsOf } from '../channel/index.ts'
+import type { Bus, Durability, TopicSpec } from '../bus/index.ts'
+import { type AnyChannel, loweredTopic, topicsOf } from '../channel/index.ts'
 
 export interface TopicOpenerOptions {
   readonly bus: Bus
@@ -47,27 +40,10 @@ export class TopicOpener {
   }
 
   async #open(topic: TopicSpec): Promise<void> {
-    const lowered = this.#lowered(topic)
+    const lowered = loweredTopic(topic, this.#options.safe)
     await this.#options.bus.open(lowered)
     await this.#options.onOpened?.(lowered)
-  }
-
-  /** A level that the declaration names stands; `safe` and what no declaration names follow the binding. */
-  #lowered(topic: TopicSpec): TopicSpec {
-    const { safe } = this.#options
-    const asked = topic.durability ?? DEFAULT_DURABILITY[topic.intent]
-    if (safe === undefined || satisfies(safe, asked)) return topic
-    return asked === 'safe' || topic.durability === undefined ? { ...topic, durability: safe } : topic
   }
 }
 
 const DONE: Promise<void> = Promise.resolve()
-
-/** What a topic asks for when it names no level: see `TopicSpec`. */
-const DEFAULT_DURABILITY: Readonly<Record<Intent, RequestedDurability>> = {
-  telemetry: 'written',
-  event: 'safe',
-  command: 'safe',
-  notice: 'none',
-  query: 'none',
-}

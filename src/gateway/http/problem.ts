@@ -27,6 +27,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   'disk-full': 507,
   fenced: 409,
   'future-version': 500,
+  'handler-failed': 502,
   'intent-reused': 409,
   'io-failed': 500,
   locked: 409,

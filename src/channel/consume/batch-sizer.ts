@@ -1,0 +1,28 @@
+const MESSAGES_MIN = 16
+const MESSAGES_START = 256
+const MESSAGES_MAX = 4_096
+const FAST_MS = 10
+const SLOW_MS = 100
+
+/**
+ * How many messages to take in hand at once: many while they are handled fast, few while each takes long, because what
+ * is in hand at a crash counts as tried.
+ */
+export class BatchSizer {
+  #messages: number
+  readonly #max: number
+
+  constructor(messagesMax: number = MESSAGES_MAX) {
+    this.#max = messagesMax
+    this.#messages = Math.min(MESSAGES_START, messagesMax)
+  }
+
+  get messages(): number {
+    return this.#messages
+  }
+
+  took(elapsedMs: number): void {
+    if (elapsedMs < FAST_MS) this.#messages = Math.min(this.#max, this.#messages * 2)
+    else if (elapsedMs > SLOW_MS) this.#messages = Math.max(Math.min(MESSAGES_MIN, this.#max), this.#messages >> 1)
+  }
+}

@@ -1,0 +1,214 @@
+import type { Batch, Delivery, Position, Reader } from '../../bus/index.ts'
+import { HeldKeys } from './held-keys.ts'
+import type { Inbound } from './inbound.ts'
+import type { ReceivedMessage } from './received-message.ts'
+import { errorText, isUndecodable, Settlement } from './settlement.ts'
+
+/** A return acknowledges the message, a throw is a retry of it. */
+export type MessageHandler<T> = (message: ReceivedMessage<T>, context: HandlerContext) => unknown
+
+export interface HandlerContext {
+  /** Aborts when the processing is closed; a drain waits instead. */
+  readonly signal: AbortSignal
+}
+
+export interface PartitionWorkerOptions<T> {
+  readonly reader: Reader
+  readonly inbound: Inbound<T>
+  readonly handler: MessageHandler<T>
+  readonly signal: AbortSignal
+  /** Messages of different keys handled at once. */
+  readonly concurrency: number
+  /** After so many deliveries a message is dead. */
+  readonly attemptsMax: number
+  readonly onError: (error: unknown) => void
+}
+
+/** Handles the batches of one partition, one after the other, each message's key in order. */
+export class PartitionWorker<T> {
+  readonly #options: PartitionWorkerOptions<T>
+  readonly #reader: Reader
+  readonly #inbound: Inbound<T>
+  readonly #handler: MessageHandler<T>
+  readonly #context: HandlerContext
+  readonly #held = new HeldKeys()
+  #settlement: Settlement
+  #released: Delivery[] = []
+  #generation = -1
+  #isStopping = false
+
+  constructor(options: PartitionWorkerOptions<T>) {
+    this.#options = options
+    this.#reader = options.reader
+    this.#inbound = options.inbound
+    this.#handler = options.handler
+    this.#context = { signal: options.signal }
+    this.#settlement = new Settlement(options.reader)
+  }
+
+  /** What runs is finished, the rest of the batch in hand is released. */
+  stop(): void {
+    this.#isStopping = true
+  }
+
+  /**
+   * Undefined when every handler was synchronous and none failed: then only the acknowledgment is under way, given back
+   * by `acknowledged`. Rejects when something could not be settled.
+   */
+  handle(batch: Batch, ordinal: number): Promise<void> | undefined {
+    this.#begin(batch, ordinal)
+    const work = this.#options.concurrency > 1 ? this.#handleByKey(batch) : this.#handleFrom(batch, 0)
+    if (work !== undefined) return work.then(() => this.#settleRest(batch))
+    return this.#needsSettling(batch) ? this.#settleRest(batch) : undefined
+  }
+
+  /** Call it after `handle`: acknowledges all that was not settled otherwise, up to the first unfinished large value. */
+  acknowledge(batch: Batch): Promise<void> {
+    const through = this.#through(batch)
+    return through === undefined ? Promise.resolve() : this.#settlement.acknowledge(through, batch.generation)
+  }
+
+  /** Batches up to this one may have been read before the failures of the last one were settled. */
+  settledThrough(ordinal: number): void {
+    this.#held.settled(ordinal)
+  }
+
+  #begin(batch: Batch, ordinal: number): void {
+    this.#settlement = new Settlement(this.#reader)
+    if (!this.#held.isEmpty) this.#held.begin(ordinal)
+    if (batch.generation === this.#generation) return
+    this.#generation = batch.generation
+    this.#held.clear()
+    this.#inbound.chunks.forget(batch.partition)
+  }
+
+  #handleFrom(batch: Batch, from: number): Promise<void> | undefined {
+    const { deliveries } = batch
+    for (let index = from; index < deliveries.length; index += 1) {
+      const work = this.#deliver(deliveries[index]!)
+      if (work !== undefined) return this.#handleRest(batch, { first: work, from: index + 1 })
+    }
+    return undefined
+  }
+
+  async #handleRest(batch: Batch, rest: { readonly first: Promise<void>; readonly from: number }): Promise<void> {
+    await rest.first
+    for (let index = rest.from; index < batch.deliveries.length; index += 1) {
+      const work = this.#deliver(batch.deliveries[index]!)
+      if (work !== undefined) await work
+    }
+  }
+
+  async #handleByKey(batch: Batch): Promise<void> {
+    const last = new Map<string, Promise<void>>()
+    const running = new Set<Promise<void>>()
+    for (const delivery of batch.deliveries) {
+      const key = orderKeyOf(delivery)
+      const before = last.get(key)
+      const work = before === undefined ? this.#deliver(delivery) : before.then(() => this.#deliver(delivery))
+      if (work === undefined) continue
+      last.set(key, work)
+      running.add(work)
+      void work.then(() => running.delete(work))
+      while (running.size >= this.#options.concurrency) await Promise.race(running)
+    }
+    await Promise.all(running)
+  }
+
+  /** Never throws or rejects: what fails is settled. */
+  #deliver(delivery: Delivery): Promise<void> | undefined {
+    if (this.#isStopping || (!this.#held.isEmpty && this.#held.has(orderKeyOf(delivery)))) {
+      this.#released.push(delivery)
+      return undefined
+    }
+    try {
+      const message = this.#inbound.open(delivery)
+      if (message === undefined) return undefined
+      if (message instanceof Promise) return this.#deliverFetched(message, delivery)
+      const result = this.#handler(message, this.#context)
+      if (isPromiseLike(result)) return this.#awaitHandler(result, delivery)
+      this.#succeed(delivery)
+    } catch (error) {
+      this.#fail(delivery, error)
+    }
+    return undefined
+  }
+
+  async #deliverFetched(fetched: Promise<ReceivedMessage<T>>, delivery: Delivery): Promise<void> {
+    try {
+      await this.#handler(await fetched, this.#context)
+      this.#succeed(delivery)
+    } catch (error) {
+      this.#fail(delivery, error)
+    }
+  }
+
+  async #awaitHandler(result: PromiseLike<unknown>, delivery: Delivery): Promise<void> {
+    try {
+      await result
+      this.#succeed(delivery)
+    } catch (error) {
+      this.#fail(delivery, error)
+    }
+  }
+
+  #succeed(delivery: Delivery): void {
+    const set = this.#inbound.setOf(delivery)
+    if (set !== undefined) this.#inbound.chunks.finish(set)
+  }
+
+  #fail(delivery: Delivery, error: unknown): void {
+    const set = this.#inbound.setOf(delivery)
+    const options = { error: errorText(error) }
+    const isDead = isUndecodable(error) || (set !== undefined && delivery.attempt >= this.#options.attemptsMax)
+    if (isDead) {
+      if (set !== undefined) this.#inbound.chunks.finish(set)
+      this.#settlement.settle(set === undefined ? [delivery] : present(set.chunks), 'dead', options)
+      if (isUndecodable(error)) this.#options.onError(error)
+      return
+    }
+    // Of a large value only the last chunk comes again; the others stay in hand, or they would hold each other back.
+    if (set !== undefined) this.#inbound.chunks.expectAgain(set, delivery)
+    this.#held.hold(orderKeyOf(delivery))
+    this.#settlement.settle([delivery], 'retry', options)
+  }
+
+  #needsSettling(batch: Batch): boolean {
+    if (this.#released.length > 0 || !this.#settlement.isIdle) return true
+    return !this.#inbound.chunks.isEmpty && this.#dropUnfinished(batch)
+  }
+
+  async #settleRest(batch: Batch): Promise<void> {
+    this.#dropUnfinished(batch)
+    this.#settlement.settle(this.#released, 'release')
+    this.#released = []
+    await this.#settlement.done()
+  }
+
+  #dropUnfinished(batch: Batch): boolean {
+    const dropped = this.#inbound.chunks.takeDropped(batch.partition)
+    for (const { deliveries, error } of dropped) {
+      this.#options.onError(error)
+      this.#settlement.settle(deliveries, 'dead', { error: errorText(error) })
+    }
+    return dropped.length > 0
+  }
+
+  #through(batch: Batch): Position | undefined {
+    const least = this.#inbound.chunks.isEmpty ? undefined : this.#inbound.chunks.leastIncomplete(batch.partition)
+    if (least === undefined) return batch.last
+    return least === 0 ? undefined : { partition: batch.partition, sequence: Math.min(batch.last.sequence, least - 1) }
+  }
+}
+
+function orderKeyOf(delivery: Delivery): string {
+  return delivery.key ?? delivery.subject
+}
+
+function present(chunks: ReadonlyArray<Delivery | undefined>): readonly Delivery[] {
+  return chunks.filter((chunk) => chunk !== undefined)
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

@@ -1,0 +1,158 @@
+import type { Batch, Lag, Reader } from '../../bus/index.ts'
+import type { Clock } from '../../core/index.ts'
+import { BatchSizer } from './batch-sizer.ts'
+import type { Inbound } from './inbound.ts'
+import { type MessageHandler, PartitionWorker } from './partition-worker.ts'
+import { isGone } from './settlement.ts'
+
+/** Acknowledgments under way before the reading waits for them. */
+const ACKNOWLEDGING_MAX = 16
+/** How long handlers may keep the event loop to themselves while more is ready. */
+const TURN_MS_MAX = 10
+const ATTEMPTS_MAX = 5
+
+export interface ProcessingOptions<T> {
+  readonly reader: Reader
+  readonly inbound: Inbound<T>
+  readonly handler: MessageHandler<T>
+  readonly clock: Clock
+  readonly concurrency: number | undefined
+  readonly attemptsMax: number | undefined
+  readonly onError: (error: unknown) => void
+}
+
+/** One reader, one worker per partition, as it runs. */
+export class Processing<T> {
+  /** Resolves when it has stopped, rejects with what ended it: a reader that cannot go on. */
+  readonly done: Promise<void>
+  readonly #options: ProcessingOptions<T>
+  readonly #reader: Reader
+  readonly #stop = new AbortController()
+  readonly #close = new AbortController()
+  readonly #workers = new Map<number, PartitionWorker<T>>()
+  readonly #busy = new Map<number, Promise<void>>()
+  readonly #acknowledging = new Set<Promise<void>>()
+  readonly #sizer = new BatchSizer()
+  #ordinal = 0
+  #turnStartMs = 0
+  #failure: { readonly error: unknown } | undefined
+
+  constructor(options: ProcessingOptions<T>) {
+    this.#options = options
+    this.#reader = options.reader
+    this.done = this.#run()
+    // Whoever does not look at `done` has been told by `onError`.
+    this.done.catch(() => undefined)
+  }
+
+  lag(): Promise<readonly Lag[]> {
+    return this.#reader.lag()
+  }
+
+  /** Finishes what runs, releases what was read and not tried, acknowledges the rest. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    for (const worker of this.#workers.values()) worker.stop()
+    await this.done.catch(() => undefined)
+    await this.#reader.drain()
+  }
+
+  /** Aborts the handlers' signal and waits for nothing: what they were given counts as tried. Idempotent. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    this.#close.abort()
+    await this.#reader.close()
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#stop.signal.aborted && this.#failure === undefined) await this.#next()
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#fail(error)
+    }
+    await Promise.all([...this.#busy.values(), ...this.#acknowledging])
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  async #next(): Promise<void> {
+    const batch = await this.#reader.read({ maxMessages: this.#sizer.messages, signal: this.#stop.signal })
+    if (batch === null) return
+    this.#ordinal += 1
+    const ordinal = this.#ordinal
+    const worker = this.#workerOf(batch.partition)
+    await this.#busy.get(batch.partition)
+    const startMs = this.#options.clock.monotonicMs()
+    const work = worker.handle(batch, ordinal)
+    if (work === undefined) this.#finished(batch, { worker, startMs })
+    else this.#await(work, { batch, worker, startMs })
+    if (this.#acknowledging.size >= ACKNOWLEDGING_MAX) await Promise.race(this.#acknowledging)
+    await this.#shareTurn()
+  }
+
+  #await(
+    work: Promise<void>,
+    {
+      batch,
+      worker,
+      startMs,
+    }: { readonly batch: Batch; readonly worker: PartitionWorker<T>; readonly startMs: number },
+  ): void {
+    const busy = work
+      .then(() => {
+        worker.settledThrough(this.#ordinal)
+        this.#finished(batch, { worker, startMs })
+      })
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        if (this.#busy.get(batch.partition) === busy) this.#busy.delete(batch.partition)
+      })
+    this.#busy.set(batch.partition, busy)
+  }
+
+  #finished(
+    batch: Batch,
+    { worker, startMs }: { readonly worker: PartitionWorker<T>; readonly startMs: number },
+  ): void {
+    this.#sizer.took(this.#options.clock.monotonicMs() - startMs)
+    const acknowledging = worker
+      .acknowledge(batch)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#acknowledging.delete(acknowledging))
+    this.#acknowledging.add(acknowledging)
+  }
+
+  /** A revoked partition is another reader's now; anything else ends the processing, and whoever started it is told. */
+  #fail(error: unknown): void {
+    if (isGone(error)) return
+    if (this.#failure !== undefined) return
+    this.#failure = { error }
+    this.#stop.abort()
+    this.#options.onError(error)
+  }
+
+  #workerOf(partition: number): PartitionWorker<T> {
+    const known = this.#workers.get(partition)
+    if (known !== undefined) return known
+    const { reader, inbound, handler, concurrency, attemptsMax, onError } = this.#options
+    const worker = new PartitionWorker<T>({
+      reader,
+      inbound,
+      handler,
+      signal: this.#close.signal,
+      concurrency: concurrency ?? 1,
+      attemptsMax: attemptsMax ?? ATTEMPTS_MAX,
+      onError,
+    })
+    this.#workers.set(partition, worker)
+    return worker
+  }
+
+  async #shareTurn(): Promise<void> {
+    const { clock } = this.#options
+    const now = clock.monotonicMs()
+    if (this.#turnStartMs === 0) this.#turnStartMs = now
+    if (now - this.#turnStartMs < TURN_MS_MAX) return
+    await new Promise<void>((resolve) => clock.setImmediate(resolve))
+    this.#turnStartMs = clock.monotonicMs()
+  }
+}

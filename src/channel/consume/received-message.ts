@@ -1,0 +1,65 @@
+import type { Delivery, Headers, Position } from '../../bus/index.ts'
+import type { AnyChannel } from '../topics-of.ts'
+
+/** A message of a channel, decoded and checked. */
+export class ReceivedMessage<T> {
+  readonly value: T
+  readonly #delivery: Delivery
+  readonly #channel: AnyChannel
+
+  constructor(value: T, delivery: Delivery, channel: AnyChannel) {
+    this.value = value
+    this.#delivery = delivery
+    this.#channel = channel
+  }
+
+  /** The type of its channel: what tells the messages of a view over several channels apart. */
+  get type(): string {
+    return this.#channel.type
+  }
+
+  get topic(): string {
+    return this.#delivery.topic
+  }
+
+  get subject(): string {
+    return this.#delivery.subject
+  }
+
+  get key(): string | undefined {
+    return this.#delivery.key
+  }
+
+  /** Undefined for lean telemetry that was published without one. */
+  get id(): string | undefined {
+    return this.#delivery.id
+  }
+
+  get headers(): Headers {
+    return this.#delivery.headers
+  }
+
+  /** When it happened, as its publisher says, ms since 1970-01-01 UTC. */
+  get timestampMs(): number {
+    return this.#delivery.timestampMs
+  }
+
+  /** When the broker appended it, by the broker's clock. */
+  get appendedAtMs(): number {
+    return this.#delivery.appendedAtMs
+  }
+
+  /** 1 for the first delivery to this group. */
+  get attempt(): number {
+    return this.#delivery.attempt
+  }
+
+  get position(): Position {
+    return this.#delivery.position
+  }
+
+  /** The values of the pattern's fields in its subject (`{ region: 'north', agentId: 'drone-7' }`). */
+  fields(): Readonly<Record<string, string>> {
+    return this.#channel.subject.parse(this.#delivery.subject) ?? {}
+  }
+}

@@ -1,0 +1,149 @@
+import type { Delivery } from '../../bus/index.ts'
+import { type Clock, SkeinError } from '../../core/index.ts'
+import type { ChunkMark } from './chunk-header.ts'
+import { LARGE_PAYLOAD_BYTES_MAX } from './large-payload-limits.ts'
+
+const HELD_BYTES_MAX = 2 * LARGE_PAYLOAD_BYTES_MAX
+const INCOMPLETE_MS_MAX = 60_000
+
+/** The chunks of one large value, as far as they have come. */
+export interface ChunkSet {
+  readonly name: string
+  readonly partition: number
+  readonly mark: ChunkMark
+  readonly chunks: Array<Delivery | undefined>
+  received: number
+  bytes: number
+  lastArrivalMs: number
+  /** Its last chunk was given back to be retried and will come again. */
+  isRetried: boolean
+}
+
+/** A set that is given up. Its chunks are no message any more; whoever reads settles them and reports the reason. */
+export interface DroppedSet {
+  readonly deliveries: readonly Delivery[]
+  readonly error: SkeinError
+}
+
+/** Puts large values together again, within bounds of bytes and time. Sets of several publishers may interleave. */
+export class ChunkAssembler {
+  readonly #clock: Clock
+  readonly #sets = new Map<string, ChunkSet>()
+  #bytes = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The set that this chunk completes. A repeated chunk is not counted twice. */
+  add(delivery: Delivery, mark: ChunkMark): ChunkSet | undefined {
+    if (mark.bytes > LARGE_PAYLOAD_BYTES_MAX) throw badChunk(mark, `it says ${mark.bytes} bytes`)
+    const set = this.#setOf(delivery, mark)
+    if (set.mark.count !== mark.count || set.mark.bytes !== mark.bytes) throw badChunk(mark, 'its chunks disagree')
+    set.lastArrivalMs = this.#clock.monotonicMs()
+    if (set.chunks[mark.index] !== undefined) return undefined
+    const bytes = delivery.value?.byteLength ?? 0
+    set.chunks[mark.index] = delivery
+    set.received += 1
+    set.bytes += bytes
+    this.#bytes += bytes
+    return set.received === mark.count ? set : undefined
+  }
+
+  /** The bytes of a complete set. Throws `corrupt` when they are not as many as were sent. */
+  join(set: ChunkSet): Uint8Array {
+    if (set.bytes !== set.mark.bytes) throw badChunk(set.mark, `its chunks have ${set.bytes} bytes together`)
+    const whole = new Uint8Array(set.bytes)
+    let at = 0
+    for (const chunk of set.chunks) {
+      whole.set(chunk!.value!, at)
+      at += chunk!.value!.byteLength
+    }
+    return whole
+  }
+
+  /** The complete set whose last arrival was this delivery. */
+  completedBy(delivery: Delivery): ChunkSet | undefined {
+    for (const set of this.#sets.values()) {
+      if (set.received === set.mark.count && set.chunks.includes(delivery)) return set
+    }
+    return undefined
+  }
+
+  /** It was handled, or is dead: nothing of it is kept. */
+  finish(set: ChunkSet): void {
+    if (this.#sets.delete(set.name)) this.#bytes -= set.bytes
+  }
+
+  /** Its last chunk will be delivered again; the others stay here until then. */
+  expectAgain(set: ChunkSet, last: Delivery): void {
+    const index = set.chunks.indexOf(last)
+    const bytes = last.value?.byteLength ?? 0
+    set.chunks[index] = undefined
+    set.received -= 1
+    set.bytes -= bytes
+    this.#bytes -= bytes
+    set.isRetried = true
+  }
+
+  /** The first sequence of an incomplete set in this partition: no acknowledgment may pass it. */
+  leastIncomplete(partition: number): number | undefined {
+    let least: number | undefined
+    for (const set of this.#sets.values()) {
+      if (set.partition !== partition) continue
+      for (const chunk of set.chunks) {
+        if (chunk === undefined) continue
+        if (least === undefined || chunk.position.sequence < least) least = chunk.position.sequence
+      }
+    }
+    return least
+  }
+
+  get isEmpty(): boolean {
+    return this.#sets.size === 0
+  }
+
+  /** Sets that waited too long, and the oldest ones while too many bytes are held. */
+  takeDropped(partition: number): readonly DroppedSet[] {
+    const now = this.#clock.monotonicMs()
+    const dropped: DroppedSet[] = []
+    for (const set of this.#sets.values()) {
+      if (set.partition !== partition || set.isRetried) continue
+      const why = this.#bytes > HELD_BYTES_MAX ? 'too many large values are unfinished' : waited(set, now)
+      if (why === undefined) continue
+      this.finish(set)
+      const deliveries = set.chunks.filter((chunk) => chunk !== undefined)
+      dropped.push({
+        deliveries,
+        error: badChunk(set.mark, `${set.received} of ${set.mark.count} chunks came, and ${why}`),
+      })
+    }
+    return dropped
+  }
+
+  /** The partition went to another reader, which is given all of it again. */
+  forget(partition: number): void {
+    for (const set of this.#sets.values()) if (set.partition === partition) this.finish(set)
+  }
+
+  #setOf(delivery: Delivery, mark: ChunkMark): ChunkSet {
+    const { partition } = delivery.position
+    const name = `${partition} ${mark.set}`
+    const known = this.#sets.get(name)
+    if (known !== undefined) return known
+    const chunks = new Array<Delivery | undefined>(mark.count).fill(undefined)
+    const set = { name, partition, mark, chunks, received: 0, bytes: 0, lastArrivalMs: 0, isRetried: false }
+    this.#sets.set(name, set)
+    return set
+  }
+}
+
+function waited(set: ChunkSet, nowMs: number): string | undefined {
+  return nowMs - set.lastArrivalMs > INCOMPLETE_MS_MAX ? `no more for ${INCOMPLETE_MS_MAX} ms` : undefined
+}
+
+function badChunk(mark: ChunkMark, why: string): SkeinError {
+  return new SkeinError('corrupt', `Cannot put the large value "${mark.set}" together: ${why}`, {
+    details: { set: mark.set, count: mark.count, bytes: mark.bytes },
+  })
+}

@@ -1,0 +1,88 @@
+import type { Bus, Capabilities, Durability } from '../bus/index.ts'
+import type { Clock } from '../core/index.ts'
+import { loweredTopic } from './lowered-topic.ts'
+import { ConflatingSink } from './publish/conflating-sink.ts'
+import { TopicPublisher } from './publish/topic-publisher.ts'
+import { type AnyChannel, topicsOf } from './topics-of.ts'
+
+export interface TopicBindingOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly topic: string
+  readonly principal: string | undefined
+  /** What `safe` means here, where the broker grants less. */
+  readonly safe: Durability | undefined
+}
+
+/** One topic of the contract on its bus: opened once for all of its channels, with one publisher for all of them. */
+export class TopicBinding {
+  readonly #options: TopicBindingOptions
+  readonly #channels = new Set<AnyChannel>()
+  #opening: Promise<void> = Promise.resolve()
+  #capabilities: Capabilities | undefined
+  #publisher: TopicPublisher | undefined
+  #conflating: ConflatingSink | undefined
+
+  constructor(options: TopicBindingOptions) {
+    this.#options = options
+  }
+
+  has(channel: AnyChannel): boolean {
+    return this.#channels.has(channel)
+  }
+
+  /** Several channels: their messages say which they are. */
+  get isShared(): boolean {
+    return this.#channels.size > 1
+  }
+
+  get capabilities(): Capabilities | undefined {
+    return this.#capabilities
+  }
+
+  /** Creates or verifies the topic for these channels together with those opened before. */
+  open(channels: readonly AnyChannel[]): Promise<void> {
+    const [spec] = topicsOf([...this.#channels, ...channels])
+    const opened = this.#opening
+      .catch(() => undefined)
+      .then(async () => {
+        this.#capabilities = await this.#options.bus.open(loweredTopic(spec!, this.#options.safe))
+      })
+    for (const channel of channels) this.#channels.add(channel)
+    this.#opening = opened
+    opened.catch(() => {
+      for (const channel of channels) this.#channels.delete(channel)
+    })
+    return opened
+  }
+
+  /** Resolves when the last opening has; all who wait for it go on in the order of their calls. */
+  opened(): Promise<void> {
+    return this.#opening
+  }
+
+  /** The topic must be open. */
+  publisher(): TopicPublisher {
+    const { bus, clock, topic, principal } = this.#options
+    this.#publisher ??= new TopicPublisher({
+      topic,
+      clock,
+      writer: bus.writer(topic, principal === undefined ? {} : { principal }),
+    })
+    return this.#publisher
+  }
+
+  conflatingSink(): ConflatingSink {
+    this.#conflating ??= new ConflatingSink(this.#options.topic, this.publisher())
+    return this.#conflating
+  }
+
+  async drain(): Promise<void> {
+    await this.#conflating?.settled()
+    await this.#publisher?.drain()
+  }
+
+  async close(): Promise<void> {
+    await this.#publisher?.close()
+  }
+}
