@@ -18,7 +18,7 @@ function settled(kind: 'done' | 'retry' | 'release' | 'dead', id: string): Step 
 }
 
 const CRASH: Step = { kind: 'crash' }
-const GONE: Step = { kind: 'reader-gone', reader: 1 }
+const GONE: Step = { kind: 'abandoned', ids: ['1'] }
 
 function faults(steps: readonly Step[], deadLetters: readonly string[] = []): string[] {
   return checkHistory({ attemptsMax: ATTEMPTS_MAX, steps, deadLetters })

@@ -11,7 +11,6 @@ interface Message {
   place: string | undefined
   sequence: number
   state: 'waiting' | 'in-hand' | 'done' | 'dead'
-  reader: number
   retries: number
   /** Times it was in hand of a reader that went away: may count as deliveries, or not. */
   abandoned: number
@@ -43,7 +42,7 @@ class Check {
     if (step.kind === 'sent') this.#sent(step.id, step.key, step.expires ?? false)
     else if (step.kind === 'expired') this.#timeIsUp = true
     else if (step.kind === 'given') this.#given(step)
-    else if (step.kind === 'reader-gone') this.#abandon((message) => message.reader === step.reader)
+    else if (step.kind === 'abandoned') this.#abandon((message) => step.ids.includes(message.id))
     // A settling that resolved before the crash is stored; only what was in hand is open again.
     else if (step.kind === 'crash') this.#abandon(() => true)
     else this.#settled(step.kind, step.id)
@@ -58,7 +57,6 @@ class Check {
       place: undefined,
       sequence: -1,
       state: 'waiting',
-      reader: -1,
       retries: 0,
       abandoned: 0,
     }
@@ -81,7 +79,7 @@ class Check {
       this.#fault(`${step.id} was given again after it was ${message.state}`)
     this.#checkAttempt(message, step.attempt)
     this.#checkOrder(message, step.sequence)
-    Object.assign(message, { place, sequence: step.sequence, reader: step.reader, state: 'in-hand' })
+    Object.assign(message, { place, sequence: step.sequence, state: 'in-hand' })
   }
 
   #checkAttempt(message: Message, attempt: number): void {

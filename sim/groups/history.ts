@@ -26,7 +26,7 @@ export type Step =
   | { readonly kind: 'done'; readonly id: string }
   /** Settled, and the settling resolved. */
   | { readonly kind: 'retry' | 'release' | 'dead'; readonly id: string }
-  /** A reader went away with whatever it had in hand. */
-  | { readonly kind: 'reader-gone'; readonly reader: number }
+  /** Given back unsettled: their reader went away, or lost the partition. */
+  | { readonly kind: 'abandoned'; readonly ids: readonly string[] }
   /** The process died: readers, memory, what was not yet on the disk. */
   | { readonly kind: 'crash' }
