@@ -1,10 +1,11 @@
 import type { Rule } from '../rule.ts'
+import type { Source } from '../source.ts'
 import { publicEntries, resolveImport, type Tree } from '../tree.ts'
 
 /**
  * Law 6, second part. A use is an import by any other file; a re-export is a use only when the door's name is used in
- * turn, or the door is one of the package's entries. Types on a door are the words of its functions: they may stand
- * there unused. Without an `exports` map in the manifest every door counts as an entry.
+ * turn, or the door is one of the package's entries. Types are the words of functions: on a door they may stand unused,
+ * and in a file when the file itself speaks of them. Without an `exports` map in the manifest every door counts as an entry.
  */
 export const unusedExports: Rule = {
   name: 'Every export is used by another file or is public',
@@ -13,7 +14,7 @@ export const unusedExports: Rule = {
     const found: string[] = []
     for (const source of tree.sources.values()) {
       for (const made of source.exports) {
-        if (used.has(`${source.path}#${made.name}`)) continue
+        if (used.has(`${source.path}#${made.name}`) || (made.isType && speaksOf(source, made.name))) continue
         found.push(
           `${source.path}:${made.line}: nobody uses the export ${made.name}: drop the word export, or the code`,
         )
@@ -23,6 +24,7 @@ export const unusedExports: Rule = {
   },
   guilty: [
     { files: { 'src/core/a.ts': 'export function lonely() {}\n' }, finds: /lonely/ },
+    { files: { 'src/core/a.ts': 'export interface Alone {}\n' }, finds: /Alone/ },
     { files: { 'src/core/a.ts': 'const x = 1\nexport { x as y }\n' }, finds: /export y/ },
     {
       files: {
@@ -35,6 +37,10 @@ export const unusedExports: Rule = {
   ],
   innocent: [
     {
+      'src/core/a.ts': 'export interface AOptions {}\nexport const a = (options: AOptions) => options\n',
+      'src/core/b.ts': "import { a } from './a.ts'\n",
+    },
+    {
       'src/core/a.ts': 'export const x = 1\nexport interface Y {}\n',
       'src/core/index.ts': "export { x } from './a.ts'\nexport type * from './a.ts'\n",
     },
@@ -45,6 +51,10 @@ export const unusedExports: Rule = {
       'src/bus/index.ts': "export { x as z } from '../core/index.ts'\n",
     },
   ],
+}
+
+function speaksOf(source: Source, name: string): boolean {
+  return source.code.split(new RegExp(`\\b${name}\\b`)).length > 2
 }
 
 /** Walks from what is imported or public to where it is declared; the result has `path#name` of all that is used. */
