@@ -6,7 +6,7 @@ import type {
   RetryPolicy,
   StartPosition,
 } from '../bus/index.ts'
-import { assert, type Clock, type Random, SkeinError } from '../core/index.ts'
+import { assert, type Clock, type Random, SkeinError, UnsupportedError } from '../core/index.ts'
 import type { ObjectStore } from '../objects/index.ts'
 import type { Channel } from './channel.ts'
 import { Consumption } from './consume/consumption.ts'
@@ -28,6 +28,7 @@ import { type Answerer, type AskOptions, Queries } from './request/queries.ts'
 import type { TelemetryChannel } from './telemetry.ts'
 import { TopicBinding } from './topic-binding.ts'
 import type { AnyChannel } from './topics-of.ts'
+import { View, type ViewOptions } from './view/view.ts'
 
 /** Publishes that may wait for their topic to be opened. */
 const OPENING_MAX = 10_000
@@ -50,6 +51,9 @@ export interface ChannelsOptions {
 
 /** A channel whose messages are stored and read by groups. */
 export type StoredChannel<T> = TelemetryChannel<T> | EventChannel<T>
+
+/** What a view folds: one channel, or several whose values it tells apart by `message.type`. */
+export type ViewSource<T> = StoredChannel<T> | ReadonlyArray<StoredChannel<T>>
 
 interface Selection {
   /** Only messages whose subject has these values in the fields of the pattern. */
@@ -199,6 +203,31 @@ export class Channels {
       handler,
       onError: (error) => this.#report(error),
     })
+  }
+
+  /**
+   * A state folded from these channels, in order per key. Rejects with `unsupported` on a broker whose positions are not
+   * totally ordered. It is not caught up yet: await `ready()`, or `reached(receipt)` for what you wrote yourself.
+   */
+  async view<S, T>(channels: ViewSource<T>, options: ViewOptions<S, T>): Promise<View<S, T>> {
+    const sources: ReadonlyArray<StoredChannel<T>> = 'intent' in channels ? [channels] : channels
+    await this.open(sources)
+    for (const source of sources) {
+      if (this.#binding(source).capabilities?.totalOrder) continue
+      throw new UnsupportedError(
+        'views',
+        `positions of ${source.topic} are not totally ordered on ${this.#options.bus.name}`,
+      )
+    }
+    const { bus, clock, objects, principal } = this.#options
+    const view = new View<S, T>(options, {
+      bus,
+      clock,
+      objects,
+      principal,
+      onError: (error) => this.#report(error),
+    })
+    return view.start(sources)
   }
 
   /** Rejects with `no-responder`, `timeout`, `schema-mismatch`, or `handler-failed` as the answerer failed. */

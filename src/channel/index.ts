@@ -1,5 +1,7 @@
+export type { Quota, QuotaRules, QuotasOptions } from './admission/quotas.ts'
+export { quotas } from './admission/quotas.ts'
 export type { Channel, ChannelOptions, KeyField, LargePayloads, PatternFields, StoredOptions } from './channel.ts'
-export type { ChannelsOptions, ConsumeOptions, ProcessOptions, StoredChannel } from './channels.ts'
+export type { ChannelsOptions, ConsumeOptions, ProcessOptions, StoredChannel, ViewSource } from './channels.ts'
 export { Channels } from './channels.ts'
 export type {
   CommandHandler,
@@ -64,3 +66,4 @@ export type { TelemetryChannel, TelemetryOptions } from './telemetry.ts'
 export { telemetry } from './telemetry.ts'
 export type { AnyChannel } from './topics-of.ts'
 export { topicsOf } from './topics-of.ts'
+export type { View, ViewOptions, WaitOptions } from './view/view.ts'

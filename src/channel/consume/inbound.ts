@@ -15,6 +15,8 @@ export interface InboundOptions {
   readonly channels: readonly AnyChannel[]
   readonly clock: Clock
   readonly objects: ObjectStore | undefined
+  /** The reader's filter lets through only what a single channel's pattern matches. Default true. */
+  readonly isFiltered?: boolean
 }
 
 /**
@@ -25,6 +27,7 @@ export class Inbound<T> {
   readonly chunks: ChunkAssembler
   readonly #channels: readonly AnyChannel[]
   readonly #objects: ObjectStore | undefined
+  readonly #only: AnyChannel | undefined
   #headers: Headers | undefined
   /** Of `#headers`: undefined when they do not say which channel. */
   #typed: AnyChannel | undefined
@@ -35,6 +38,7 @@ export class Inbound<T> {
   constructor(options: InboundOptions) {
     this.#channels = options.channels
     this.#objects = options.objects
+    this.#only = options.channels.length === 1 && options.isFiltered !== false ? options.channels[0] : undefined
     this.chunks = new ChunkAssembler(options.clock)
   }
 
@@ -69,10 +73,8 @@ export class Inbound<T> {
     this.#claim = claim === undefined ? undefined : parseClaimMark(claim)
   }
 
-  /** The reader's filter has let it through, so a single channel needs no look. */
   #bySubject(delivery: Delivery): AnyChannel | undefined {
-    if (this.#channels.length === 1) return this.#channels[0]
-    return this.#channels.find((channel) => matchesFilter(channel.subject.filter, delivery.subject))
+    return this.#only ?? this.#channels.find((channel) => matchesFilter(channel.subject.filter, delivery.subject))
   }
 
   #openChunk(
