@@ -1,3 +1,5 @@
+export type { InboxWorld, InboxWorldOptions } from './inbox-store.suite.ts'
+export { inboxStoreSuite } from './inbox-store.suite.ts'
 export { seededRandom } from './seeded-random.ts'
 export type { SimulatedClockOptions } from './simulated-clock.ts'
 export { SimulatedClock } from './simulated-clock.ts'

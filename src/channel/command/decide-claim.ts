@@ -27,7 +27,10 @@ export function decideClaim(row: InboxRow | undefined, request: ClaimRequest, co
   if (row.outcome !== undefined) return { kind: 'answer', outcome: row.outcome, row: undefined }
   if (row.epoch > request.epoch) return { kind: 'fenced', newerEpoch: row.epoch }
   // The answer to this receiver's own claim was lost on the way; a receiver never asks for what it is running.
-  if (row.incarnation === request.incarnation) return { kind: 'claim', again: false, row }
+  if (row.incarnation === request.incarnation) {
+    if (isFresh(row.deadlineMs, context.latestNodeMs)) return { kind: 'claim', again: false, row }
+    return answerWith(row, refusal('expired', 'deadline', TOO_LATE, context), context)
+  }
   if (row.idempotent && isFresh(row.deadlineMs, context.latestNodeMs)) {
     return { kind: 'claim', again: true, row: { ...row, epoch: request.epoch, incarnation: request.incarnation } }
   }
@@ -62,7 +65,7 @@ function decideFirst(request: ClaimRequest, context: DecisionContext): ClaimDeci
     return answerWith(row, refusal('rejected', 'stale', staleMessage(request), context), context)
   }
   if (request.deadlineMs <= context.forgottenThroughMs || !isFresh(request.deadlineMs, context.latestNodeMs)) {
-    return answerWith(row, refusal('expired', 'deadline', 'It was not claimed before its deadline', context), context)
+    return answerWith(row, refusal('expired', 'deadline', TOO_LATE, context), context)
   }
   return { kind: 'claim', again: false, row }
 }
@@ -93,6 +96,8 @@ function claimedRow(request: ClaimRequest, context: DecisionContext): InboxRow {
     reported: false,
   }
 }
+
+const TOO_LATE = 'It was not claimed before its deadline'
 
 function interrupted(context: DecisionContext): StoredOutcome {
   const message = 'The agent stopped between claiming it and storing an outcome: it may have taken effect or not'

@@ -37,7 +37,7 @@ export async function openLocalInbox(options: LocalInboxOptions): Promise<InboxS
   return inbox
 }
 
-const SEGMENT_BYTES = 4 * 1024 * 1024
+const SEGMENT_BYTES = 1024 * 1024
 const READ_BYTES = 1024 * 1024
 /** Changes written before the log is begun anew with what is remembered, and at least four times as many as that. */
 const SNAPSHOT_MIN = 20_000
