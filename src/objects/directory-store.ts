@@ -1,4 +1,4 @@
-import { type Disk, SkeinError } from '../core/index.ts'
+import { type Disk, parentPath, SkeinError } from '../core/index.ts'
 import type { ObjectInfo, ObjectStore } from './object-store.ts'
 
 const OBJECT_BYTES_MAX = 1024 * 1024 * 1024
@@ -15,6 +15,7 @@ export interface DirectoryStoreOptions {
 /** An object store in one directory: a file per object, written beside its place, synced and renamed into it. */
 export async function openDirectoryStore(options: DirectoryStoreOptions): Promise<ObjectStore> {
   await options.disk.makeDirectory(options.directory)
+  await options.disk.syncDirectory(parentPath(options.directory))
   return new DirectoryStore(options)
 }
 
