@@ -3,4 +3,4 @@ export type { Capabilities, Durability, RequestedDurability, Support } from './c
 export { satisfies } from './capabilities.ts'
 export { WriteError } from './errors.ts'
 export type { Batch, Delivery, Headers, Message, Position } from './message.ts'
-export type { EncodedReceipt, EncodedWrite, RawAccess, RawBatch, RawPiece, RawReader } from './raw.ts'
+export type { EncodedReceipt, EncodedWrite, RawAccess, RawBatch, RawPiece, RawReader, SettledMessage } from './raw.ts'

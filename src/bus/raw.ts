@@ -1,4 +1,3 @@
-import type { EncodedRecords } from '../log/index.ts'
 import type { Reader, ReaderOptions, ReadLimits, SettleOptions } from './bus.ts'
 import type { Durability, RequestedDurability } from './capabilities.ts'
 import type { Position } from './message.ts'
@@ -20,8 +19,9 @@ export interface RawAccess {
 export interface EncodedWrite {
   readonly topic: string
   readonly partition: number
-  /** A whole body, or a builder's pieces of one. */
-  readonly records: Uint8Array | EncodedRecords
+  /** A body as it came over the wire; it is checked here. */
+  readonly body: Uint8Array
+  readonly firstTimestampMs: number
   /** Chosen at random by the client, below 2^48; the same for as long as it may resend. */
   readonly producerId: number
   /** Rises by one per batch of this producer in this partition. A sequence seen before gets the first result again. */
@@ -45,10 +45,17 @@ export interface EncodedReceipt {
 export interface RawReader extends Omit<Reader, 'read' | 'settle'> {
   readRaw(limits?: ReadLimits): Promise<RawBatch | null>
   settle(
-    positions: readonly Position[],
+    messages: readonly SettledMessage[],
     how: 'retry' | 'release' | 'dead',
     options: SettleOptions & { readonly generation: number },
   ): Promise<void>
+}
+
+/** One message to settle, named by the client that has it in hand. */
+export interface SettledMessage {
+  readonly position: Position
+  /** Its key, or its subject when it has none: later messages of this key are held back behind it. */
+  readonly orderKey: string
 }
 
 /** As `Batch`, but its messages still encoded, in one or more pieces. */

@@ -10,6 +10,9 @@ export const BATCH_MAGIC = Buffer.from('SKNB')
 const MAGIC = BATCH_MAGIC.readUInt32LE(0)
 
 const VERSION_AT = 4
+const FLAGS_AT = 5
+const MARKS_SHIFT = 4
+const CODEC_MASK = 0x0f
 const HEADER_BYTES_AT = 6
 const HEADER_CRC_AT = 8
 const BODY_BYTES_AT = 12
@@ -51,8 +54,8 @@ export function writeBatchHeader(target: Buffer, at: number, header: Omit<BatchH
   const view = new DataView(target.buffer, target.byteOffset + at, BATCH_HEADER_BYTES)
   view.setUint32(0, MAGIC, true)
   view.setUint8(VERSION_AT, BATCH_VERSION)
-  // The byte of flags names the codec of the body; none is defined yet.
-  view.setUint8(VERSION_AT + 1, 0)
+  // The low half of the byte of flags names the codec of the body, none is defined yet; the high half is the writer's.
+  view.setUint8(FLAGS_AT, (header.stamp.marks ?? 0) << MARKS_SHIFT)
   view.setUint16(HEADER_BYTES_AT, BATCH_HEADER_BYTES, true)
   view.setUint32(BODY_BYTES_AT, header.bodyBytes, true)
   view.setUint32(BODY_CRC_AT, header.bodyCrc, true)
@@ -81,7 +84,7 @@ export function readBatchHeader(source: Buffer, at: number): BatchHeader | undef
   if (headerCrc(source.subarray(at, at + bytes)) !== view.getUint32(HEADER_CRC_AT, true)) return undefined
   const baseOffset = readInteger(view, BASE_OFFSET_AT)
   return {
-    isKnown: view.getUint8(VERSION_AT) <= BATCH_VERSION && view.getUint8(VERSION_AT + 1) === 0,
+    isKnown: view.getUint8(VERSION_AT) <= BATCH_VERSION && (view.getUint8(FLAGS_AT) & CODEC_MASK) === 0,
     bodyBytes: view.getUint32(BODY_BYTES_AT, true),
     bodyCrc: view.getUint32(BODY_CRC_AT, true),
     count: view.getUint32(COUNT_AT, true),
@@ -91,6 +94,7 @@ export function readBatchHeader(source: Buffer, at: number): BatchHeader | undef
       producerId: readInteger(view, PRODUCER_AT),
       sequence: readInteger(view, SEQUENCE_AT),
       epoch: view.getUint32(EPOCH_AT, true),
+      marks: view.getUint8(FLAGS_AT) >> MARKS_SHIFT,
     },
     segmentId: readInteger(view, SEGMENT_ID_AT),
     position: readInteger(view, POSITION_AT),

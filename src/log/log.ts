@@ -13,7 +13,7 @@ export interface BatchStamp {
   /** Rises by one per batch of this producer in this partition; -1 means no deduplication. */
   readonly sequence: number
   readonly epoch: number
-  /** Bits of the writer's own, stored with the batch and given back with it. Default 0; below 256. */
+  /** Bits of the writer's own, stored with the batch and given back with it. Default 0; below 16. */
   readonly marks?: number
 }
 

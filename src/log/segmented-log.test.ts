@@ -8,7 +8,7 @@ import type { EncodedRecords } from './record.ts'
 import { RecordBatchBuilder } from './record-batch-builder.ts'
 import { recordCursor } from './record-cursor.ts'
 
-const STAMP = { producerId: 7, sequence: -1, epoch: 3 }
+const STAMP = { producerId: 7, sequence: -1, epoch: 3, marks: 0 }
 const DIRECTORY = 'data/topic-0'
 
 function records(values: readonly string[]): EncodedRecords {

@@ -1,0 +1,169 @@
+import type { Clock } from '../../../core/index.ts'
+import { type LogBatch, type RecordCursor, recordCursor } from '../../../log/index.ts'
+import type { Durability } from '../../capabilities.ts'
+import {
+  type DeadLetterOrigin,
+  deadLetterHeaders,
+  deadLetterOrigin,
+  deadLetterTopic,
+  replayedHeaders,
+} from '../../dead-letter.ts'
+import type { Headers, Message } from '../../message.ts'
+import type { TopicSettings } from '../../topic-settings.ts'
+import { LogWriter } from './log-writer.ts'
+import type { Partition } from './partition.ts'
+import { advance, openAt } from './redelivery.ts'
+import type { StateMap } from './state-map.ts'
+import type { LogTopic } from './topic.ts'
+import type { TopicStore } from './topic-store.ts'
+
+const READ_BYTES = 1024 * 1024
+const SUBJECT_BYTES_MAX = 512
+const REPLAY_BATCH = 256
+
+export interface Burial {
+  readonly group: string
+  readonly offset: number
+  readonly attempts: number
+  readonly error: string
+}
+
+/** Keeps the dead letters of every topic in a topic of their own, and brings them back to the group that lost them. */
+export class DeadLetters {
+  readonly #topics: TopicStore
+  readonly #state: StateMap
+  readonly #clock: Clock
+
+  constructor(parts: { readonly topics: TopicStore; readonly state: StateMap; readonly clock: Clock }) {
+    this.#topics = parts.topics
+    this.#state = parts.state
+    this.#clock = parts.clock
+  }
+
+  /** Resolves when the letter is stored; a message that retention has taken meanwhile leaves none. */
+  async bury(partition: Partition, burial: Burial): Promise<void> {
+    const open = await openAt(partition, burial.offset)
+    if (open === undefined || !advance(open, burial.offset)) return
+    const { settings } = partition
+    const topic = await this.#openFor(settings)
+    const letter = letterOf(open.cursor, {
+      topic: settings.name,
+      partition: partition.index,
+      offset: burial.offset,
+      subject: open.cursor.subject,
+      group: burial.group,
+      attempts: burial.attempts,
+      error: burial.error,
+      appendedAtMs: open.batch.appendedAtMs,
+    })
+    await this.#write(topic, [letter])
+  }
+
+  async #openFor(settings: TopicSettings): Promise<LogTopic> {
+    const name = deadLetterTopic(settings.name)
+    const found = this.#topics.find(name)
+    if (found?.kind === 'log') return found
+    const durability: Durability = this.#topics.best
+    await this.#topics.open({
+      name,
+      intent: 'event',
+      durability,
+      deduplicationWindowMs: 0,
+      messageBytesMax: settings.messageBytesMax,
+    })
+    return this.#topics.get(name) as LogTopic
+  }
+
+  async #write(topic: LogTopic, batch: readonly Message[]): Promise<void> {
+    const writer = new LogWriter(topic, { options: {}, clock: this.#clock, onClosed: () => {} })
+    await writer.write(batch)
+    await writer.close()
+  }
+
+  /** Appends the letters of a topic, or of one of its groups, again: for their group alone. Resolves to their number. */
+  async replay(
+    topic: LogTopic,
+    options: { readonly group?: string | undefined; readonly max: number },
+  ): Promise<number> {
+    const letters = this.#topics.find(deadLetterTopic(topic.settings.name))
+    if (letters?.kind !== 'log') return 0
+    let replayed = 0
+    for (const partition of letters.partitions) {
+      replayed += await this.#replayPartition(partition, { topic, group: options.group, max: options.max - replayed })
+    }
+    return replayed
+  }
+
+  async #replayPartition(
+    letters: Partition,
+    to: { readonly topic: LogTopic; readonly group: string | undefined; readonly max: number },
+  ): Promise<number> {
+    let replayed = 0
+    let offset = letters.log.startOffset
+    while (offset < letters.log.endOffset && replayed < to.max) {
+      const batches = await letters.log.read(offset, READ_BYTES)
+      if (batches.length === 0) break
+      for (const batch of batches) {
+        replayed += await this.#replayBatch(batch, { ...to, max: to.max - replayed, letters })
+        offset = batch.lastOffset + 1
+      }
+    }
+    return replayed
+  }
+
+  /** In order; what was replayed is noted after it is stored, so that a crash between repeats it rather than loses it. */
+  async #replayBatch(
+    batch: LogBatch,
+    to: {
+      readonly topic: LogTopic
+      readonly group: string | undefined
+      readonly max: number
+      readonly letters: Partition
+    },
+  ): Promise<number> {
+    const chosen: Message[] = []
+    const through = new Map<string, number>()
+    const cursor = recordCursor(batch.body, batch.baseOffset, batch.firstTimestampMs)
+    while (cursor.next() && chosen.length < Math.min(to.max, REPLAY_BATCH)) {
+      const headers = cursor.headers()
+      const origin = deadLetterOrigin(headers)
+      if (origin === undefined || (to.group !== undefined && origin.group !== to.group)) continue
+      const key = replayKey(to.topic.settings.name, origin.group, to.letters.index)
+      if (cursor.offset < ((this.#state.get(key) as number | undefined) ?? 0)) continue
+      chosen.push(replayedMessage(cursor, origin, replayedHeaders(headers)))
+      through.set(key, cursor.offset + 1)
+    }
+    if (chosen.length === 0) return 0
+    await this.#write(to.topic, chosen)
+    for (const [key, offset] of through) this.#state.touch(key, () => offset)
+    await this.#state.flush()
+    return chosen.length
+  }
+}
+
+function replayKey(topic: string, group: string, partition: number): string {
+  return `replayed/${JSON.stringify([topic, group, partition])}`
+}
+
+function letterOf(cursor: RecordCursor, origin: DeadLetterOrigin): Message {
+  const topic = deadLetterTopic(origin.topic)
+  const subject = deadLetterTopic(origin.subject)
+  return {
+    // Deep subjects do not fit behind the prefix; the origin keeps them.
+    subject: Buffer.byteLength(subject) <= SUBJECT_BYTES_MAX && subject.split('.').length <= 32 ? subject : topic,
+    key: cursor.key ?? origin.subject,
+    value: cursor.isTombstone ? null : cursor.valueBytes(),
+    headers: deadLetterHeaders(cursor.headers(), origin),
+    timestampMs: cursor.timestampMs,
+  }
+}
+
+function replayedMessage(cursor: RecordCursor, origin: DeadLetterOrigin, headers: Headers): Message {
+  return {
+    subject: origin.subject,
+    key: cursor.key === origin.subject ? undefined : cursor.key,
+    value: cursor.isTombstone ? null : cursor.valueBytes(),
+    headers,
+    timestampMs: cursor.timestampMs,
+  }
+}

@@ -1,0 +1,190 @@
+import { SkeinError } from '../../../core/index.ts'
+import { checkRecords, encodedRecords, recordCursor } from '../../../log/index.ts'
+import { WriteError } from '../../errors.ts'
+import { MessageChecker } from '../../message-checker.ts'
+import type { ProducedBatch } from '../../producer-window.ts'
+import type { EncodedReceipt, EncodedWrite } from '../../raw.ts'
+import { ID_HEADER, TTL_HEADER } from '../../stored-headers.ts'
+import { MARK_ID, MARK_TTL, type Partition } from './partition.ts'
+import { type GrantedDurability, grantDurability, type LogTopic } from './topic.ts'
+import { WriteDraft } from './write-draft.ts'
+
+const TTL_NAME = Buffer.from(TTL_HEADER)
+const NOTHING: readonly never[] = Object.freeze([])
+
+interface Waiting {
+  readonly producerId: number
+  readonly sequence: number
+  readonly result: Promise<ProducedBatch>
+}
+
+/** Appends batches that a client encoded: checked, deduplicated, and otherwise as they came. */
+export class EncodedWrites {
+  readonly #checkers = new WeakMap<LogTopic, MessageChecker>()
+  /** Appends in flight: a batch resent meanwhile gets the same result. */
+  readonly #inFlight = new WeakMap<Partition, Map<string, Waiting>>()
+
+  async write(topic: LogTopic, write: EncodedWrite): Promise<EncodedReceipt> {
+    const partition = topic.partitions[write.partition]
+    if (partition === undefined) throw noPartition(topic, write.partition)
+    const { durability } = topic.settings
+    const granted = grantDurability(
+      write.durability ?? durability,
+      topic.capabilities.durability,
+      `topic "${topic.settings.name}"`,
+    )
+    const before = this.#find(partition, write)
+    if (before !== undefined) return this.#repeat(partition, await before, granted)
+    const stored = this.#append(topic, { partition, write, granted })
+    this.#remember(partition, write, stored)
+    return receiptOf(partition, await stored, { granted, repeated: false })
+  }
+
+  #find(partition: Partition, write: EncodedWrite): ProducedBatch | Promise<ProducedBatch> | undefined {
+    const waiting = this.#inFlight.get(partition)?.get(flightKey(write))
+    if (waiting !== undefined) return waiting.result
+    const found = partition.producers.find(write.producerId, write.sequence)
+    if (found === undefined || typeof found === 'object') return found
+    const isUnknown = found === 'forgotten'
+    throw new WriteError(
+      isUnknown
+        ? `Cannot say whether batch ${write.sequence} of producer ${write.producerId} was stored: it is too old`
+        : `Cannot store batch ${write.sequence} of producer ${write.producerId}: it was refused before, and later ones were stored`,
+      { accepted: NOTHING, unknown: isUnknown ? [0] : NOTHING },
+    )
+  }
+
+  async #repeat(partition: Partition, batch: ProducedBatch, granted: GrantedDurability): Promise<EncodedReceipt> {
+    if (granted.receipt === 'durable') await partition.visible(batch.lastOffset)
+    return receiptOf(partition, batch, { granted, repeated: true })
+  }
+
+  #remember(partition: Partition, write: EncodedWrite, result: Promise<ProducedBatch>): void {
+    const { producerId, sequence } = write
+    let flights = this.#inFlight.get(partition)
+    if (flights === undefined) {
+      flights = new Map()
+      this.#inFlight.set(partition, flights)
+    }
+    const key = flightKey(write)
+    flights.set(key, { producerId, sequence, result })
+    const forget = () => flights.delete(key)
+    result.then(forget, forget)
+  }
+
+  #append(
+    topic: LogTopic,
+    what: { readonly partition: Partition; readonly write: EncodedWrite; readonly granted: GrantedDurability },
+  ): Promise<ProducedBatch> {
+    const { partition, write, granted } = what
+    const { body, firstTimestampMs, producerId, sequence } = write
+    const summary = checkRecords(body)
+    const checker = this.#checkerOf(topic)
+    for (const subject of summary.subjects) checker.checkSubject(subject)
+    checker.checkSize(summary.valueBytesMax, 0)
+    const ids = partition.ids === undefined ? undefined : idsOf(body)
+    // The name may stand in a value as well: then its records are looked at once more when they are read.
+    const marks =
+      (Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(TTL_NAME) ? MARK_TTL : 0) |
+      (ids === undefined ? 0 : MARK_ID)
+    if (ids !== undefined && this.#hasRepeats(partition, ids)) return this.#appendFresh(what)
+    const stamp = { producerId, sequence, epoch: 0, marks }
+    const records = encodedRecords(body, firstTimestampMs, summary)
+    return partition.append(records, { stamp, durability: granted.append, ids }).then(({ lastOffset }) => {
+      const batch = { sequence, lastOffset, accepted: records.count, duplicates: NOTHING }
+      partition.producers.add(producerId, batch)
+      return batch
+    })
+  }
+
+  #checkerOf(topic: LogTopic): MessageChecker {
+    let checker = this.#checkers.get(topic)
+    if (checker === undefined) {
+      checker = new MessageChecker(topic.settings)
+      this.#checkers.set(topic, checker)
+    }
+    return checker
+  }
+
+  #hasRepeats(partition: Partition, ids: ReadonlyArray<string | undefined>): boolean {
+    partition.expireIds()
+    const seen = new Set<string>()
+    for (const id of ids) {
+      if (id === undefined) continue
+      if (seen.has(id) || partition.findId(id) !== undefined) return true
+      seen.add(id)
+    }
+    return false
+  }
+
+  /** Some records were there already: the others are encoded anew. */
+  async #appendFresh(what: {
+    readonly partition: Partition
+    readonly write: EncodedWrite
+    readonly granted: GrantedDurability
+  }): Promise<ProducedBatch> {
+    const { partition, write, granted } = what
+    const { producerId, sequence } = write
+    const draft = new WriteDraft(partition, { producerId, sequence })
+    const cursor = recordCursor(write.body, 0, write.firstTimestampMs)
+    const duplicates: number[] = []
+    let accepted = 0
+    while (cursor.next()) {
+      const headers = cursor.headers()
+      const ttl = headers[TTL_HEADER]
+      const message = {
+        subject: cursor.subject,
+        key: cursor.key,
+        value: cursor.isTombstone ? null : cursor.valueBytes(),
+        headers,
+        id: headers[ID_HEADER],
+        ttlMs: ttl === undefined ? undefined : Number(ttl),
+        timestampMs: cursor.timestampMs,
+      }
+      if (draft.add(message, cursor.timestampMs)) accepted += 1
+      else duplicates.push(cursor.offset)
+    }
+    const lastOffset = await draft.append(granted)
+    const batch = { sequence, lastOffset, accepted, duplicates }
+    partition.producers.add(producerId, batch)
+    return batch
+  }
+}
+
+function flightKey(write: EncodedWrite): string {
+  return `${write.producerId}/${write.sequence}`
+}
+
+/** Undefined when no record has an id. */
+function idsOf(body: Uint8Array): Array<string | undefined> | undefined {
+  const cursor = recordCursor(body, 0, 0)
+  const ids: Array<string | undefined> = []
+  let hasSome = false
+  while (cursor.next()) {
+    const id = cursor.header(ID_HEADER)
+    hasSome ||= id !== undefined
+    ids.push(id)
+  }
+  return hasSome ? ids : undefined
+}
+
+function receiptOf(
+  partition: Partition,
+  batch: ProducedBatch,
+  how: { readonly granted: GrantedDurability; readonly repeated: boolean },
+): EncodedReceipt {
+  return {
+    last: { partition: partition.index, sequence: batch.lastOffset },
+    accepted: batch.accepted,
+    duplicates: batch.duplicates,
+    durability: how.granted.receipt,
+    repeated: how.repeated,
+  }
+}
+
+function noPartition(topic: LogTopic, partition: number): SkeinError {
+  const { name, partitions } = topic.settings
+  return new SkeinError('bad-argument', `Cannot write to partition ${partition} of "${name}": it has ${partitions}`, {
+    details: { topic: name, partition, partitions },
+  })
+}

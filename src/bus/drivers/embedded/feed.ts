@@ -1,0 +1,197 @@
+import { type LogBatch, type RecordCursor, recordCursor } from '../../../log/index.ts'
+import { TTL_HEADER } from '../../stored-headers.ts'
+import type { Collector, OpenBatch } from './collector.ts'
+import { hasMark, MARK_TTL, type Partition } from './partition.ts'
+import type { SubjectFilter } from './subject-filter.ts'
+
+/** Decides, per record, what a reader that keeps account of single messages does with it. */
+export interface Gate {
+  /** The next offset to fetch; the feed moves it. */
+  position: number
+  /** Nothing has to be decided per record now. */
+  readonly isPlain: boolean
+  /** Fresh records may be fetched now. */
+  readonly canFetch: boolean
+  /** Something held back has its turn. */
+  hasDue(nowMs: number): boolean
+  /** `give`: with that attempt. `skip`: done or held back. `stop`: not now, and nothing after it. */
+  decide(cursor: RecordCursor, count: number): 'skip' | 'stop' | number
+}
+
+export interface TakeLimits {
+  readonly countMax: number
+  readonly bytesMax: number
+  readonly nowMs: number
+}
+
+interface Walk extends OpenBatch {
+  /** Subjects wanted; undefined for all. */
+  readonly wanted: ReadonlySet<string> | undefined
+  /** Where the last record that was looked at begins; -1 before the first. */
+  at: number
+}
+
+/** Fetches one partition for one reader: stored batches ahead, records out of them one read at a time. */
+export class Feed {
+  readonly partition: Partition
+  readonly gate: Gate
+  /** At the end, and to be told of the next append that matters. */
+  isAtTail = false
+  readonly #filter: SubjectFilter | undefined
+  #buffer: LogBatch[] = []
+  #walk: Walk | undefined
+  #fetching: Promise<void> | undefined
+  /** Rises with every seek, so that a fetch under way is dropped. */
+  #version = 0
+
+  constructor(partition: Partition, gate: Gate, filter: SubjectFilter | undefined) {
+    this.partition = partition
+    this.gate = gate
+    this.#filter = filter
+  }
+
+  /** Something fresh that may concern this reader is there. */
+  get hasMore(): boolean {
+    if (this.#buffer.length > 0) return true
+    if (this.isAtTail && this.#filter !== undefined) return false
+    return this.gate.position < this.partition.log.endOffset
+  }
+
+  canGive(nowMs: number): boolean {
+    return (this.gate.canFetch && this.hasMore) || this.gate.hasDue(nowMs)
+  }
+
+  get isBuffered(): boolean {
+    return this.#buffer.length > 0
+  }
+
+  moveTo(offset: number): void {
+    this.gate.position = offset
+    this.#buffer = []
+    this.#walk = undefined
+    this.#version += 1
+    this.isAtTail = false
+  }
+
+  /** At the tail nothing between the position and `baseOffset` can match: go there at once. */
+  skipTo(baseOffset: number): void {
+    if (this.isAtTail && baseOffset > this.gate.position) this.gate.position = baseOffset
+    this.isAtTail = false
+  }
+
+  /** One fetch at a time: readers that come meanwhile share it. */
+  fetch(bytesMax: number): Promise<void> {
+    this.#fetching ??= this.#fetchNext(bytesMax).finally(() => {
+      this.#fetching = undefined
+    })
+    return this.#fetching
+  }
+
+  async #fetchNext(bytesMax: number): Promise<void> {
+    const version = this.#version
+    const end = this.partition.log.endOffset
+    const batches = await this.partition.log.read(this.gate.position, bytesMax)
+    if (version !== this.#version || this.#buffer.length > 0) return
+    this.#buffer = [...batches]
+    // Compaction may have left nothing between here and the end.
+    if (batches.length === 0 && this.gate.position < end) this.gate.position = end
+  }
+
+  /** Moves records from what is buffered into the collector, up to the limits. */
+  take(collector: Collector, limits: TakeLimits): void {
+    let bytesLeft = limits.bytesMax
+    while (this.#buffer.length > 0 && collector.count < limits.countMax && bytesLeft > 0) {
+      const batch = this.#buffer[0]!
+      if (this.#passesOver(batch, limits.nowMs)) {
+        this.#leave(batch)
+        continue
+      }
+      if (this.#takesWhole(batch) && collector.addBatch(batch)) {
+        bytesLeft -= batch.body.byteLength
+        this.#leave(batch)
+        continue
+      }
+      const walked = this.#walkBatch(this.#enter(batch), collector, { ...limits, bytesMax: bytesLeft })
+      if (walked === undefined) return
+      bytesLeft -= walked
+    }
+  }
+
+  #passesOver(batch: LogBatch, nowMs: number): boolean {
+    if (batch.lastOffset < this.gate.position) return true
+    const { ttlMs } = this.partition.settings
+    return ttlMs !== undefined && !hasMark(batch, MARK_TTL) && batch.appendedAtMs + ttlMs <= nowMs
+  }
+
+  #takesWhole(batch: LogBatch): boolean {
+    return (
+      this.#filter === undefined &&
+      this.gate.isPlain &&
+      this.gate.position <= batch.baseOffset &&
+      !hasMark(batch, MARK_TTL) &&
+      batch.count === batch.lastOffset - batch.baseOffset + 1
+    )
+  }
+
+  #enter(batch: LogBatch): Walk {
+    if (this.#walk?.batch === batch) return this.#walk
+    const cursor = recordCursor(batch.body, batch.baseOffset, batch.firstTimestampMs)
+    this.#walk = { batch, cursor, wanted: this.#filter?.wantedOf(cursor.subjects()), at: -1 }
+    return this.#walk
+  }
+
+  #leave(batch: LogBatch): void {
+    this.#buffer.shift()
+    this.#walk = undefined
+    if (batch.lastOffset >= this.gate.position) this.gate.position = batch.lastOffset + 1
+  }
+
+  /** Bytes given; undefined when the gate stopped it or a limit was reached within the batch. */
+  #walkBatch(walk: Walk, collector: Collector, limits: TakeLimits): number | undefined {
+    const { cursor, wanted, batch } = walk
+    // Deliveries given before share the cursor and may have moved it.
+    if (walk.at === -1) cursor.rewind()
+    else cursor.moveTo(walk.at)
+    if (wanted === undefined || wanted.size > 0) {
+      let bytes = 0
+      while (cursor.next()) {
+        if (cursor.offset < this.gate.position) continue
+        if (collector.count >= limits.countMax || bytes >= limits.bytesMax) return undefined
+        if (wanted !== undefined && !wanted.has(cursor.subject)) {
+          this.#passed(walk)
+          continue
+        }
+        const decision = this.#decide(walk, collector.count, limits.nowMs)
+        if (decision === 'stop') return undefined
+        this.#passed(walk)
+        if (decision === 'skip') continue
+        collector.addRecord(walk, decision)
+        bytes += cursor.valueEnd - cursor.recordStart
+      }
+      this.#leave(batch)
+      return bytes
+    }
+    this.#leave(batch)
+    return 0
+  }
+
+  #passed(walk: Walk): void {
+    walk.at = walk.cursor.recordStart
+    this.gate.position = walk.cursor.offset + 1
+  }
+
+  #decide(walk: Walk, count: number, nowMs: number): 'skip' | 'stop' | number {
+    if (isExpired(walk, this.partition, nowMs)) return 'skip'
+    return this.gate.isPlain ? 1 : this.gate.decide(walk.cursor, count)
+  }
+}
+
+/** A message's own TTL counts before its topic's. */
+export function isExpired(open: OpenBatch, partition: Partition, nowMs: number): boolean {
+  const { batch, cursor } = open
+  const { ttlMs } = partition.settings
+  if (ttlMs === undefined && !hasMark(batch, MARK_TTL)) return false
+  const own = cursor.header(TTL_HEADER)
+  const livesMs = own === undefined ? ttlMs : Number(own)
+  return livesMs !== undefined && batch.appendedAtMs + livesMs <= nowMs
+}

@@ -1,0 +1,163 @@
+import type { Clock } from '../../../core/index.ts'
+import { SkeinError } from '../../../core/index.ts'
+import type { AppendDurability, Appended, BatchStamp, EncodedRecords, Log, LogBatch } from '../../../log/index.ts'
+import { IdWindow } from '../../id-window.ts'
+import { ProducerWindow } from '../../producer-window.ts'
+import type { TopicSettings } from '../../topic-settings.ts'
+import type { Tail } from './tail.ts'
+
+/** Some record of the batch has a TTL of its own. */
+export const MARK_TTL = 1
+/** Some record of the batch has an id. */
+export const MARK_ID = 2
+
+export function hasMark(batch: LogBatch, mark: number): boolean {
+  return ((batch.stamp.marks ?? 0) & mark) !== 0
+}
+
+/** An append in flight whose ids are not yet in the window. */
+export interface PendingIds {
+  readonly appended: Promise<Appended>
+}
+
+const PRODUCER_BATCHES_MAX = 512
+const PRODUCERS_MAX = 10_000
+const VISIBLE_CHECK_MS = 100
+const NOTE_BYTES = 32 * 1024 * 1024
+const NOTE_BYTES_MIN = 2 * 1024 * 1024
+
+/** One partition: its log, and what is remembered so that repeats are not stored again. */
+export class Partition {
+  readonly index: number
+  readonly settings: TopicSettings
+  readonly log: Log
+  /** Undefined where the topic does not deduplicate. */
+  readonly ids: IdWindow | undefined
+  readonly producers = new ProducerWindow({ batchesMax: PRODUCER_BATCHES_MAX, producersMax: PRODUCERS_MAX })
+  /** The end of the log when it was opened: what lies below may have been given before a crash. */
+  readonly openedAtOffset: number
+  readonly #clock: Clock
+  readonly #tail: Tail
+  readonly #pendingIds = new Map<string, PendingIds>()
+  /** Appended, not yet readable: in order of their offsets. */
+  #hidden: Array<{ readonly baseOffset: number; readonly lastOffset: number; readonly subjects: readonly string[] }> =
+    []
+  #visibleWaiters: Array<() => void> = []
+  #noteDue: (() => void) | undefined
+  #unnotedBytes = 0
+  /** Every append below it has settled: what is noted of the producers covers it. */
+  notedThrough: number
+
+  constructor(
+    index: number,
+    parts: { readonly settings: TopicSettings; readonly log: Log; readonly clock: Clock; readonly tail: Tail },
+  ) {
+    this.index = index
+    this.settings = parts.settings
+    this.log = parts.log
+    this.#clock = parts.clock
+    this.#tail = parts.tail
+    this.openedAtOffset = parts.log.endOffset
+    this.notedThrough = parts.log.endOffset
+    const windowMs = parts.settings.deduplicationWindowMs
+    this.ids = windowMs > 0 ? new IdWindow(windowMs) : undefined
+    parts.log.onGrowth(() => this.#showHidden())
+  }
+
+  /** Where the id was stored, the append that is storing it, or undefined for a new one. */
+  findId(id: string): number | PendingIds | undefined {
+    return this.#pendingIds.get(id) ?? this.ids?.find(id)
+  }
+
+  expireIds(): void {
+    this.ids?.expire(this.#clock.nowMs())
+  }
+
+  /** `ids` are those of the records, in order, with undefined for a record without one; absent when none has one. */
+  append(
+    records: EncodedRecords,
+    options: {
+      readonly stamp: BatchStamp
+      readonly durability: AppendDurability
+      readonly ids?: ReadonlyArray<string | undefined> | undefined
+    },
+  ): Promise<Appended> {
+    const { ids } = options
+    const stored = this.log.append(records, options.stamp, options.durability)
+    const appended = stored.then(
+      (result) => {
+        if (ids !== undefined) this.#keepIds(ids, result)
+        this.#settle(result, records)
+        return result
+      },
+      (error: unknown) => {
+        if (ids !== undefined) for (const id of ids) if (id !== undefined) this.#pendingIds.delete(id)
+        throw error
+      },
+    )
+    if (ids !== undefined) for (const id of ids) if (id !== undefined) this.#pendingIds.set(id, { appended })
+    return appended
+  }
+
+  #settle(appended: Appended, records: EncodedRecords): void {
+    const { baseOffset, lastOffset } = appended
+    this.notedThrough = lastOffset + 1
+    this.#hidden.push({ baseOffset, lastOffset, subjects: records.subjects })
+    this.#showHidden()
+    this.#unnotedBytes += records.byteLength
+    if (this.#unnotedBytes >= Math.max(NOTE_BYTES_MIN, NOTE_BYTES / this.settings.partitions)) this.note()
+  }
+
+  /** Calls back when what is remembered of the producers should be noted, so that opening reads a short tail. */
+  onNoteDue(listener: () => void): void {
+    this.#noteDue = listener
+  }
+
+  note(): void {
+    if (this.#unnotedBytes === 0) return
+    this.#unnotedBytes = 0
+    this.#noteDue?.()
+  }
+
+  #keepIds(ids: ReadonlyArray<string | undefined>, appended: Appended): void {
+    for (const [index, id] of ids.entries()) {
+      if (id === undefined) continue
+      this.#pendingIds.delete(id)
+      this.ids?.add(id, { offset: appended.baseOffset + index, atMs: appended.appendedAtMs })
+    }
+  }
+
+  /** Tells the tail of what has become readable: an append resolves before or after that, by its durability. */
+  #showHidden(): void {
+    const end = this.log.endOffset
+    while (this.#hidden.length > 0 && this.#hidden[0]!.lastOffset < end)
+      this.#tail.notify(this.index, this.#hidden.shift()!)
+    const waiters = this.#visibleWaiters
+    if (waiters.length === 0) return
+    this.#visibleWaiters = []
+    for (const wake of waiters) wake()
+  }
+
+  /** Waits until the record is readable, which under group sync means synced. */
+  async visible(offset: number): Promise<void> {
+    while (this.log.endOffset <= offset) {
+      if (this.log.status().poisoned) {
+        throw new SkeinError(
+          'log-poisoned',
+          `Cannot confirm offset ${offset} of ${this.settings.name}: a sync of its log failed; restart`,
+        )
+      }
+      await this.#growthOr(VISIBLE_CHECK_MS)
+    }
+  }
+
+  #growthOr(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimer(resolve, delayMs)
+      this.#visibleWaiters.push(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
+  }
+}

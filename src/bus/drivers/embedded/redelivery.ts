@@ -1,0 +1,40 @@
+import { type LogBatch, recordCursor } from '../../../log/index.ts'
+import type { HeldMessage } from '../../held-messages.ts'
+import type { Collector, OpenBatch } from './collector.ts'
+import { isExpired } from './feed.ts'
+import type { Partition } from './partition.ts'
+
+/**
+ * Reads held messages again and puts them into the collector. The offsets that are not to be given come back: expired,
+ * or gone by retention or compaction.
+ */
+export async function collectOffsets(
+  partition: Partition,
+  what: { readonly due: readonly HeldMessage[]; readonly collector: Collector; readonly nowMs: number },
+): Promise<number[]> {
+  const missing: number[] = []
+  let open: OpenBatch | undefined
+  for (const message of what.due) {
+    if (open === undefined || open.batch.lastOffset < message.offset) open = await openAt(partition, message.offset)
+    const isThere = open !== undefined && advance(open, message.offset)
+    if (isThere && !isExpired(open!, partition, what.nowMs)) what.collector.addRecord(open!, message.attempts + 1)
+    else missing.push(message.offset)
+  }
+  return missing
+}
+
+/** The stored batch around an offset; undefined when retention took it. */
+export async function openAt(partition: Partition, offset: number): Promise<OpenBatch | undefined> {
+  const { log } = partition
+  if (offset < log.startOffset) return undefined
+  const batch: LogBatch | undefined = (await log.read(offset, 1))[0]
+  if (batch === undefined || batch.baseOffset > offset) return undefined
+  return { batch, cursor: recordCursor(batch.body, batch.baseOffset, batch.firstTimestampMs) }
+}
+
+/** Moves forward to the record with that offset; false when there is none. */
+export function advance(open: OpenBatch, offset: number): boolean {
+  const { cursor } = open
+  while (cursor.offset < offset) if (!cursor.next()) return false
+  return cursor.offset === offset
+}

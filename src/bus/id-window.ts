@@ -1,0 +1,64 @@
+/**
+ * The ids appended within the last `windowMs`, each with its offset. Forgets by age, oldest first; entries lie in
+ * parallel arrays so that an id costs one map entry and no object.
+ */
+export class IdWindow {
+  readonly #windowMs: number
+  readonly #offsets = new Map<string, number>()
+  #ids: string[] = []
+  #timesMs: number[] = []
+  #places: number[] = []
+  #head = 0
+
+  constructor(windowMs: number) {
+    this.#windowMs = windowMs
+  }
+
+  get size(): number {
+    return this.#offsets.size
+  }
+
+  /** The offset of the id, or undefined when it is new. */
+  find(id: string): number | undefined {
+    return this.#offsets.get(id)
+  }
+
+  add(id: string, entry: { readonly offset: number; readonly atMs: number }): void {
+    this.#offsets.set(id, entry.offset)
+    this.#ids.push(id)
+    this.#timesMs.push(entry.atMs)
+    this.#places.push(entry.offset)
+  }
+
+  /** For an append that failed: its ids were never stored. */
+  forget(id: string): void {
+    this.#offsets.delete(id)
+  }
+
+  expire(nowMs: number): void {
+    const oldestMs = nowMs - this.#windowMs
+    while (this.#head < this.#ids.length && this.#timesMs[this.#head]! < oldestMs) {
+      const id = this.#ids[this.#head]!
+      // An id forgotten and appended again later has a newer entry, which stays.
+      if (this.#offsets.get(id) === this.#places[this.#head]) this.#offsets.delete(id)
+      this.#head += 1
+    }
+    if (this.#head > 1_024 && this.#head * 2 > this.#ids.length) this.#shrink()
+  }
+
+  /** Every id remembered, oldest first. */
+  *entries(): Generator<readonly [id: string, offset: number, atMs: number]> {
+    for (let index = this.#head; index < this.#ids.length; index += 1) {
+      const id = this.#ids[index]!
+      const offset = this.#places[index]!
+      if (this.#offsets.get(id) === offset) yield [id, offset, this.#timesMs[index]!]
+    }
+  }
+
+  #shrink(): void {
+    this.#ids = this.#ids.slice(this.#head)
+    this.#timesMs = this.#timesMs.slice(this.#head)
+    this.#places = this.#places.slice(this.#head)
+    this.#head = 0
+  }
+}

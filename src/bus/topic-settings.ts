@@ -1,0 +1,120 @@
+import { checkSubject, SkeinError } from '../core/index.ts'
+import type { Intent, TopicSpec } from './bus.ts'
+import { type RequestedDurability, satisfies } from './capabilities.ts'
+
+/** A topic with every setting decided: what is stored, and what a second `open` is compared with. */
+export interface TopicSettings {
+  readonly name: string
+  readonly intent: Intent
+  readonly partitions: number
+  readonly durability: RequestedDurability
+  readonly storage: 'log' | 'ephemeral'
+  readonly retention: { readonly ageMs?: number; readonly bytes?: number }
+  /** Undefined: not compacted. */
+  readonly compaction: { readonly tombstoneMs: number } | undefined
+  readonly deduplicationWindowMs: number
+  /** Undefined: messages without a TTL of their own never expire. */
+  readonly ttlMs: number | undefined
+  readonly messageBytesMax: number
+}
+
+const MESSAGE_BYTES_MAX = 1024 * 1024
+const TOMBSTONE_MS = 24 * 60 * 60 * 1000
+const DEDUPLICATION_WINDOW_MS = 120_000
+const PARTITIONS_MAX = 4_096
+
+/** Fills in the defaults of a spec. Throws `bad-argument` or `bad-subject` naming the setting. */
+export function resolveTopic(spec: TopicSpec): TopicSettings {
+  checkSubject(spec.name, 'topic')
+  const isEphemeral = spec.intent === 'notice' || spec.intent === 'query'
+  const settings: TopicSettings = {
+    name: spec.name,
+    intent: spec.intent,
+    partitions: spec.partitions ?? 1,
+    durability: spec.durability ?? defaultDurability(spec),
+    storage: spec.storage ?? (isEphemeral ? 'ephemeral' : 'log'),
+    retention: { ...spec.retention },
+    compaction: spec.compaction && { tombstoneMs: spec.compaction.tombstoneMs ?? TOMBSTONE_MS },
+    deduplicationWindowMs: spec.deduplicationWindowMs ?? (spec.intent === 'event' ? DEDUPLICATION_WINDOW_MS : 0),
+    ttlMs: spec.ttlMs,
+    messageBytesMax: spec.messageBytesMax ?? MESSAGE_BYTES_MAX,
+  }
+  checkRanges(settings)
+  return settings
+}
+
+function defaultDurability(spec: TopicSpec): RequestedDurability {
+  if (spec.storage === 'ephemeral' || spec.intent === 'notice' || spec.intent === 'query') return 'none'
+  return spec.intent === 'telemetry' ? 'written' : 'safe'
+}
+
+function checkRanges(settings: TopicSettings): void {
+  checkRange(settings, 'partitions', { value: settings.partitions, min: 1, max: PARTITIONS_MAX })
+  checkRange(settings, 'deduplicationWindowMs', { value: settings.deduplicationWindowMs, min: 0 })
+  checkRange(settings, 'messageBytesMax', { value: settings.messageBytesMax, min: 1, max: 64 * MESSAGE_BYTES_MAX })
+  checkRange(settings, 'ttlMs', { value: settings.ttlMs ?? 1, min: 1 })
+  checkRange(settings, 'retention.ageMs', { value: settings.retention.ageMs ?? 1, min: 1 })
+  checkRange(settings, 'retention.bytes', { value: settings.retention.bytes ?? 1, min: 1 })
+  checkRange(settings, 'compaction.tombstoneMs', { value: settings.compaction?.tombstoneMs ?? 0, min: 0 })
+}
+
+function checkRange(
+  settings: TopicSettings,
+  setting: string,
+  range: { readonly value: number; readonly min: number; readonly max?: number },
+): void {
+  const max = range.max ?? Number.MAX_SAFE_INTEGER
+  if (Number.isInteger(range.value) && range.value >= range.min && range.value <= max) return
+  throw new SkeinError(
+    'bad-argument',
+    `Cannot open topic "${settings.name}": ${setting} is ${range.value}, it must be a whole number from ${range.min} to ${max}`,
+    { details: { topic: settings.name, setting, value: range.value } },
+  )
+}
+
+/** Checks that an existing topic grants what a spec asks for; what the spec leaves out is not asked for. */
+export function checkSameTopic(existing: TopicSettings, spec: TopicSpec): void {
+  const asked = resolveTopic(spec)
+  for (const setting of differingSettings(existing, { spec, asked })) {
+    throw new SkeinError(
+      'bad-argument',
+      `Cannot open topic "${spec.name}": its ${setting} is ${show(existing, setting)}, not ${show(asked, setting)}; ` +
+        'open it as it is, or delete it first',
+      { details: { topic: spec.name, setting } },
+    )
+  }
+}
+
+type Setting = Exclude<keyof TopicSettings, 'name'>
+
+const COMPARED: readonly Setting[] = [
+  'partitions',
+  'storage',
+  'retention',
+  'compaction',
+  'deduplicationWindowMs',
+  'ttlMs',
+  'messageBytesMax',
+]
+
+function differingSettings(
+  existing: TopicSettings,
+  other: { readonly spec: TopicSpec; readonly asked: TopicSettings },
+): Setting[] {
+  const { spec, asked } = other
+  const differing = COMPARED.filter(
+    (setting) => spec[setting] !== undefined && JSON.stringify(existing[setting]) !== JSON.stringify(asked[setting]),
+  )
+  if (existing.intent !== asked.intent) differing.unshift('intent')
+  if (spec.durability !== undefined && !grants(existing.durability, spec.durability)) differing.push('durability')
+  return differing
+}
+
+function grants(existing: RequestedDurability, asked: RequestedDurability): boolean {
+  if (existing === asked) return true
+  return existing !== 'safe' && satisfies(existing, asked)
+}
+
+function show(settings: TopicSettings, setting: Setting): string {
+  return JSON.stringify(settings[setting]) ?? 'none'
+}
