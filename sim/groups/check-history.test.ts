@@ -48,6 +48,7 @@ const GOOD: Readonly<Record<string, readonly [readonly Step[], (readonly string[
   'a crash with one in hand, counted': [[sent('1'), given('1'), CRASH, given('1', 2), settled('done', '1')]],
   'a crash with one in hand, not counted': [[sent('1'), given('1'), CRASH, given('1'), settled('done', '1')]],
   'a reader that goes away': [[sent('1'), given('1'), GONE, given('1', 2, { reader: 2 }), settled('done', '1')]],
+  'one that is exhausted by crashes': [[sent('1'), given('1'), CRASH, given('1', 2), CRASH], ['1']],
   'a repeat of an id that is given once': [[sent('1'), sent('1'), given('1'), settled('done', '1')]],
   'keys that do not wait for each other': [
     [
@@ -71,6 +72,7 @@ for (const [name, [steps, letters]] of Object.entries(GOOD)) {
 const BAD: Readonly<Record<string, readonly [RegExp, readonly Step[], (readonly string[])?]>> = {
   'a message never given': [/1 is lost/, [sent('1')]],
   'a message left in hand': [/1 is lost/, [sent('1'), given('1')]],
+  'one that crashes exhausted and nobody reports': [/1 is lost/, [sent('1'), given('1'), CRASH, given('1', 2), CRASH]],
   'a retry that never comes again': [/1 is lost/, [sent('1'), given('1'), settled('retry', '1')]],
   'a later message of a key that overtakes a retried one': [
     /2 overtook 1/,

@@ -12,7 +12,7 @@ interface Message {
   sequence: number
   state: 'waiting' | 'in-hand' | 'done' | 'dead'
   retries: number
-  /** Times it was in hand of a reader that went away: may count as deliveries, or not. */
+  /** Times it was in hand of a reader that went away: may count as deliveries, or not, and so may exhaust it. */
   abandoned: number
 }
 
@@ -96,7 +96,7 @@ class Check {
   #checkOrder(message: Message, sequence: number): void {
     for (const earlier of this.#byKey.get(message.key) ?? []) {
       if (earlier === message) return
-      if (earlier.state === 'waiting' && !this.#mayBeGone(earlier)) {
+      if (earlier.state === 'waiting' && !this.#mayBeGone(earlier) && !this.#mayBeDead(earlier)) {
         this.#fault(`${message.id} overtook ${earlier.id} of its key`)
       }
       if (earlier.sequence > sequence) this.#fault(`${message.id} is stored before ${earlier.id}, which was sent first`)
@@ -105,6 +105,10 @@ class Check {
 
   #mayBeGone(message: Message): boolean {
     return message.expires && this.#timeIsUp
+  }
+
+  #mayBeDead(message: Message): boolean {
+    return message.state === 'waiting' && message.retries + message.abandoned >= this.#history.attemptsMax
   }
 
   #settled(how: 'done' | 'retry' | 'release' | 'dead', id: string): void {
@@ -128,7 +132,8 @@ class Check {
     for (const id of this.#history.deadLetters) letters.set(id, (letters.get(id) ?? 0) + 1)
     for (const message of this.#messages.values()) {
       const { id, state } = message
-      const isOver = state === 'done' || state === 'dead' || this.#mayBeGone(message)
+      const isExhausted = this.#mayBeDead(message) && letters.has(id)
+      const isOver = state === 'done' || state === 'dead' || isExhausted || this.#mayBeGone(message)
       if (!isOver) this.#fault(`${id} is lost: it was never done nor dead`)
       if (state === 'dead' && !letters.has(id)) this.#fault(`${id} is dead and not among the dead letters`)
       if (state === 'done' && letters.has(id)) this.#fault(`${id} was done and is among the dead letters`)
