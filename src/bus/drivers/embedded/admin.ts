@@ -1,6 +1,6 @@
 import { type Clock, UnsupportedError } from '../../../core/index.ts'
-import type { Admin, Lag, TopicDescription, TopicSpec } from '../../bus.ts'
-import type { TopicSettings } from '../../topic-settings.ts'
+import type { Admin, Lag, TopicDescription, TopicSpec } from '../../index.ts'
+import type { TopicSettings } from '../../kit/index.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { GroupRegistry } from './group-registry.ts'
 import { lagOf } from './lag.ts'

@@ -1,7 +1,15 @@
 import { type Clock, UnsupportedError } from '../../../core/index.ts'
-import type { BroadcastReaderOptions, Lag, Reader, ReadLimits, StartPosition } from '../../bus.ts'
-import type { Batch, Position } from '../../message.ts'
-import type { RawBatch, RawReader } from '../../raw.ts'
+import type {
+  Batch,
+  BroadcastReaderOptions,
+  Lag,
+  Position,
+  RawBatch,
+  RawReader,
+  Reader,
+  ReadLimits,
+  StartPosition,
+} from '../../index.ts'
 import type { Collector } from './collector.ts'
 import { DeliveryCollector } from './delivery-collector.ts'
 import { Feed, type Gate } from './feed.ts'
@@ -113,7 +121,7 @@ export class BroadcastReader implements Reader, Omit<RawReader, 'settle'> {
   }
 
   async #take<C extends Collector>(feed: Feed, collector: C, sizes: ReadSizes): Promise<C | undefined> {
-    if (!feed.isBuffered) await feed.fetch(Math.min(this.#core.bufferBytesMax, sizes.bytesMax))
+    if (!feed.isBuffered) await feed.fill(Math.min(this.#core.bufferBytesMax, sizes.bytesMax))
     feed.take(collector, { ...sizes, nowMs: this.#core.clock.nowMs() })
     return collector.count === 0 ? undefined : collector
   }

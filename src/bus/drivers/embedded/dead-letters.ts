@@ -1,15 +1,14 @@
 import type { Clock } from '../../../core/index.ts'
 import { type LogBatch, type RecordCursor, recordCursor } from '../../../log/index.ts'
-import type { Durability } from '../../capabilities.ts'
+import type { Durability, Headers, Message } from '../../index.ts'
 import {
   type DeadLetterOrigin,
   deadLetterHeaders,
   deadLetterOrigin,
   deadLetterTopic,
   replayedHeaders,
-} from '../../dead-letter.ts'
-import type { Headers, Message } from '../../message.ts'
-import type { TopicSettings } from '../../topic-settings.ts'
+  type TopicSettings,
+} from '../../kit/index.ts'
 import { LogWriter } from './log-writer.ts'
 import type { Partition } from './partition.ts'
 import { advance, openAt } from './redelivery.ts'

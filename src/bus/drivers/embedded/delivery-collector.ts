@@ -1,5 +1,5 @@
 import type { LogBatch } from '../../../log/index.ts'
-import { type DeliverySource, StoredDelivery } from '../../stored-delivery.ts'
+import { type DeliverySource, StoredDelivery } from '../../kit/index.ts'
 import type { Collector, OpenBatch } from './collector.ts'
 
 /** Gathers light deliveries over the stored bytes. */

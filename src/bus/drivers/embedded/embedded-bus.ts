@@ -1,8 +1,20 @@
 import { ClosedError, UnsupportedError } from '../../../core/index.ts'
 import { openLog } from '../../../log/index.ts'
-import type { Admin, Bus, Reader, ReaderOptions, Requests, TopicSpec, Writer, WriterOptions } from '../../bus.ts'
-import type { Capabilities } from '../../capabilities.ts'
-import type { EncodedReceipt, EncodedWrite, RawAccess, RawReader } from '../../raw.ts'
+import type {
+  Admin,
+  Bus,
+  Capabilities,
+  EncodedReceipt,
+  EncodedWrite,
+  RawAccess,
+  RawReader,
+  Reader,
+  ReaderOptions,
+  Requests,
+  TopicSpec,
+  Writer,
+  WriterOptions,
+} from '../../index.ts'
 import { EmbeddedAdmin } from './admin.ts'
 import { BroadcastReader } from './broadcast-reader.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts'

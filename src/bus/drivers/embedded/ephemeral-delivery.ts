@@ -1,4 +1,4 @@
-import type { Delivery, Headers, Message, Position } from '../../message.ts'
+import type { Delivery, Headers, Message, Position } from '../../index.ts'
 
 const NO_HEADERS: Headers = Object.freeze({})
 

@@ -1,9 +1,17 @@
 import { type Clock, ClosedError, UnsupportedError } from '../../../core/index.ts'
 import { RecordBatchBuilder } from '../../../log/index.ts'
-import type { BroadcastReaderOptions, Lag, Reader, ReadLimits, StartPosition } from '../../bus.ts'
-import type { Batch, Delivery, Position } from '../../message.ts'
-import type { RawBatch } from '../../raw.ts'
-import { storedHeaders } from '../../stored-headers.ts'
+import type {
+  Batch,
+  BroadcastReaderOptions,
+  Delivery,
+  Lag,
+  Position,
+  RawBatch,
+  Reader,
+  ReadLimits,
+  StartPosition,
+} from '../../index.ts'
+import { storedHeaders } from '../../kit/index.ts'
 import type { EphemeralDelivery } from './ephemeral-delivery.ts'
 import type { EphemeralTopic } from './ephemeral-topic.ts'
 import { SubjectFilter } from './subject-filter.ts'

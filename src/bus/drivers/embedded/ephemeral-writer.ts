@@ -1,7 +1,6 @@
 import { ClosedError } from '../../../core/index.ts'
-import type { Receipt, Writer, WriterOptions } from '../../bus.ts'
-import type { Message } from '../../message.ts'
-import { WriteGate } from '../../write-gate.ts'
+import type { Message, Receipt, Writer, WriterOptions } from '../../index.ts'
+import { WriteGate } from '../../kit/index.ts'
 import type { EphemeralTopic } from './ephemeral-topic.ts'
 
 const PENDING_BYTES_MAX = 8 * 1024 * 1024

@@ -1,5 +1,5 @@
 import { type LogBatch, type RecordCursor, recordCursor } from '../../../log/index.ts'
-import { TTL_HEADER } from '../../stored-headers.ts'
+import { TTL_HEADER } from '../../kit/index.ts'
 import type { Collector, OpenBatch } from './collector.ts'
 import { hasMark, MARK_TTL, type Partition } from './partition.ts'
 import type { SubjectFilter } from './subject-filter.ts'
@@ -40,7 +40,7 @@ export class Feed {
   readonly #filter: SubjectFilter | undefined
   #buffer: LogBatch[] = []
   #walk: Walk | undefined
-  #fetching: Promise<void> | undefined
+  #filling: Promise<void> | undefined
   /** Rises with every seek, so that a fetch under way is dropped. */
   #version = 0
 
@@ -80,14 +80,14 @@ export class Feed {
   }
 
   /** One fetch at a time: readers that come meanwhile share it. */
-  fetch(bytesMax: number): Promise<void> {
-    this.#fetching ??= this.#fetchNext(bytesMax).finally(() => {
-      this.#fetching = undefined
+  fill(bytesMax: number): Promise<void> {
+    this.#filling ??= this.#fillNext(bytesMax).finally(() => {
+      this.#filling = undefined
     })
-    return this.#fetching
+    return this.#filling
   }
 
-  async #fetchNext(bytesMax: number): Promise<void> {
+  async #fillNext(bytesMax: number): Promise<void> {
     const version = this.#version
     const end = this.partition.log.endOffset
     const batches = await this.partition.log.read(this.gate.position, bytesMax)

@@ -1,7 +1,11 @@
 import type { RecordCursor } from '../../../log/index.ts'
-import type { HeldMessage } from '../../held-messages.ts'
-import { PartitionProgress, type StoredProgress } from '../../partition-progress.ts'
-import { type ResolvedRetryPolicy, resolveRetryPolicy } from '../../retry-policy.ts'
+import {
+  type HeldMessage,
+  PartitionProgress,
+  type ResolvedRetryPolicy,
+  resolveRetryPolicy,
+  type StoredProgress,
+} from '../../kit/index.ts'
 import type { Collector } from './collector.ts'
 import { Feed, type Gate } from './feed.ts'
 import type { Partition } from './partition.ts'

@@ -1,18 +1,25 @@
 import { type Clock, type Random, SkeinError } from '../../../core/index.ts'
 import type {
   Assignment,
+  Batch,
+  Delivery,
   GroupReaderOptions,
   Lag,
+  Position,
+  RawBatch,
   Reader,
   ReadLimits,
+  SettledMessage,
   SettleOptions,
   StartPosition,
-} from '../../bus.ts'
-import type { HeldMessage } from '../../held-messages.ts'
-import type { Batch, Delivery, Position } from '../../message.ts'
-import type { RawBatch, SettledMessage } from '../../raw.ts'
-import { type ResolvedRetryPolicy, resolveRetryPolicy, retryDelayMs } from '../../retry-policy.ts'
-import { StoredDelivery } from '../../stored-delivery.ts'
+} from '../../index.ts'
+import {
+  type HeldMessage,
+  type ResolvedRetryPolicy,
+  resolveRetryPolicy,
+  retryDelayMs,
+  StoredDelivery,
+} from '../../kit/index.ts'
 import type { Collector } from './collector.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { DeliveryCollector } from './delivery-collector.ts'
@@ -177,7 +184,7 @@ export class GroupReader implements Reader, Member {
   async #takeFresh(partition: MemberPartition, collector: Collector, sizes: ReadSizes): Promise<void> {
     const { feed } = partition
     if (feed === undefined) return
-    if (!feed.isBuffered) await feed.fetch(Math.min(this.#core.bufferBytesMax, sizes.bytesMax))
+    if (!feed.isBuffered) await feed.fill(Math.min(this.#core.bufferBytesMax, sizes.bytesMax))
     if (partition.feed !== feed || !partition.canFetch) return
     feed.take(collector, { ...sizes, nowMs: this.#clock.nowMs() })
     if (collector.count > 0) partition.noteGiven(collector)

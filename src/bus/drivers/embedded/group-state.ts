@@ -1,4 +1,4 @@
-import type { StoredProgress } from '../../partition-progress.ts'
+import type { StoredProgress } from '../../kit/index.ts'
 import type { StateMap } from './state-map.ts'
 import type { LogTopic } from './topic.ts'
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../core/index.ts'
-import type { Lag } from '../../bus.ts'
+import type { Lag } from '../../index.ts'
 import type { Partition } from './partition.ts'
 
 /** How far behind an offset is: in messages, and in seconds since the oldest of them was appended. */

@@ -1,9 +1,6 @@
 import { type Clock, partitionOfKey, SkeinError } from '../../../core/index.ts'
-import type { Receipt, Writer, WriterOptions } from '../../bus.ts'
-import { WriteError } from '../../errors.ts'
-import type { Message, Position } from '../../message.ts'
-import { MessageChecker } from '../../message-checker.ts'
-import { WriteGate } from '../../write-gate.ts'
+import { type Message, type Position, type Receipt, WriteError, type Writer, type WriterOptions } from '../../index.ts'
+import { MessageChecker, WriteGate } from '../../kit/index.ts'
 import { type GrantedDurability, grantDurability, type LogTopic } from './topic.ts'
 import { WriteDraft } from './write-draft.ts'
 

@@ -1,9 +1,7 @@
 import type { Clock } from '../../../core/index.ts'
 import { SkeinError } from '../../../core/index.ts'
 import type { AppendDurability, Appended, BatchStamp, EncodedRecords, Log, LogBatch } from '../../../log/index.ts'
-import { IdWindow } from '../../id-window.ts'
-import { ProducerWindow } from '../../producer-window.ts'
-import type { TopicSettings } from '../../topic-settings.ts'
+import { IdWindow, ProducerWindow, type TopicSettings } from '../../kit/index.ts'
 import type { Tail } from './tail.ts'
 
 /** Some record of the batch has a TTL of its own. */

@@ -1,5 +1,5 @@
 import { type LogBatch, RecordBatchBuilder } from '../../../log/index.ts'
-import type { RawPiece } from '../../raw.ts'
+import type { RawPiece } from '../../index.ts'
 import type { Collector, OpenBatch } from './collector.ts'
 
 interface Reframing {

@@ -1,5 +1,5 @@
 import { type Clock, ClosedError } from '../../../core/index.ts'
-import type { ReadLimits } from '../../bus.ts'
+import type { ReadLimits } from '../../index.ts'
 import type { Collector } from './collector.ts'
 import type { Feed } from './feed.ts'
 import type { SubjectFilter } from './subject-filter.ts'

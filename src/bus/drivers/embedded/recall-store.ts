@@ -1,8 +1,6 @@
 import { SkeinError } from '../../../core/index.ts'
 import { type Log, type LogBatch, recordCursor } from '../../../log/index.ts'
-import type { IdWindow } from '../../id-window.ts'
-import type { ProducedBatch } from '../../producer-window.ts'
-import { ID_HEADER } from '../../stored-headers.ts'
+import { ID_HEADER, type IdWindow, type ProducedBatch } from '../../kit/index.ts'
 import { hasMark, MARK_ID, type Partition } from './partition.ts'
 import type { StateMap } from './state-map.ts'
 

@@ -1,5 +1,5 @@
 import { type LogBatch, recordCursor } from '../../../log/index.ts'
-import type { HeldMessage } from '../../held-messages.ts'
+import type { HeldMessage } from '../../kit/index.ts'
 import type { Collector, OpenBatch } from './collector.ts'
 import { isExpired } from './feed.ts'
 import type { Partition } from './partition.ts'

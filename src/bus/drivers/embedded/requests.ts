@@ -1,6 +1,6 @@
 import { type Clock, ClosedError, checkFilter, checkSubject, SkeinError } from '../../../core/index.ts'
-import type { Reply, Request, Requests } from '../../bus.ts'
-import { SubjectIndex } from '../../subject-index.ts'
+import type { Reply, Request, Requests } from '../../index.ts'
+import { SubjectIndex } from '../../kit/index.ts'
 
 interface Answerer {
   readonly filter: string

@@ -1,5 +1,4 @@
-import type { StartPosition } from '../../bus.ts'
-import type { Position } from '../../message.ts'
+import type { Position, StartPosition } from '../../index.ts'
 import type { Partition } from './partition.ts'
 
 /** The offset that a start position means in a partition; undefined when it names only other partitions. */

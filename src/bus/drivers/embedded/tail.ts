@@ -1,4 +1,4 @@
-import { SubjectIndex } from '../../subject-index.ts'
+import { SubjectIndex } from '../../kit/index.ts'
 
 /** Whoever waits at the end of a topic's partitions. */
 export interface TailListener {

@@ -1,8 +1,7 @@
 import { UnsupportedError } from '../../../core/index.ts'
 import type { AppendDurability } from '../../../log/index.ts'
-import type { Capabilities, Durability, RequestedDurability } from '../../capabilities.ts'
-import { satisfies } from '../../capabilities.ts'
-import type { TopicSettings } from '../../topic-settings.ts'
+import { type Capabilities, type Durability, type RequestedDurability, satisfies } from '../../index.ts'
+import type { TopicSettings } from '../../kit/index.ts'
 import type { Partition } from './partition.ts'
 import type { Tail } from './tail.ts'
 

@@ -1,7 +1,7 @@
 import type { Appended, BatchStamp, EncodedRecords, RecordInput } from '../../../log/index.ts'
 import { RecordBatchBuilder } from '../../../log/index.ts'
-import type { Message } from '../../message.ts'
-import { storedHeaders } from '../../stored-headers.ts'
+import type { Message } from '../../index.ts'
+import { storedHeaders } from '../../kit/index.ts'
 import { MARK_ID, MARK_TTL, type Partition, type PendingIds } from './partition.ts'
 import type { GrantedDurability } from './topic.ts'
 

@@ -1,5 +1,5 @@
-import { checkSubject, SkeinError } from '../core/index.ts'
-import type { Message } from './message.ts'
+import { checkSubject, SkeinError } from '../../core/index.ts'
+import type { Message } from '../message.ts'
 import type { TopicSettings } from './topic-settings.ts'
 
 const SUBJECTS_KNOWN_MAX = 16_384

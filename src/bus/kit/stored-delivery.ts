@@ -1,5 +1,5 @@
-import type { RecordCursor } from '../log/index.ts'
-import type { Delivery, Headers, Position } from './message.ts'
+import type { RecordCursor } from '../../log/index.ts'
+import type { Delivery, Headers, Position } from '../message.ts'
 import { ID_HEADER } from './stored-headers.ts'
 
 /** What the deliveries of one stored batch share. */

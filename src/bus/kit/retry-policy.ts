@@ -1,5 +1,5 @@
-import type { Random } from '../core/index.ts'
-import type { RetryPolicy } from './bus.ts'
+import type { Random } from '../../core/index.ts'
+import type { RetryPolicy } from '../bus.ts'
 
 export type ResolvedRetryPolicy = Required<RetryPolicy>
 

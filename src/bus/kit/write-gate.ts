@@ -1,4 +1,4 @@
-import { ClosedError, SkeinError } from '../core/index.ts'
+import { ClosedError, SkeinError } from '../../core/index.ts'
 
 /** Counts the bytes that a writer has accepted and not settled, and lets callers wait for room. */
 export class WriteGate {

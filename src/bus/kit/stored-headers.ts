@@ -1,4 +1,4 @@
-import type { Headers, Message } from './message.ts'
+import type { Headers, Message } from '../message.ts'
 
 /** Header names under which parts of a message travel in a stored record. */
 export const ID_HEADER = 'id'

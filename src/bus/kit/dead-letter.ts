@@ -1,4 +1,4 @@
-import type { Headers } from './message.ts'
+import type { Headers } from '../message.ts'
 import { TTL_HEADER } from './stored-headers.ts'
 
 /** The topic that keeps the dead letters of a topic. */

@@ -1,6 +1,6 @@
-import { checkSubject, SkeinError } from '../core/index.ts'
-import type { Intent, TopicSpec } from './bus.ts'
-import { type RequestedDurability, satisfies } from './capabilities.ts'
+import { checkSubject, SkeinError } from '../../core/index.ts'
+import type { Intent, TopicSpec } from '../bus.ts'
+import { type RequestedDurability, satisfies } from '../capabilities.ts'
 
 /** A topic with every setting decided: what is stored, and what a second `open` is compared with. */
 export interface TopicSettings {
