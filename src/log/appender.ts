@@ -294,6 +294,8 @@ export class Appender {
   /** Whether it worked; when not, the log is poisoned. */
   async #sync(): Promise<boolean> {
     this.#needsSync = false
+    // A sync after a failed one would say that all is well, and it would not be true.
+    if (this.#poison !== undefined) return false
     const reached = { offset: this.#nextOffset, position: this.#endPosition }
     try {
       await this.#file?.datasync()
