@@ -22,11 +22,13 @@ export interface DamageCase {
   readonly touched: (batch: BatchPlace) => boolean
   /** Batches that may be cut off as torn: no record says that they were synced. */
   readonly maybeTorn: (batch: BatchPlace) => boolean
+  /** Opens it this often: the second time must find what the first one left. */
+  readonly openings: number
 }
 
 /**
- * Opens the damaged log, reads it, appends to it, closes it, and does so again: the second time must find what the
- * first one left. Compares with what was acknowledged, and the file with what it was.
+ * Opens the damaged log, reads it, appends to it, closes it, and does so again if asked to. Compares with what was
+ * acknowledged, and the file with what it was.
  */
 export async function runDamageCase(damage: DamageCase): Promise<DamageResult> {
   const image = new Map(damage.victim.image)
@@ -34,7 +36,7 @@ export async function runDamageCase(damage: DamageCase): Promise<DamageResult> {
   const disk = new SimulatedDisk({ image })
   const result = { silent: 0, lostDurable: 0, notes: [] as string[] }
   const ledger = copyLedger(damage)
-  for (let opening = 0; opening < 2; opening += 1) {
+  for (let opening = 0; opening < damage.openings; opening += 1) {
     const log = await openLog({ disk, clock: new SimulatedClock(), directory: DIRECTORY })
     const found = await readBack(log)
     const verdict = judge(ledger, found)

@@ -19,7 +19,6 @@ export interface VictimLog {
   /** Path of the segment's file. */
   readonly file: string
   readonly batches: readonly BatchPlace[]
-  readonly endOffset: number
   /** Bytes of the file that had been recorded as synced. */
   readonly provenBytes: number
 }
@@ -42,40 +41,35 @@ export async function makeVictim(options: VictimOptions): Promise<VictimLog> {
   const disk = new SimulatedDisk()
   const clock = new SimulatedClock()
   const ledger = new LogLedger()
-  const log = await openLog({ disk, clock, directory: DIRECTORY, segmentBytes: 64 * options.fileBytes, idleMs: 20 })
-  const roll = () => log.compact({ tombstoneMs: 0, nowMs: 0, closeActive: true })
-  if (options.neighbours) {
-    for (let index = 0; index < 3; index += 1) await ledger.append(log, 2, 'durable')
-    // Letting the clock stand would keep what is recorded where it is.
-    await roll()
+  const open = (segmentBytes: number) => openLog({ disk, clock, directory: DIRECTORY, segmentBytes, idleMs: 20 })
+  // A log opened with tiny segments begins a new one with each append.
+  const appendTiny = async (count: number) => {
+    const log = await open(1)
+    for (let index = 0; index < count; index += 1) await ledger.append(log, 2, 'durable')
+    await log.close()
   }
+  if (options.neighbours) await appendTiny(3)
+  const log = await open(64 * options.fileBytes)
   const batches: BatchPlace[] = []
   let file = ''
   let provenBytes = 0
   for (let bytes = 0; bytes < options.fileBytes; ) {
     const attempt = await ledger.append(log, options.batchRecords, 'durable')
     file = newestSegment(disk.image())
-    const size = disk.image().get(file)!.byteLength
-    const start = batches.at(-1)?.end ?? size - (await batchBytes(log, attempt.baseOffset!))
+    bytes = disk.image().get(file)!.byteLength
     const firstOffset = attempt.baseOffset!
-    batches.push({ start, end: size, firstOffset, lastOffset: firstOffset + attempt.count - 1 })
-    bytes = size
+    const start = batches.at(-1)?.end ?? bytes - (await batchBytes(log, firstOffset))
+    batches.push({ start, end: bytes, firstOffset, lastOffset: firstOffset + attempt.count - 1 })
     if (options.ending === 'half' && provenBytes === 0 && bytes >= options.fileBytes / 2) {
       await clock.advance(1_000)
       provenBytes = bytes
     }
   }
-  if (options.neighbours) {
-    await roll()
-    for (let index = 0; index < 3; index += 1) await ledger.append(log, 2, 'durable')
-  }
-  const { endOffset } = log
-  if (options.ending === 'closed') {
-    await log.close()
-    provenBytes = batches.at(-1)!.end
-  }
-  if (options.neighbours) provenBytes = batches.at(-1)!.end
-  return { ledger, image: disk.image(), file, batches, endOffset, provenBytes }
+  const image = disk.image()
+  if (options.ending !== 'closed') return { ledger, image, file, batches, provenBytes }
+  await log.close()
+  if (options.neighbours) await appendTiny(3)
+  return { ledger, image: disk.image(), file, batches, provenBytes: batches.at(-1)!.end }
 }
 
 async function batchBytes(
@@ -87,5 +81,8 @@ async function batchBytes(
 }
 
 function newestSegment(image: DiskImage): string {
-  return [...image.keys()].filter((path) => path.endsWith('.segment')).sort().at(-1)!
+  return [...image.keys()]
+    .filter((path) => path.endsWith('.segment'))
+    .sort()
+    .at(-1)!
 }
