@@ -18,7 +18,7 @@ export function repeatingBus(
       const receipt = await writer.write(batch)
       for (let copy = 1; copy < copies; copy += 1) {
         const delayMs = random.float() < 0.5 ? 0 : random.float() * laterMsMax
-        clock.setTimer(() => void writer.write(batch.map((message) => shortened(message, delayMs))), delayMs)
+        clock.setTimer(() => void writer.write(batch.map(lingering)), delayMs)
       }
       return receipt
     },
@@ -44,7 +44,7 @@ export function repeatingBus(
   }
 }
 
-/** Half of the late repeats outlive their deadline, so that the receiver, not the bus, must tell that they are late. */
-function shortened(message: Message, _delayMs: number): Message {
-  return { ...message, ttlMs: (message.ttlMs ?? 0) * 2 }
+/** Repeats outlive their deadline, so that the receiver, not the bus, must tell that they are late. */
+function lingering(message: Message): Message {
+  return { ...message, ttlMs: (message.ttlMs ?? 0) * 10 }
 }

@@ -234,6 +234,12 @@ class Receiver implements CommandReceiver {
       arrival.done()
       return
     }
+    if (addressee.epoch > this.#options.identity.epoch) {
+      // Whoever sent it knows a newer session of this agent: this one is over, and the command is for that one.
+      this.#options.onError(fencedBy(addressee.epoch, this.#options.identity))
+      this.#fence()
+      return
+    }
     const { delivery } = arrival
     const hash = bodyHash(record.type, delivery.value ?? new Uint8Array())
     const known = this.#items.get(record.intentId)
@@ -472,6 +478,14 @@ const UNHANDLED = { definition: { idempotent: false } } as unknown as Registered
 
 function handlerKey(topic: string, type: string): string {
   return `${topic} ${type}`
+}
+
+function fencedBy(epoch: number, identity: AgentIdentity): SkeinError {
+  return new SkeinError(
+    'fenced',
+    `Cannot receive commands as epoch ${identity.epoch} of "${identity.id}": one came for epoch ${epoch}; join again`,
+    { details: { agentId: identity.id, epoch: identity.epoch, newerEpoch: epoch } },
+  )
 }
 
 function unknownCommand(item: IncomingCommand): Verdict {
