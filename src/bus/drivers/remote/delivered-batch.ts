@@ -1,0 +1,130 @@
+import { recordCursor } from '../../../log/index.ts'
+import { type Batch, type Delivery, StoredDelivery, TTL_HEADER } from '../../index.ts'
+
+/** One piece of a delivered batch as its head tells it. */
+export type WirePiece = readonly [
+  bytes: number,
+  baseOffset: number,
+  firstTimestampMs: number,
+  appendedAtMs: number,
+  fromOffset: number,
+  throughOffset: number,
+  count: number,
+  offsets: readonly number[] | null,
+]
+
+/** What the head of a `deliver` cast says. */
+export interface DeliveredHead {
+  /** Counts up with every batch of this reader and connection. */
+  readonly number: number
+  /** Of the newest seek. */
+  readonly epoch: number
+  readonly partition: number
+  readonly generation: number
+  readonly lastSequence: number
+  readonly count: number
+  readonly pieces: readonly WirePiece[]
+  readonly attempts: ReadonlyArray<readonly [offset: number, attempt: number]>
+  /** Lost by `overflow: 'drop'` so far. */
+  readonly dropped: number
+  /** The node's clock when it sent this. */
+  readonly sentAtMs: number
+}
+
+/** Expiry is looked at again only after a wait that could matter: the node has just looked. */
+const FRESH_MS = 5
+
+/** A batch that came and has not been read, or not wholly. Decoded when it is first read. */
+export class DeliveredBatch {
+  readonly head: DeliveredHead
+  readonly generation: number
+  readonly byteLength: number
+  readonly #topic: string
+  readonly #ttlMs: number | undefined
+  readonly #body: Uint8Array
+  readonly #receivedAtMs: number
+  #deliveries: readonly Delivery[] | undefined
+  #taken = 0
+
+  constructor(
+    head: DeliveredHead,
+    parts: {
+      readonly topic: string
+      readonly ttlMs: number | undefined
+      readonly body: Uint8Array
+      readonly generation: number
+      /** Monotonic. */
+      readonly receivedAtMs: number
+    },
+  ) {
+    this.head = head
+    this.generation = parts.generation
+    this.byteLength = parts.body.byteLength
+    this.#topic = parts.topic
+    this.#ttlMs = parts.ttlMs
+    this.#body = parts.body
+    this.#receivedAtMs = parts.receivedAtMs
+  }
+
+  get isTaken(): boolean {
+    return this.#deliveries !== undefined && this.#taken >= this.#deliveries.length
+  }
+
+  /** The next messages of it within the limits, at least one; undefined when all that was left has expired. */
+  take(limits: { readonly maxMessages: number; readonly maxBytes: number }, nowMs: number): Batch | undefined {
+    this.#deliveries ??= this.#decode()
+    this.#dropExpired(nowMs - this.#receivedAtMs)
+    const left = this.#deliveries.length - this.#taken
+    if (left <= 0) return undefined
+    const bytesEach = Math.max(1, this.byteLength / this.head.count)
+    const count = Math.min(left, limits.maxMessages, Math.max(1, Math.floor(limits.maxBytes / bytesEach)))
+    const deliveries =
+      count === this.#deliveries.length ? this.#deliveries : this.#deliveries.slice(this.#taken, this.#taken + count)
+    this.#taken += count
+    const { partition } = this.head
+    return { topic: this.#topic, partition, generation: this.generation, deliveries, last: deliveries.at(-1)!.position }
+  }
+
+  #decode(): Delivery[] {
+    const { head } = this
+    const attempts = head.attempts.length === 0 ? undefined : new Map(head.attempts)
+    const deliveries: Delivery[] = []
+    let at = 0
+    for (const piece of head.pieces) {
+      this.#decodePiece(piece, this.#body.subarray(at, at + piece[0]), { attempts, deliveries })
+      at += piece[0]
+    }
+    return deliveries
+  }
+
+  #decodePiece(
+    piece: WirePiece,
+    body: Uint8Array,
+    into: { readonly attempts: ReadonlyMap<number, number> | undefined; readonly deliveries: Delivery[] },
+  ): void {
+    const [, baseOffset, firstTimestampMs, appendedAtMs, fromOffset, throughOffset, , offsets] = piece
+    const cursor = recordCursor(body, baseOffset, firstTimestampMs)
+    const { partition } = this.head
+    const source = { topic: this.#topic, partition, generation: this.generation, appendedAtMs, cursor }
+    const { attempts, deliveries } = into
+    for (let index = 0; cursor.next(); index += 1) {
+      const offset = offsets === null ? cursor.offset : offsets[index]!
+      if (offset < fromOffset) continue
+      if (offset > throughOffset) break
+      deliveries.push(new StoredDelivery(source, offset, attempts?.get(offset) ?? 1))
+    }
+  }
+
+  /** Whatever expired while it waited here is not given: its age is the node's when sent, and the wait since. */
+  #dropExpired(waitedMs: number): void {
+    if (waitedMs < FRESH_MS) return
+    const nodeNowMs = this.head.sentAtMs + waitedMs
+    const live = this.#deliveries!.slice(this.#taken).filter((delivery) => {
+      const ttl = delivery.headers[TTL_HEADER]
+      const ttlMs = ttl === undefined ? this.#ttlMs : Number(ttl)
+      return ttlMs === undefined || delivery.appendedAtMs + ttlMs > nodeNowMs
+    })
+    this.#deliveries = live
+    this.#taken = 0
+  }
+}

@@ -1,0 +1,153 @@
+import type { Clock, Timer } from '../../../core/index.ts'
+import type { Batch, ReadLimits } from '../../index.ts'
+import { DeliveredBatch, type DeliveredHead } from './delivered-batch.ts'
+
+export interface ReadBufferOptions {
+  readonly topic: string
+  readonly ttlMs: number | undefined
+  readonly clock: Clock
+  readonly bytesMax: number
+  /** Room has come back, or something was taken by the application. */
+  readonly credit: (bytes: number, taken: Taken | undefined) => void
+}
+
+/** The application has everything up to here. */
+export interface Taken {
+  readonly number: number
+  readonly sequence: number
+}
+
+interface Waiting {
+  readonly limits: ReadLimits
+  readonly resolve: (batch: Batch | null) => void
+  readonly reject: (error: unknown) => void
+  readonly timer: Timer | undefined
+  readonly onAbort: (() => void) | undefined
+}
+
+/** What came and was not read, in order, and the reads that wait for more. */
+export class ReadBuffer {
+  readonly #options: ReadBufferOptions
+  readonly #waiting = new Set<Waiting>()
+  #batches: DeliveredBatch[] = []
+  #bytes = 0
+  #failure: { readonly error: unknown } | undefined
+  #ended: { readonly error: unknown } | undefined
+
+  constructor(options: ReadBufferOptions) {
+    this.#options = options
+  }
+
+  /** Bytes there is room for. */
+  get credit(): number {
+    return this.#options.bytesMax - this.#bytes
+  }
+
+  read(limits: ReadLimits): Promise<Batch | null> {
+    const { signal } = limits
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    if (this.#ended !== undefined) return Promise.reject(this.#ended.error)
+    if (this.#waiting.size === 0) {
+      const batch = this.#take(limits)
+      if (batch !== undefined) return Promise.resolve(batch)
+      const failure = this.#takeFailure()
+      if (failure !== undefined) return Promise.reject(failure.error)
+    }
+    return this.#wait(limits)
+  }
+
+  add(head: DeliveredHead, parts: { readonly body: Uint8Array; readonly generation: number }): void {
+    const { topic, ttlMs, clock } = this.#options
+    const receivedAtMs = clock.monotonicMs()
+    this.#batches.push(new DeliveredBatch(head, { topic, ttlMs, receivedAtMs, ...parts }))
+    this.#bytes += parts.body.byteLength
+    this.#serve()
+  }
+
+  /** The reader cannot go on: the next read behind what has come rejects, the one after it asks again. */
+  fail(error: unknown): void {
+    this.#failure = { error }
+    this.#serve()
+  }
+
+  /** For good: everything that waits rejects at once. */
+  end(error: unknown): void {
+    this.#ended = { error }
+    this.#batches = []
+    for (const waiting of [...this.#waiting]) this.#leave(waiting).reject(error)
+  }
+
+  clear(): void {
+    this.#batches = []
+    this.#bytes = 0
+    this.#failure = undefined
+  }
+
+  /** Drops what came of partitions that were taken away. */
+  revoke(partitions: readonly number[]): void {
+    const dropped = this.#batches.filter((batch) => partitions.includes(batch.head.partition))
+    if (dropped.length === 0) return
+    this.#batches = this.#batches.filter((batch) => !partitions.includes(batch.head.partition))
+    for (const batch of dropped) this.#giveBack(batch, undefined)
+  }
+
+  #take(limits: ReadLimits): Batch | undefined {
+    const { maxMessages = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = limits
+    for (let first = this.#batches[0]; first !== undefined; first = this.#batches[0]) {
+      const batch = first.take({ maxMessages, maxBytes }, this.#options.clock.monotonicMs())
+      const taken = { number: first.head.number, sequence: batch?.last.sequence ?? first.head.lastSequence }
+      if (first.isTaken) {
+        this.#batches.shift()
+        this.#giveBack(first, taken)
+      } else {
+        this.#options.credit(0, taken)
+      }
+      if (batch !== undefined) return batch
+    }
+    return undefined
+  }
+
+  #giveBack(batch: DeliveredBatch, taken: Taken | undefined): void {
+    this.#bytes -= batch.byteLength
+    this.#options.credit(batch.byteLength, taken)
+  }
+
+  #takeFailure(): { readonly error: unknown } | undefined {
+    const failure = this.#failure
+    this.#failure = undefined
+    // The node reads again from here on, and fails again if the cause is still there.
+    if (failure !== undefined) this.#options.credit(0, undefined)
+    return failure
+  }
+
+  #serve(): void {
+    for (const waiting of [...this.#waiting]) {
+      const batch = this.#take(waiting.limits)
+      const failure = batch === undefined ? this.#takeFailure() : undefined
+      if (batch !== undefined) this.#leave(waiting).resolve(batch)
+      else if (failure !== undefined) this.#leave(waiting).reject(failure.error)
+      else return
+    }
+  }
+
+  #wait(limits: ReadLimits): Promise<Batch | null> {
+    const { waitMs, signal } = limits
+    return new Promise((resolve, reject) => {
+      const timer =
+        waitMs === undefined
+          ? undefined
+          : this.#options.clock.setTimer(() => this.#leave(waiting).resolve(null), waitMs, { keepAlive: true })
+      const onAbort = signal === undefined ? undefined : () => this.#leave(waiting).reject(signal.reason)
+      const waiting: Waiting = { limits, resolve, reject, timer, onAbort }
+      if (onAbort !== undefined) signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.add(waiting)
+    })
+  }
+
+  #leave(waiting: Waiting): Waiting {
+    this.#waiting.delete(waiting)
+    waiting.timer?.cancel()
+    if (waiting.onAbort !== undefined) waiting.limits.signal?.removeEventListener('abort', waiting.onAbort)
+    return waiting
+  }
+}

@@ -1,0 +1,194 @@
+import { type Clock, ClosedError, type Random, SkeinError } from '../../../core/index.ts'
+import {
+  type Head,
+  type IncomingCall,
+  Lane,
+  malformed,
+  Operation,
+  SESSION_LIMITS,
+  type WireMessage,
+} from '../../../wire/index.ts'
+import type {
+  Bus,
+  Capabilities,
+  Reader,
+  ReaderOptions,
+  TopicDescription,
+  TopicSpec,
+  Writer,
+  WriterOptions,
+} from '../../index.ts'
+import { websocketAddress } from './address.ts'
+import { Link, type LinkStatus } from './link.ts'
+import { RemoteAdmin } from './remote-admin.ts'
+import { RemoteReader } from './remote-reader.ts'
+import { RemoteRequests } from './remote-requests.ts'
+import { RemoteWriter } from './remote-writer.ts'
+import { type TopicInfo, topicInfo } from './topic-info.ts'
+import { WriteLane } from './write-lane.ts'
+
+export interface RemoteBusOptions {
+  /** `skein://host:port`; the endpoint's `http://` or `ws://` form is taken too. */
+  readonly url: string
+  readonly clock: Clock
+  readonly random: Random
+  /** Names this client in the node's logs and limits. At most 256 bytes. Default: `skein-client`. */
+  readonly client?: string
+  /** How long a first connection is tried. Default 10,000. Later ones are tried until the bus is closed. */
+  readonly connectTimeoutMs?: number
+  /** Told of every change of the connection. */
+  readonly onStatus?: (status: LinkStatus) => void
+  readonly signal?: AbortSignal
+}
+
+/** A bus whose log is a node's. */
+export interface RemoteBus extends Bus {
+  readonly status: LinkStatus
+  /** Round trip of the newest ping, milliseconds; undefined before the first. */
+  readonly roundTripMs: number | undefined
+}
+
+/**
+ * Connects to a node. Rejects with `connection-lost` naming the address when none answers within `connectTimeoutMs`,
+ * with the node's error when it refuses, with `signal.reason`.
+ */
+export async function connectRemoteBus(options: RemoteBusOptions): Promise<RemoteBus> {
+  const bus = new NodeBus(options)
+  await bus.connect(options.signal)
+  return bus
+}
+
+class NodeBus implements RemoteBus {
+  readonly name = 'remote'
+  readonly admin: RemoteAdmin
+  readonly requests: RemoteRequests
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #link: Link
+  readonly #topics = new Map<string, TopicInfo & { readonly ttlMs: number | undefined }>()
+  readonly #lanes: readonly WriteLane[]
+  readonly #writers = new Set<RemoteWriter>()
+  readonly #readers = new Map<number, RemoteReader>()
+  #nextReader = 1
+  #drained: Promise<void> | undefined
+
+  constructor(options: RemoteBusOptions) {
+    this.#clock = options.clock
+    this.#random = options.random
+    this.#link = new Link({
+      address: websocketAddress(options.url),
+      clock: options.clock,
+      random: options.random,
+      limits: SESSION_LIMITS,
+      client: options.client ?? 'skein-client',
+      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+      onStatus: options.onStatus,
+      onCall: (call) => this.#onCall(call),
+      onCast: (cast) => this.#onCast(cast),
+    })
+    this.#lanes = [Lane.urgent, Lane.normal, Lane.bulk].map((lane) => new WriteLane(lane))
+    for (const lane of this.#lanes) this.#link.add(lane)
+    this.admin = new RemoteAdmin(this.#link)
+    this.requests = new RemoteRequests(this.#link, options.clock)
+  }
+
+  connect(signal: AbortSignal | undefined): Promise<void> {
+    return this.#link.open(signal)
+  }
+
+  get status(): LinkStatus {
+    return this.#link.status
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.#link.session?.roundTripMs
+  }
+
+  async open(topic: TopicSpec): Promise<Capabilities> {
+    const { head } = await this.#link.callAgain(Operation.openTopic, { lane: Lane.urgent, head: { spec: topic } })
+    return this.#remember(topic, head.capabilities as Capabilities).capabilities
+  }
+
+  writer(topic: string, options: WriterOptions = {}): Writer {
+    this.#checkOpen()
+    const writer = new RemoteWriter({
+      ...options,
+      clock: this.#clock,
+      producerId: this.#producerId(),
+      topic: this.#topics.get(topic) ?? this.#look(topic),
+      lane: (info) => this.#lanes[info.lane]!,
+      onClosed: (closed) => this.#writers.delete(closed),
+    })
+    this.#writers.add(writer)
+    return writer
+  }
+
+  reader(topic: string, options: ReaderOptions): Reader {
+    this.#checkOpen()
+    const id = this.#nextReader
+    this.#nextReader += 1
+    const reader = new RemoteReader({
+      id,
+      topic,
+      ttlMs: this.#topics.get(topic)?.ttlMs,
+      link: this.#link,
+      clock: this.#clock,
+      options,
+      onClosed: () => this.#readers.delete(id),
+    })
+    this.#readers.set(id, reader)
+    return reader
+  }
+
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain()
+    return this.#drained
+  }
+
+  async close(): Promise<void> {
+    const error = new ClosedError('the bus of this node')
+    for (const writer of [...this.#writers]) await writer.close()
+    this.#link.close(error)
+  }
+
+  async #drain(): Promise<void> {
+    await Promise.all([...this.#writers].map((writer) => writer.drain()))
+    await Promise.all([...this.#readers.values()].map((reader) => reader.drain()))
+    await this.close()
+  }
+
+  async #look(topic: string): Promise<TopicInfo> {
+    const description: TopicDescription = await this.admin.describeTopic(topic)
+    return this.#remember(description.spec, description.capabilities)
+  }
+
+  #remember(spec: TopicSpec, granted: Capabilities): TopicInfo {
+    const info = { ...topicInfo(spec, { ...granted, driver: this.name }), ttlMs: spec.ttlMs }
+    this.#topics.set(spec.name, info)
+    return info
+  }
+
+  #onCast(cast: WireMessage): void {
+    // A reader that was closed while this was on its way is not there any more.
+    this.#readers.get(cast.head.reader as number)?.onCast(cast)
+  }
+
+  async #onCall(call: IncomingCall): Promise<{ readonly head?: Head; readonly body?: readonly Uint8Array[] }> {
+    if (call.operation === Operation.answer) return this.requests.onAnswerCall(call)
+    if (call.operation !== Operation.assignment) throw malformed(`its operation ${call.operation} is unknown`)
+    await this.#readers.get(call.head.reader as number)?.onAssignmentCall(call.head)
+    return {}
+  }
+
+  #producerId(): number {
+    const bytes = this.#random.bytes(6)
+    return Buffer.from(bytes).readUIntBE(0, 6)
+  }
+
+  #checkOpen(): void {
+    if (this.#drained !== undefined || this.#link.isClosed) {
+      throw this.#link.status.error ?? new ClosedError('the bus of this node')
+    }
+  }
+}
+
