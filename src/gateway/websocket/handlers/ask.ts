@@ -1,0 +1,27 @@
+import type { CallResult, IncomingCall } from '../../../wire/index.ts'
+import type { ConnectionContext } from '../client-connection.ts'
+import { askHead, parseHead } from '../heads.ts'
+
+/** Tells the node's own services over which connection a request came; a client cannot set it. */
+const CONNECTION_HEADER = 'skeinconnection'
+
+/** A request of a client, passed on to whoever answers it. */
+export async function ask(context: ConnectionContext, call: IncomingCall): Promise<CallResult> {
+  const { subject, timeoutMs, headers, text } = parseHead(askHead, call.head)
+  context.authorise?.(context.principal, 'ask', subject)
+  const reply = await context.bus.requests.ask(
+    {
+      subject,
+      value: text ? textOf(call.body) : call.body,
+      headers: { ...headers, [CONNECTION_HEADER]: context.connectionId },
+    },
+    { timeoutMs, signal: call.signal },
+  )
+  const isText = typeof reply.value === 'string'
+  const body = typeof reply.value === 'string' ? Buffer.from(reply.value) : reply.value
+  return { head: { headers: reply.headers, text: isText }, body: [body] }
+}
+
+function textOf(body: Uint8Array): string {
+  return Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8')
+}

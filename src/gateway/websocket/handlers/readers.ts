@@ -1,0 +1,120 @@
+import { SkeinError } from '../../../core/index.ts'
+import type { Position, RawReader, ReaderOptions } from '../../../bus/index.ts'
+import { type CallResult, type Head, type IncomingCall, laneOfIntent } from '../../../wire/index.ts'
+import type { ConnectionContext } from '../client-connection.ts'
+import { acknowledgeHead, closeReaderHead, creditHead, openReaderHead, parseHead, readerHead, seekHead, settleHead } from '../heads.ts'
+import { ReaderPump } from '../reader-pump.ts'
+
+/** The readers that one client has open. */
+export class Readers {
+  readonly #context: ConnectionContext
+  readonly #pumps = new Map<number, ReaderPump>()
+
+  constructor(context: ConnectionContext) {
+    this.#context = context
+  }
+
+  async open(call: IncomingCall): Promise<CallResult> {
+    const { reader: id, topic, options, credit, epoch } = parseHead(openReaderHead, call.head)
+    this.#checkLimit(id)
+    this.#authorise(topic, options)
+    const { bus, session, clock } = this.#context
+    const reader = bus.rawReader(topic, options)
+    // Asked in the same turn: messages appended from now on come after these positions.
+    const start = startOf(reader, options)
+    const isGroup = options.mode === 'group'
+    const lane = laneOfIntent((await bus.admin.describeTopic(topic)).spec.intent)
+    const pump = new ReaderPump({ id, session, clock, reader, lane, isGroup, credit, epoch })
+    this.#pumps.set(id, pump)
+    try {
+      const head = { start: await start }
+      pump.start()
+      return { head }
+    } catch (error) {
+      this.#pumps.delete(id)
+      await pump.close('close')
+      throw error
+    }
+  }
+
+  async acknowledge(call: IncomingCall): Promise<CallResult> {
+    const { reader, generation, ...position } = parseHead(acknowledgeHead, call.head)
+    await this.#find(reader).reader.acknowledge(position, generation)
+    return {}
+  }
+
+  async settle(call: IncomingCall): Promise<CallResult> {
+    const { reader, messages, how, ...options } = parseHead(settleHead, call.head)
+    const settled = messages.map(([partition, sequence, orderKey]) => ({
+      position: { partition, sequence },
+      orderKey,
+    }))
+    await this.#find(reader).reader.settle(settled, how, options)
+    return {}
+  }
+
+  async seek(call: IncomingCall): Promise<CallResult> {
+    const { reader, to, epoch, credit } = parseHead(seekHead, call.head)
+    const pump = this.#find(reader)
+    await pump.seek(to, { epoch, credit })
+    return {}
+  }
+
+  async end(call: IncomingCall): Promise<CallResult> {
+    const { reader } = parseHead(readerHead, call.head)
+    return { head: { positions: await this.#find(reader).reader.end() } }
+  }
+
+  async lag(call: IncomingCall): Promise<CallResult> {
+    const { reader } = parseHead(readerHead, call.head)
+    return { head: { lag: await this.#find(reader).reader.lag() } }
+  }
+
+  async closeOne(call: IncomingCall): Promise<CallResult> {
+    const { reader, how } = parseHead(closeReaderHead, call.head)
+    const pump = this.#pumps.get(reader)
+    this.#pumps.delete(reader)
+    await pump?.close(how)
+    return {}
+  }
+
+  onCredit(head: Head): void {
+    const { reader, ...credit } = parseHead(creditHead, head)
+    // A reader that was closed while this was on its way is not there any more.
+    this.#pumps.get(reader)?.onCredit(credit)
+  }
+
+  async closeAll(): Promise<void> {
+    const pumps = [...this.#pumps.values()]
+    this.#pumps.clear()
+    await Promise.all(pumps.map((pump) => pump.close('lost')))
+  }
+
+  #find(id: number): ReaderPump {
+    const pump = this.#pumps.get(id)
+    if (pump === undefined) throw new SkeinError('not-found', `Cannot use reader ${id}: this connection has none such`)
+    return pump
+  }
+
+  #checkLimit(id: number): void {
+    const { readersMax } = this.#context
+    if (this.#pumps.has(id)) throw new SkeinError('bad-argument', `Cannot open reader ${id}: it is open`)
+    if (this.#pumps.size < readersMax) return
+    throw new SkeinError(
+      'overloaded',
+      `Cannot open another reader: this client has ${readersMax} already; close some, or use wider filters`,
+      { details: { readersMax } },
+    )
+  }
+
+  #authorise(topic: string, options: ReaderOptions): void {
+    const { authorise } = this.#context
+    const principal = options.principal ?? this.#context.principal
+    for (const filter of options.subjects ?? [topic, `${topic}.>`]) authorise?.(principal, 'consume', filter)
+  }
+}
+
+async function startOf(reader: RawReader, options: ReaderOptions): Promise<readonly Position[] | undefined> {
+  if (options.mode === 'group') return undefined
+  return options.from === undefined || options.from === 'latest' ? reader.end() : undefined
+}

@@ -1,0 +1,177 @@
+import type { Clock, SkeinError } from '../../core/index.ts'
+import type { Assignment, RawBatch, RawReader, StartPosition } from '../../bus/index.ts'
+import { failureToHead, Lane, Operation, type Session } from '../../wire/index.ts'
+import { HandedOut } from './handed-out.ts'
+
+export interface ReaderPumpOptions {
+  readonly id: number
+  readonly session: Session
+  readonly clock: Clock
+  readonly reader: RawReader
+  readonly lane: Lane
+  readonly isGroup: boolean
+  readonly credit: number
+  readonly epoch: number
+}
+
+/** Stored bytes taken at once: little enough that other readers get their turn. */
+const CHUNK_BYTES = 256 * 1024
+
+/**
+ * Brings one reader's batches to its client: as many bytes as the client has room for, and only while the connection's
+ * lane is short. What the client has not taken when it goes away was never tried, and is released.
+ */
+export class ReaderPump {
+  readonly id: number
+  readonly reader: RawReader
+  readonly #options: ReaderPumpOptions
+  readonly #handedOut: HandedOut | undefined
+  #credit: number
+  #epoch: number
+  #number = 0
+  #isClosed = false
+  #isPaused = false
+  #reading = new AbortController()
+  #moved = Promise.withResolvers<void>()
+
+  constructor(options: ReaderPumpOptions) {
+    this.id = options.id
+    this.reader = options.reader
+    this.#options = options
+    this.#credit = options.credit
+    this.#epoch = options.epoch
+    this.#handedOut = options.isGroup ? new HandedOut(options.reader) : undefined
+    options.reader.onAssignment((change) => this.#onAssignment(change))
+  }
+
+  start(): void {
+    void this.#run()
+  }
+
+  /** The client has room again, or the application has taken more. */
+  onCredit(credit: {
+    readonly bytes: number
+    readonly epoch: number
+    readonly number?: number
+    readonly sequence?: number
+  }): void {
+    const { number, sequence } = credit
+    if (number !== undefined && sequence !== undefined) this.#handedOut?.taken(number, sequence)
+    if (credit.epoch !== this.#epoch) return
+    this.#credit += credit.bytes
+    this.#isPaused = false
+    this.#wake()
+  }
+
+  async seek(to: StartPosition, options: { readonly epoch: number; readonly credit: number }): Promise<void> {
+    this.#epoch = options.epoch
+    this.#isPaused = true
+    this.#reading.abort()
+    try {
+      this.#handedOut?.clear()
+      await this.reader.seek(to)
+    } finally {
+      this.#credit = options.credit
+      this.#isPaused = false
+      this.#wake()
+    }
+  }
+
+  /** `lost`: the client is gone, so what its application had taken counts as tried. */
+  async close(how: 'drain' | 'close' | 'lost'): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#reading.abort()
+    this.#wake()
+    if (how === 'drain') return this.reader.drain()
+    await this.#handedOut?.release()
+    await this.reader.close()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed) {
+      if (this.#isPaused || this.#credit <= 0) await this.#untilMoved()
+      else if (!this.#options.session.hasRoom(this.#options.lane)) await this.#options.session.room()
+      else await this.#bring()
+    }
+  }
+
+  async #bring(): Promise<void> {
+    const epoch = this.#epoch
+    const signal = this.#startReading()
+    try {
+      const batch = await this.reader.readRaw({ maxBytes: Math.min(this.#credit, CHUNK_BYTES), signal })
+      // After a seek or a close the batch is of no use: the reader itself has taken it back.
+      if (batch === null || epoch !== this.#epoch || this.#isClosed) return
+      this.#send(batch)
+    } catch (error) {
+      if (signal.aborted || this.#isClosed) return
+      this.#fail(error as SkeinError)
+    }
+  }
+
+  #send(batch: RawBatch): void {
+    const { session, lane, clock } = this.#options
+    this.#number += 1
+    this.#handedOut?.add(this.#number, batch)
+    const body = batch.pieces.map((piece) => piece.body)
+    for (const part of body) this.#credit -= part.byteLength
+    session.cast(Operation.deliver, {
+      lane,
+      head: {
+        reader: this.id,
+        number: this.#number,
+        epoch: this.#epoch,
+        partition: batch.partition,
+        generation: batch.generation,
+        lastSequence: batch.last.sequence,
+        count: batch.count,
+        pieces: batch.pieces.map((piece) => [
+          piece.body.byteLength,
+          piece.baseOffset,
+          piece.firstTimestampMs,
+          piece.appendedAtMs,
+          piece.fromOffset,
+          piece.throughOffset,
+          piece.count,
+          piece.offsets ?? null,
+        ]),
+        attempts: batch.attempts,
+        dropped: this.reader.dropped,
+        sentAtMs: clock.nowMs(),
+      },
+      body,
+    })
+  }
+
+  /** Says so and waits: the client asks again when its application does. */
+  #fail(error: SkeinError): void {
+    const { session, lane } = this.#options
+    this.#isPaused = true
+    session.cast(Operation.readerFailed, {
+      lane,
+      head: { reader: this.id, epoch: this.#epoch, ...failureToHead(error) },
+    })
+  }
+
+  async #onAssignment(change: Assignment): Promise<void> {
+    const { session, lane } = this.#options
+    if (this.#isClosed || !session.isOpen) return
+    await session.call(Operation.assignment, { lane: Lane.urgent, head: { reader: this.id, ...change } })
+    await this.#handedOut?.release(change.removed)
+  }
+
+  #startReading(): AbortSignal {
+    if (this.#reading.signal.aborted) this.#reading = new AbortController()
+    return this.#reading.signal
+  }
+
+  async #untilMoved(): Promise<void> {
+    this.#moved = Promise.withResolvers<void>()
+    await this.#moved.promise
+  }
+
+  #wake(): void {
+    this.#moved.resolve()
+  }
+}
