@@ -188,8 +188,8 @@ export class Session {
     this.#send(outgoing(FrameKind.goodbye, { lane: Lane.urgent, head: { ...reason } }))
     this.#state = 'closing'
     this.#flush()
-    this.#transport.close(reason)
     this.#finish(lost(`this side closed it: ${reason.message}`))
+    this.#transport.close(reason)
   }
 
   #receive(bytes: Uint8Array): void {
@@ -247,8 +247,8 @@ export class Session {
 
   #onGoodbye(head: Head): void {
     const reason = failureFromHead(head)
-    this.#transport.close({ code: 'closed', message: 'goodbye' })
     this.#finish(lost(`the peer closed it: ${reason.message}`, reason))
+    this.#transport.close({ code: 'closed', message: 'goodbye' })
   }
 
   /** Counts every byte but those of `seen` itself, and says so in quarters of the window. */
@@ -280,16 +280,16 @@ export class Session {
     if (this.#state === 'closed') return
     let sent = false
     while (this.#transport.bufferedBytes < TRANSPORT_BYTES_MAX) {
-      const frame = this.#queue.next(this.#inTransitBytes >= this.#peerWindowBytes)
+      const isWindowFull = this.#inTransitBytes >= this.#peerWindowBytes
+      const frame = this.#queue.next(isWindowFull)
       if (frame === undefined) break
       this.#inTransitBytes += frame.length
       this.#transport.send(frame)
       sent = true
+      // Urgent frames go past a full window: they do not show that the peer takes anything.
+      if (!isWindowFull) this.#progressAtMs = this.#clock.monotonicMs()
     }
-    if (sent) {
-      this.#progressAtMs = this.#clock.monotonicMs()
-      this.#announceRoom()
-    }
+    if (sent) this.#announceRoom()
   }
 
   /** Everything that is queued, whatever the peer has in transit: only before closing. */
@@ -326,8 +326,8 @@ export class Session {
     const silentMs = nowMs - this.#heardAtMs
     const stalled = this.#queue.byteLength > 0 && nowMs - this.#progressAtMs >= this.#limits.stallMsMax
     if (silentMs >= this.#limits.silenceMsMax) {
-      this.#transport.destroy()
       this.#finish(lost(`nothing was heard for ${Math.round(silentMs)} ms`))
+      this.#transport.destroy()
     } else if (stalled) {
       this.#cutOff(`it took nothing for ${this.#limits.stallMsMax} ms`)
     } else {
