@@ -1,5 +1,5 @@
-import { recordCursor } from '../../log/index.ts'
 import type { RawBatch, RawReader, SettledMessage } from '../../bus/index.ts'
+import { recordCursor } from '../../log/index.ts'
 
 interface Entry {
   readonly number: number

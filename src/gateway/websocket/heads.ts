@@ -117,8 +117,8 @@ export function parseHead<T>(schema: z.ZodType<T>, head: Head): Defined<T> {
 }
 
 // JSON has no `undefined`, so what is optional is either there or not: the port's exact optional types hold.
-type Defined<T> = T extends (infer Item)[]
-  ? Defined<Item>[]
+type Defined<T> = T extends readonly unknown[]
+  ? { [Key in keyof T]: Defined<T[Key]> }
   : T extends object
     ? { [Key in keyof T]: undefined extends T[Key] ? Defined<Exclude<T[Key], undefined>> : Defined<T[Key]> }
     : T

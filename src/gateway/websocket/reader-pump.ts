@@ -1,5 +1,5 @@
-import type { Clock, SkeinError } from '../../core/index.ts'
 import type { Assignment, RawBatch, RawReader, StartPosition } from '../../bus/index.ts'
+import type { Clock, SkeinError } from '../../core/index.ts'
 import { failureToHead, Lane, Operation, type Session } from '../../wire/index.ts'
 import { HandedOut } from './handed-out.ts'
 

@@ -34,6 +34,17 @@ export interface DeliveredHead {
 /** Expiry is looked at again only after a wait that could matter: the node has just looked. */
 const FRESH_MS = 5
 
+export interface DeliveredParts {
+  readonly topic: string
+  readonly ttlMs: number | undefined
+  readonly body: Uint8Array
+  readonly generation: number
+  /** What comes before it has come already. */
+  readonly fromSequence: number
+  /** Monotonic. */
+  readonly receivedAtMs: number
+}
+
 /** A batch that came and has not been read, or not wholly. Decoded when it is first read. */
 export class DeliveredBatch {
   readonly head: DeliveredHead
@@ -42,27 +53,19 @@ export class DeliveredBatch {
   readonly #topic: string
   readonly #ttlMs: number | undefined
   readonly #body: Uint8Array
+  readonly #fromSequence: number
   readonly #receivedAtMs: number
   #deliveries: readonly Delivery[] | undefined
   #taken = 0
 
-  constructor(
-    head: DeliveredHead,
-    parts: {
-      readonly topic: string
-      readonly ttlMs: number | undefined
-      readonly body: Uint8Array
-      readonly generation: number
-      /** Monotonic. */
-      readonly receivedAtMs: number
-    },
-  ) {
+  constructor(head: DeliveredHead, parts: DeliveredParts) {
     this.head = head
     this.generation = parts.generation
     this.byteLength = parts.body.byteLength
     this.#topic = parts.topic
     this.#ttlMs = parts.ttlMs
     this.#body = parts.body
+    this.#fromSequence = parts.fromSequence
     this.#receivedAtMs = parts.receivedAtMs
   }
 
@@ -109,7 +112,7 @@ export class DeliveredBatch {
     const { attempts, deliveries } = into
     for (let index = 0; cursor.next(); index += 1) {
       const offset = offsets === null ? cursor.offset : offsets[index]!
-      if (offset < fromOffset) continue
+      if (offset < fromOffset || offset < this.#fromSequence) continue
       if (offset > throughOffset) break
       deliveries.push(new StoredDelivery(source, offset, attempts?.get(offset) ?? 1))
     }

@@ -1,12 +1,12 @@
 import { type Clock, ClosedError, type Random, SkeinError } from '../../../core/index.ts'
-import {
-  type CallOptions,
-  type Head,
-  type IncomingCall,
-  type Session,
-  type SessionLimits,
-  type Welcome,
-  type WireMessage,
+import type {
+  CallOptions,
+  Head,
+  IncomingCall,
+  Session,
+  SessionLimits,
+  Welcome,
+  WireMessage,
 } from '../../../wire/index.ts'
 import { abortable } from './abortable.ts'
 import { type Dialled, dial } from './dial.ts'
@@ -103,7 +103,10 @@ export class Link {
   }
 
   /** A call that may be made twice: it is made again when the connection breaks before its answer. */
-  async callAgain(operation: number, options: CallOptions): Promise<{ readonly head: Head; readonly body: Uint8Array }> {
+  async callAgain(
+    operation: number,
+    options: CallOptions,
+  ): Promise<{ readonly head: Head; readonly body: Uint8Array }> {
     for (;;) {
       const session = await this.connected(options.signal)
       try {

@@ -1,4 +1,4 @@
-import { SkeinError } from '../../../core/index.ts'
+import type { SkeinError } from '../../../core/index.ts'
 import type { Head } from '../../../wire/index.ts'
 import { type Durability, type Message, type Position, type Receipt, satisfies, WriteError } from '../../index.ts'
 import type { EncodedSection } from './batch-encoder.ts'

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../../core/index.ts'
 import type { Batch, ReadLimits } from '../../index.ts'
-import { DeliveredBatch, type DeliveredHead } from './delivered-batch.ts'
+import { DeliveredBatch, type DeliveredHead, type DeliveredParts } from './delivered-batch.ts'
 
 export interface ReadBufferOptions {
   readonly topic: string
@@ -56,7 +56,7 @@ export class ReadBuffer {
     return this.#wait(limits)
   }
 
-  add(head: DeliveredHead, parts: { readonly body: Uint8Array; readonly generation: number }): void {
+  add(head: DeliveredHead, parts: Omit<DeliveredParts, 'topic' | 'ttlMs' | 'receivedAtMs'>): void {
     const { topic, ttlMs, clock } = this.#options
     const receivedAtMs = clock.monotonicMs()
     this.#batches.push(new DeliveredBatch(head, { topic, ttlMs, receivedAtMs, ...parts }))

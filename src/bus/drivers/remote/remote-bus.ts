@@ -191,4 +191,3 @@ class NodeBus implements RemoteBus {
     }
   }
 }
-

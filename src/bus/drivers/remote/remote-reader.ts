@@ -203,17 +203,24 @@ export class RemoteReader implements Reader, Resumable {
 
   #onDelivered(head: DeliveredHead, body: Uint8Array): void {
     const generation = this.#generations.fromNode(head.generation)
+    const { partition, lastSequence } = head
+    const fromSequence = this.#options.mode === 'broadcast' ? (this.#next.get(partition) ?? 0) : 0
     this.#dropped = head.dropped
-    this.#next.set(head.partition, head.lastSequence + 1)
-    const revokedAt = this.#revokedAt.get(head.partition)
+    const revokedAt = this.#revokedAt.get(partition)
     // It was on its way when the partition was taken away: urgent news overtake bulk.
-    if (revokedAt !== undefined && generation < revokedAt) this.#credit(body.byteLength, undefined)
-    else this.#buffer.add(head, { body, generation })
+    const isRevoked = revokedAt !== undefined && generation < revokedAt
+    if (isRevoked || lastSequence < fromSequence) {
+      this.#credit(body.byteLength, undefined)
+      return
+    }
+    this.#next.set(partition, lastSequence + 1)
+    this.#buffer.add(head, { body, generation, fromSequence })
   }
 
   #onOpened(head: Head): void {
     if (this.#options.mode === 'group') return
-    this.#isPlaced = true
+    // From a time only the log knows the places: then it is read from that time again, and what had come is skipped.
+    this.#isPlaced = head.start !== undefined
     for (const { partition, sequence } of (head.start ?? []) as readonly Position[]) {
       // A delivery may have overtaken this answer in the turn that brought both.
       if (!this.#next.has(partition)) this.#next.set(partition, sequence)

@@ -22,10 +22,7 @@ export class RemoteRequests implements Requests, Resumable {
     link.add(this)
   }
 
-  async ask(
-    request: Request,
-    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
-  ): Promise<Reply> {
+  async ask(request: Request, options: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<Reply> {
     const { timeoutMs, signal } = options
     signal?.throwIfAborted()
     const limit = new AbortController()

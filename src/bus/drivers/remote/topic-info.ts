@@ -1,4 +1,4 @@
-import { Lane, laneOfIntent } from '../../../wire/index.ts'
+import { type Lane, laneOfIntent } from '../../../wire/index.ts'
 import type { Capabilities, TopicSpec } from '../../index.ts'
 
 /** What a client has to know of a topic to write to it. */

@@ -4,7 +4,7 @@ import { isLost, type Resumable } from './link.ts'
 import type { Section } from './section.ts'
 
 /** Sections sent and not answered: few enough that the node still knows each of them when it is sent again. */
-const IN_FLIGHT_MAX = 32
+const IN_FLIGHT_MAX = 256
 
 /** The share of what a node lets one client have pending, by lane. */
 const WINDOW_SHARE: Readonly<Record<Lane, number>> = { [Lane.urgent]: 0.25, [Lane.normal]: 0.25, [Lane.bulk]: 0.5 }

@@ -1,9 +1,23 @@
+import type { Position, RawReader, ReaderOptions, TopicDescription } from '../../../bus/index.ts'
 import { SkeinError } from '../../../core/index.ts'
-import type { Position, RawReader, ReaderOptions } from '../../../bus/index.ts'
 import { type CallResult, type Head, type IncomingCall, laneOfIntent } from '../../../wire/index.ts'
 import type { ConnectionContext } from '../client-connection.ts'
-import { acknowledgeHead, closeReaderHead, creditHead, openReaderHead, parseHead, readerHead, seekHead, settleHead } from '../heads.ts'
+import {
+  acknowledgeHead,
+  closeReaderHead,
+  creditHead,
+  openReaderHead,
+  parseHead,
+  readerHead,
+  seekHead,
+  settleHead,
+} from '../heads.ts'
 import { ReaderPump } from '../reader-pump.ts'
+
+interface StartParts {
+  readonly options: ReaderOptions
+  readonly description: Promise<TopicDescription>
+}
 
 /** The readers that one client has open. */
 export class Readers {
@@ -21,18 +35,26 @@ export class Readers {
     const { bus, session, clock } = this.#context
     const reader = bus.rawReader(topic, options)
     // Asked in the same turn: messages appended from now on come after these positions.
-    const start = startOf(reader, options)
-    const isGroup = options.mode === 'group'
-    const lane = laneOfIntent((await bus.admin.describeTopic(topic)).spec.intent)
-    const pump = new ReaderPump({ id, session, clock, reader, lane, isGroup, credit, epoch })
-    this.#pumps.set(id, pump)
+    const description = bus.admin.describeTopic(topic)
+    const start = startOf(reader, { options, description })
     try {
-      const head = { start: await start }
+      const [{ spec }, positions] = await Promise.all([description, start])
+      const isGroup = options.mode === 'group'
+      const pump = new ReaderPump({
+        id,
+        session,
+        clock,
+        reader,
+        lane: laneOfIntent(spec.intent),
+        isGroup,
+        credit,
+        epoch,
+      })
+      this.#pumps.set(id, pump)
       pump.start()
-      return { head }
+      return { head: { start: positions } }
     } catch (error) {
-      this.#pumps.delete(id)
-      await pump.close('close')
+      await reader.close()
       throw error
     }
   }
@@ -114,7 +136,18 @@ export class Readers {
   }
 }
 
-async function startOf(reader: RawReader, options: ReaderOptions): Promise<readonly Position[] | undefined> {
-  if (options.mode === 'group') return undefined
-  return options.from === undefined || options.from === 'latest' ? reader.end() : undefined
+/**
+ * Where a broadcast reader begins in each partition, so that its client can go on from there after a broken connection.
+ * Undefined when only the log can tell: from a time, and for groups, whose place is stored.
+ */
+async function startOf(reader: RawReader, parts: StartParts): Promise<readonly Position[] | undefined> {
+  const { mode, from } = parts.options
+  if (mode === 'group') return undefined
+  // The first step of `end()` is taken in this turn: it is where a reader from `latest` begins.
+  const ends = await reader.end()
+  if (from === undefined || from === 'latest') return ends
+  if (from === 'earliest') return (await parts.description).partitions.map(({ start }) => start)
+  if ('timestampMs' in from) return undefined
+  const given = 'partition' in from ? [from] : from
+  return ends.map((end) => given.find(({ partition }) => partition === end.partition) ?? end)
 }
