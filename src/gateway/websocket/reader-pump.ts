@@ -155,7 +155,7 @@ export class ReaderPump {
   }
 
   async #onAssignment(change: Assignment): Promise<void> {
-    const { session, lane } = this.#options
+    const { session } = this.#options
     if (this.#isClosed || !session.isOpen) return
     await session.call(Operation.assignment, { lane: Lane.urgent, head: { reader: this.id, ...change } })
     await this.#handedOut?.release(change.removed)

@@ -1,4 +1,4 @@
-import { type Clock, ClosedError, type Random, SkeinError } from '../../../core/index.ts'
+import { type Clock, ClosedError, type Random } from '../../../core/index.ts'
 import {
   type Head,
   type IncomingCall,
