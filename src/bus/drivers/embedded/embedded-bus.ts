@@ -1,4 +1,4 @@
-import { ClosedError, UnsupportedError } from '../../../core/index.ts'
+import { ClosedError } from '../../../core/index.ts'
 import { openLog } from '../../../log/index.ts'
 import type {
   Admin,
@@ -19,6 +19,7 @@ import { EmbeddedAdmin } from './admin.ts'
 import { BroadcastReader } from './broadcast-reader.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts'
 import { DeadLetters } from './dead-letters.ts'
+import { writeEphemeral } from './encoded-ephemeral.ts'
 import { EncodedWrites } from './encoded-writes.ts'
 import type { EphemeralReader } from './ephemeral-reader.ts'
 import { GroupReader } from './group-reader.ts'
@@ -189,7 +190,7 @@ export class EmbeddedBus implements Bus, RawAccess {
   async #writeEncoded(write: EncodedWrite): Promise<EncodedReceipt> {
     const topic: Topic = this.#parts.topics.get(write.topic)
     if (topic.kind === 'log') return this.#encodedWrites.write(topic, write)
-    throw new UnsupportedError('encoded batches', `topic "${write.topic}" is ephemeral; write messages`)
+    return writeEphemeral(topic, write)
   }
 
   async #closeUsers(topic: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Clock, ClosedError, type Random } from '../../../core/index.ts'
+import { type Clock, ClosedError, type Random, UnsupportedError } from '../../../core/index.ts'
 import {
   type Head,
   type IncomingCall,
@@ -8,15 +8,17 @@ import {
   SESSION_LIMITS,
   type WireMessage,
 } from '../../../wire/index.ts'
-import type {
-  Bus,
-  Capabilities,
-  Reader,
-  ReaderOptions,
-  TopicDescription,
-  TopicSpec,
-  Writer,
-  WriterOptions,
+import {
+  type Bus,
+  type Capabilities,
+  type Reader,
+  type ReaderOptions,
+  type RequestedDurability,
+  satisfies,
+  type TopicDescription,
+  type TopicSpec,
+  type Writer,
+  type WriterOptions,
 } from '../../index.ts'
 import { websocketAddress } from './address.ts'
 import { Link, type LinkStatus } from './link.ts'
@@ -65,7 +67,7 @@ class NodeBus implements RemoteBus {
   readonly #clock: Clock
   readonly #random: Random
   readonly #link: Link
-  readonly #topics = new Map<string, TopicInfo & { readonly ttlMs: number | undefined }>()
+  readonly #topics = new Map<string, TopicInfo>()
   readonly #lanes: readonly WriteLane[]
   readonly #writers = new Set<RemoteWriter>()
   readonly #readers = new Map<number, RemoteReader>()
@@ -111,11 +113,13 @@ class NodeBus implements RemoteBus {
 
   writer(topic: string, options: WriterOptions = {}): Writer {
     this.#checkOpen()
+    const known = this.#topics.get(topic)
+    if (known !== undefined) checkDurability(known, options.durability)
     const writer = new RemoteWriter({
       ...options,
       clock: this.#clock,
       producerId: this.#producerId(),
-      topic: this.#topics.get(topic) ?? this.#look(topic),
+      topic: known ?? this.#look(topic),
       lane: (info) => this.#lanes[info.lane]!,
       onClosed: (closed) => this.#writers.delete(closed),
     })
@@ -163,7 +167,7 @@ class NodeBus implements RemoteBus {
   }
 
   #remember(spec: TopicSpec, granted: Capabilities): TopicInfo {
-    const info = { ...topicInfo(spec, { ...granted, driver: this.name }), ttlMs: spec.ttlMs }
+    const info = topicInfo(spec, { ...granted, driver: this.name })
     this.#topics.set(spec.name, info)
     return info
   }
@@ -190,4 +194,11 @@ class NodeBus implements RemoteBus {
       throw this.#link.status.error ?? new ClosedError('the bus of this node')
     }
   }
+}
+
+/** A topic that is not known here is checked by the node, with the first write. */
+function checkDurability(topic: TopicInfo, asked: RequestedDurability | undefined): void {
+  const best = topic.capabilities.durability
+  if (asked === undefined || satisfies(best, asked)) return
+  throw new UnsupportedError(`durability "${asked}" on topic "${topic.name}"`, `its node grants "${best}" at most`)
 }

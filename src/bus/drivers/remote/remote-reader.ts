@@ -51,6 +51,8 @@ export class RemoteReader implements Reader, Resumable {
   readonly #next = new Map<number, number>()
   /** The node has said where every partition began, so `#next` is whole. */
   #isPlaced = false
+  /** Nothing is stored: there is no place to go on from. */
+  #isEphemeral = false
   #epoch = 0
   #dropped = 0
   #creditBytes = 0
@@ -101,6 +103,7 @@ export class RemoteReader implements Reader, Resumable {
   onBroken(): void {
     this.#generations.nextConnection()
     this.#revokedAt.clear()
+    if (this.#isEphemeral) this.#next.clear()
     // A group reader is given again what it did not acknowledge; a broadcast reader keeps what has come.
     if (this.#options.mode === 'group') this.#buffer.clear()
   }
@@ -221,6 +224,7 @@ export class RemoteReader implements Reader, Resumable {
     if (this.#options.mode === 'group') return
     // From a time only the log knows the places: then it is read from that time again, and what had come is skipped.
     this.#isPlaced = head.start !== undefined
+    this.#isEphemeral = head.ephemeral === true
     for (const { partition, sequence } of (head.start ?? []) as readonly Position[]) {
       // A delivery may have overtaken this answer in the turn that brought both.
       if (!this.#next.has(partition)) this.#next.set(partition, sequence)

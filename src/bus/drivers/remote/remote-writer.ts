@@ -1,6 +1,5 @@
-import { type Clock, ClosedError, SkeinError } from '../../../core/index.ts'
-import type { Message, Receipt, Writer, WriterOptions } from '../../index.ts'
-import { abortable } from './abortable.ts'
+import { type Clock, ClosedError } from '../../../core/index.ts'
+import { type Message, type Receipt, WriteGate, type Writer, type WriterOptions } from '../../index.ts'
 import { BatchEncoder, type EncodedSection } from './batch-encoder.ts'
 import { PendingBatch } from './pending-batch.ts'
 import type { Section } from './section.ts'
@@ -28,62 +27,41 @@ interface Open {
 /** Writes one topic through a node: encoded here, stored there as it is. */
 export class RemoteWriter implements Writer {
   readonly #options: RemoteWriterOptions
-  readonly #pendingBytesMax: number
+  readonly #gate: WriteGate
   readonly #sections = new Set<Section>()
   #open: Open | undefined
-  #opening = 0
-  #pendingBytes = 0
-  #state: 'open' | 'draining' | 'closed' = 'open'
-  #relieved: PromiseWithResolvers<void> | undefined
-  #emptied: PromiseWithResolvers<void> | undefined
 
   constructor(options: RemoteWriterOptions) {
     this.#options = options
-    this.#pendingBytesMax = options.pendingBytesMax ?? PENDING_BYTES_MAX
-    if (!(options.topic instanceof Promise)) this.#begin(options.topic)
+    this.#gate = new WriteGate('this writer', options.pendingBytesMax ?? PENDING_BYTES_MAX)
+    if (options.topic instanceof Promise) options.topic.catch(() => {})
+    else this.#begin(options.topic)
   }
 
   get full(): boolean {
-    return this.#pendingBytes >= this.#pendingBytesMax
+    return this.#gate.full
   }
 
   write(batch: readonly Message[]): Promise<Receipt> {
-    if (this.#state !== 'open') return Promise.reject(new ClosedError('this writer'))
-    if (this.full) return Promise.reject(overloaded(this.#pendingBytesMax))
+    const refusal = this.#gate.refusal()
+    if (refusal !== undefined) return Promise.reject(refusal)
     if (this.#open !== undefined) return this.#write(this.#open, batch)
     return this.#writeLater(batch)
   }
 
-  async drained(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const { signal } = options
-    signal?.throwIfAborted()
-    while (this.full) {
-      if (this.#state === 'closed') throw new ClosedError('this writer')
-      this.#relieved ??= Promise.withResolvers<void>()
-      await abortable(this.#relieved.promise, signal)
-    }
+  drained(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#gate.wait('room', options.signal)
   }
 
   async drain(): Promise<void> {
-    if (this.#state === 'open') this.#state = 'draining'
-    if (this.#sections.size > 0 || this.#opening > 0) {
-      this.#emptied ??= Promise.withResolvers<void>()
-      await this.#emptied.promise
-    }
-    this.#finish()
+    this.#gate.close()
+    await this.#gate.wait('empty')
+    this.#options.onClosed(this)
   }
 
   async close(): Promise<void> {
-    if (this.#state === 'closed') return
-    this.#state = 'closed'
+    this.#gate.close()
     this.#open?.lane.fail(new ClosedError('this writer'), (section) => this.#sections.has(section))
-    this.#finish()
-  }
-
-  #finish(): void {
-    this.#state = 'closed'
-    this.#relieved?.resolve()
-    this.#emptied?.resolve()
     this.#options.onClosed(this)
   }
 
@@ -99,14 +77,12 @@ export class RemoteWriter implements Writer {
 
   /** Only before the topic is known: later calls wait behind the same promise, so their order stays. */
   async #writeLater(batch: readonly Message[]): Promise<Receipt> {
-    this.#opening += 1
+    this.#gate.enter(1)
     try {
       const open = this.#begin(await this.#options.topic)
-      if (this.#state === 'closed') throw new ClosedError('this writer')
       return await this.#write(open, batch)
     } finally {
-      this.#opening -= 1
-      this.#announce()
+      this.#gate.leave(1)
     }
   }
 
@@ -125,7 +101,7 @@ export class RemoteWriter implements Writer {
     const sections = encoded.map((part) => this.#section(open, part, pending))
     for (const section of sections) {
       this.#sections.add(section)
-      this.#pendingBytes += section.byteLength
+      this.#gate.enter(section.byteLength)
     }
     for (const section of sections) open.lane.push(section)
     return pending.receipt
@@ -147,6 +123,7 @@ export class RemoteWriter implements Writer {
       },
       body: records.parts,
       byteLength: records.byteLength,
+      isRepeatable: !open.topic.isEphemeral,
       wasSent: false,
       onStored: (answer) => {
         this.#settle(section)
@@ -162,27 +139,11 @@ export class RemoteWriter implements Writer {
 
   #settle(section: Section): void {
     this.#sections.delete(section)
-    this.#pendingBytes -= section.byteLength
-    this.#announce()
-  }
-
-  #announce(): void {
-    if (!this.full) {
-      this.#relieved?.resolve()
-      this.#relieved = undefined
-    }
-    if (this.#sections.size === 0 && this.#opening === 0) this.#emptied?.resolve()
+    this.#gate.leave(section.byteLength)
   }
 }
 
 function nothing(topic: TopicInfo): Receipt {
   const { durability } = topic.capabilities
   return { positions: [], accepted: 0, duplicates: [], conflated: [], durability, asserted: false }
-}
-
-function overloaded(bytesMax: number): SkeinError {
-  return new SkeinError('overloaded', `Cannot write: ${bytesMax} bytes wait already; await drained() first`, {
-    retryable: true,
-    details: { bytesMax },
-  })
 }

@@ -6,6 +6,8 @@ export interface Section {
   readonly head: Head
   readonly body: readonly Uint8Array[]
   readonly byteLength: number
+  /** Whether the node knows a repeat: only then is it sent again after a broken connection. */
+  readonly isRepeatable: boolean
   /** Set once it has been on its way. */
   wasSent: boolean
   onStored(answer: Head): void

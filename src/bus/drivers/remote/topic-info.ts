@@ -8,14 +8,20 @@ export interface TopicInfo {
   readonly messageBytesMax: number
   readonly capabilities: Capabilities
   readonly lane: Lane
+  /** Nothing is stored: what may have been handed on is not sent again. */
+  readonly isEphemeral: boolean
+  readonly ttlMs: number | undefined
 }
 
 export function topicInfo(spec: TopicSpec, capabilities: Capabilities): TopicInfo {
+  const passes = spec.intent === 'notice' || spec.intent === 'query'
   return {
     name: spec.name,
     partitions: capabilities.partitions,
     messageBytesMax: capabilities.messageBytesMax,
     capabilities,
     lane: laneOfIntent(spec.intent),
+    isEphemeral: (spec.storage ?? (passes ? 'ephemeral' : 'log')) === 'ephemeral',
+    ttlMs: spec.ttlMs,
   }
 }

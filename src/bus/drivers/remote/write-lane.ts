@@ -38,16 +38,18 @@ export class WriteLane implements Resumable {
     this.#flush()
   }
 
-  onBroken(): void {
+  onBroken(error: SkeinError): void {
     this.#session = undefined
     this.#round += 1
-    this.#waiting = [...this.#inFlight, ...this.#waiting]
+    const inFlight = [...this.#inFlight]
+    this.#waiting = [...inFlight.filter((section) => section.isRepeatable), ...this.#waiting]
     this.#inFlight.clear()
     this.#inFlightBytes = 0
+    for (const section of inFlight) if (!section.isRepeatable) section.onFailed(error, true)
   }
 
   onEnded(error: SkeinError): void {
-    this.onBroken()
+    this.onBroken(error)
     this.fail(error, () => true)
   }
 

@@ -52,7 +52,8 @@ export class Readers {
       })
       this.#pumps.set(id, pump)
       pump.start()
-      return { head: { start: positions } }
+      const ephemeral = spec.storage === 'ephemeral'
+      return { head: ephemeral ? { ephemeral } : { start: positions } }
     } catch (error) {
       await reader.close()
       throw error
