@@ -3,8 +3,4 @@ export type { Capabilities, Durability, RequestedDurability, Support } from './c
 export { satisfies } from './capabilities.ts'
 export { WriteError } from './errors.ts'
 export type { Batch, Delivery, Headers, Message, Position } from './message.ts'
-export { MessageChecker } from './message-checker.ts'
 export type { EncodedReceipt, EncodedWrite, RawAccess, RawBatch, RawPiece, RawReader, SettledMessage } from './raw.ts'
-export { StoredDelivery } from './stored-delivery.ts'
-export { storedHeaders, TTL_HEADER } from './stored-headers.ts'
-export { WriteGate } from './write-gate.ts'

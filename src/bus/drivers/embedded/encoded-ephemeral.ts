@@ -1,7 +1,7 @@
 import { checkRecords, recordCursor } from '../../../log/index.ts'
+import { TTL_HEADER } from '../../kit/index.ts'
 import type { Message } from '../../message.ts'
 import type { EncodedReceipt, EncodedWrite } from '../../raw.ts'
-import { TTL_HEADER } from '../../stored-headers.ts'
 import type { EphemeralTopic } from './ephemeral-topic.ts'
 
 const NEVER = new AbortController().signal

@@ -1,6 +1,7 @@
 import { type Clock, partitionOfKey } from '../../../core/index.ts'
 import { type EncodedRecords, RecordBatchBuilder } from '../../../log/index.ts'
-import { type Message, MessageChecker, storedHeaders } from '../../index.ts'
+import type { Message } from '../../index.ts'
+import { MessageChecker, storedHeaders } from '../../kit/index.ts'
 import type { TopicInfo } from './topic-info.ts'
 
 /** Bytes of one body at which the next message begins another: several are on their way at once. */

@@ -1,5 +1,6 @@
 import { recordCursor } from '../../../log/index.ts'
-import { type Batch, type Delivery, StoredDelivery, TTL_HEADER } from '../../index.ts'
+import type { Batch, Delivery } from '../../index.ts'
+import { StoredDelivery, TTL_HEADER } from '../../kit/index.ts'
 
 /** One piece of a delivered batch as its head tells it. */
 export type WirePiece = readonly [

@@ -100,7 +100,7 @@ function greet(
   session.greet('hello', helloToHead(options.hello))
 }
 
-export function unreachable(address: string, why: string, cause?: unknown): SkeinError {
+function unreachable(address: string, why: string, cause?: unknown): SkeinError {
   return new SkeinError('connection-lost', `Cannot reach the node at ${address}: ${why}; is it running?`, {
     retryable: true,
     cause,

@@ -1,18 +1,18 @@
 import { type Clock, ClosedError, SkeinError } from '../../../core/index.ts'
 import { failureFromHead, type Head, Lane, Operation, type Session, type WireMessage } from '../../../wire/index.ts'
-import {
-  type Assignment,
-  type Batch,
-  type Delivery,
-  type Lag,
-  type Position,
-  type Reader,
-  type ReaderOptions,
-  type ReadLimits,
-  type SettleOptions,
-  type StartPosition,
-  StoredDelivery,
+import type {
+  Assignment,
+  Batch,
+  Delivery,
+  Lag,
+  Position,
+  Reader,
+  ReaderOptions,
+  ReadLimits,
+  SettleOptions,
+  StartPosition,
 } from '../../index.ts'
+import { StoredDelivery } from '../../kit/index.ts'
 import type { DeliveredHead } from './delivered-batch.ts'
 import { Generations, revoked } from './generations.ts'
 import { isLost, type Link, type Resumable } from './link.ts'

@@ -1,5 +1,6 @@
 import { type Clock, ClosedError } from '../../../core/index.ts'
-import { type Message, type Receipt, WriteGate, type Writer, type WriterOptions } from '../../index.ts'
+import type { Message, Receipt, Writer, WriterOptions } from '../../index.ts'
+import { WriteGate } from '../../kit/index.ts'
 import { BatchEncoder, type EncodedSection } from './batch-encoder.ts'
 import { PendingBatch } from './pending-batch.ts'
 import type { Section } from './section.ts'
