@@ -18,6 +18,7 @@ function settled(kind: 'done' | 'retry' | 'release' | 'dead', id: string): Step 
 }
 
 const CRASH: Step = { kind: 'crash' }
+const POWER: Step = { kind: 'power-loss' }
 const GONE: Step = { kind: 'abandoned', ids: ['1'] }
 
 function faults(steps: readonly Step[], deadLetters: readonly string[] = []): string[] {
@@ -49,6 +50,19 @@ const GOOD: Readonly<Record<string, readonly [readonly Step[], (readonly string[
   'a crash with one in hand, not counted': [[sent('1'), given('1'), CRASH, given('1'), settled('done', '1')]],
   'a reader that goes away': [[sent('1'), given('1'), GONE, given('1', 2, { reader: 2 }), settled('done', '1')]],
   'one that is exhausted by crashes': [[sent('1'), given('1'), CRASH, given('1', 2), CRASH], ['1']],
+  'one done before a power loss that comes again, or not': [
+    [
+      sent('1'),
+      sent('2'),
+      given('1'),
+      given('2'),
+      settled('done', '1'),
+      settled('done', '2'),
+      POWER,
+      given('2'),
+      settled('done', '2'),
+    ],
+  ],
   'a repeat of an id that is given once': [[sent('1'), sent('1'), given('1'), settled('done', '1')]],
   'keys that do not wait for each other': [
     [
@@ -73,6 +87,16 @@ const BAD: Readonly<Record<string, readonly [RegExp, readonly Step[], (readonly 
   'a message never given': [/1 is lost/, [sent('1')]],
   'a message left in hand': [/1 is lost/, [sent('1'), given('1')]],
   'one that crashes exhausted and nobody reports': [/1 is lost/, [sent('1'), given('1'), CRASH, given('1', 2), CRASH]],
+  'one in hand when the power fails that never comes again': [/1 is lost/, [sent('1'), given('1'), POWER]],
+  'one that a power loss took away': [/1 is lost/, [sent('1'), POWER]],
+  'one that a power loss lets overtake': [
+    /2 overtook 1/,
+    [sent('1'), sent('2'), given('1'), POWER, given('2'), settled('done', '2'), given('1', 2), settled('done', '1')],
+  ],
+  'a late settling that is believed': [
+    /had lost them/,
+    [sent('1'), given('1'), GONE, { kind: 'settled-late', ids: ['1'] }],
+  ],
   'a retry that never comes again': [/1 is lost/, [sent('1'), given('1'), settled('retry', '1')]],
   'a later message of a key that overtakes a retried one': [
     /2 overtook 1/,

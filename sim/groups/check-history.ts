@@ -14,6 +14,8 @@ interface Message {
   retries: number
   /** Times it was in hand of a reader that went away: may count as deliveries, or not, and so may exhaust it. */
   abandoned: number
+  /** A power loss came after it was sent: what was settled before may have been forgotten. */
+  shaken: boolean
 }
 
 /** What the group did wrong, one sentence each; empty for a history that keeps every promise. Pure. */
@@ -45,6 +47,8 @@ class Check {
     else if (step.kind === 'abandoned') this.#abandon((message) => step.ids.includes(message.id))
     // A settling that resolved before the crash is stored; only what was in hand is open again.
     else if (step.kind === 'crash') this.#abandon(() => true)
+    else if (step.kind === 'power-loss') this.#losePower()
+    else if (step.kind === 'settled-late') this.#fault(`${step.ids.join(', ')} were settled by who had lost them`)
     else this.#settled(step.kind, step.id)
   }
 
@@ -59,6 +63,7 @@ class Check {
       state: 'waiting',
       retries: 0,
       abandoned: 0,
+      shaken: false,
     }
     this.#messages.set(id, message)
     this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), message])
@@ -75,7 +80,7 @@ class Check {
     if (message.place !== undefined && message.place !== place) this.#fault(`${step.id} is stored twice`)
     if (message.expires && this.#timeIsUp) this.#fault(`${step.id} was given after its time to live`)
     if (message.state === 'in-hand') this.#fault(`${step.id} was given while a reader had it in hand`)
-    if (message.state === 'done' || message.state === 'dead')
+    if ((message.state === 'done' || message.state === 'dead') && !message.shaken)
       this.#fault(`${step.id} was given again after it was ${message.state}`)
     this.#checkAttempt(message, step.attempt)
     this.#checkOrder(message, step.sequence)
@@ -83,13 +88,14 @@ class Check {
   }
 
   #checkAttempt(message: Message, attempt: number): void {
-    const least = 1 + message.retries
-    const most = least + message.abandoned
+    const most = 1 + message.retries + message.abandoned
+    const least = message.shaken ? 1 : 1 + message.retries
     if (attempt < least || attempt > most) {
       const expected = least === most ? `${least}` : `${least} to ${most}`
       this.#fault(`${message.id} was given as attempt ${attempt}, expected ${expected}`)
     }
-    if (message.retries >= this.#history.attemptsMax) this.#fault(`${message.id} was given past its last attempt`)
+    if (message.retries >= this.#history.attemptsMax && !message.shaken)
+      this.#fault(`${message.id} was given past its last attempt`)
   }
 
   /** Everything of its key that lies before it must be in the same hands, or over. */
@@ -127,6 +133,11 @@ class Check {
     }
   }
 
+  #losePower(): void {
+    this.#abandon(() => true)
+    for (const message of this.#messages.values()) message.shaken = true
+  }
+
   #checkEnd(): void {
     const letters = new Map<string, number>()
     for (const id of this.#history.deadLetters) letters.set(id, (letters.get(id) ?? 0) + 1)
@@ -136,9 +147,12 @@ class Check {
       const isOver = state === 'done' || state === 'dead' || isExhausted || this.#mayBeGone(message)
       if (!isOver) this.#fault(`${id} is lost: it was never done nor dead`)
       if (state === 'dead' && !letters.has(id)) this.#fault(`${id} is dead and not among the dead letters`)
-      if (state === 'done' && letters.has(id)) this.#fault(`${id} was done and is among the dead letters`)
+      if (state === 'done' && letters.has(id) && !message.shaken)
+        this.#fault(`${id} was done and is among the dead letters`)
     }
-    for (const [id, count] of letters) if (count > 1) this.#fault(`${id} is among the dead letters ${count} times`)
+    for (const [id, count] of letters) {
+      if (count > 1 && !this.#messages.get(id)?.shaken) this.#fault(`${id} is among the dead letters ${count} times`)
+    }
   }
 
   #fault(sentence: string): void {

@@ -37,6 +37,8 @@ export class GroupRun {
   #clock = new SimulatedClock()
   #bus!: Bus
   #workers: Worker[] = []
+  /** Dropped by workers that are still there: they may try to settle them late. */
+  #late: Array<{ readonly worker: Worker; readonly batch: Batch }> = []
   #nextReader = 1
   #nextId = 1
 
@@ -62,7 +64,8 @@ export class GroupRun {
     else if (chance < 80) await this.#finishSome()
     else if (chance < 90) await this.#clock.advance(this.#random.float() * 4_000)
     else if (chance < 94) this.#join()
-    else if (chance < 98) await this.#leave()
+    else if (chance < 97) await this.#leave()
+    else if (chance < 98) await this.#settleLate()
     else await this.#crash()
   }
 
@@ -139,9 +142,28 @@ export class GroupRun {
   }
 
   #drop(worker: Worker, partition: number): void {
-    const ids = (worker.held.get(partition) ?? []).flatMap((batch) => batch.deliveries.map((delivery) => delivery.id!))
+    const batches = worker.held.get(partition) ?? []
     worker.held.delete(partition)
-    if (ids.length > 0) this.#steps.push({ kind: 'abandoned', ids })
+    for (const batch of batches) {
+      this.#steps.push({ kind: 'abandoned', ids: idsOf(batch) })
+      this.#late.push({ worker, batch })
+    }
+  }
+
+  /** Who lost a partition and did not notice: nothing it says of it may count. */
+  async #settleLate(): Promise<void> {
+    const late = this.#late
+    this.#late = []
+    for (const { worker, batch } of late) {
+      const settling = worker.reader.acknowledge(batch.last, batch.generation)
+      const isBelieved = await this.#wait(
+        settling.then(
+          () => true,
+          () => false,
+        ),
+      )
+      if (isBelieved) this.#steps.push({ kind: 'settled-late', ids: idsOf(batch) })
+    }
   }
 
   async #leave(): Promise<void> {
@@ -151,14 +173,17 @@ export class GroupRun {
     await this.#wait(worker!.reader.close())
   }
 
-  /** The process dies; what it wrote stays with the system. */
+  /** The process dies, and what it wrote stays with the system; or the machine does, and only what was synced stays. */
   async #crash(): Promise<void> {
-    this.#steps.push({ kind: 'crash' })
-    this.#disk.kill()
+    const isPowerLoss = this.#random.float() < 0.4
+    this.#steps.push({ kind: isPowerLoss ? 'power-loss' : 'crash' })
+    if (isPowerLoss) this.#disk.losePower()
+    else this.#disk.kill()
     this.#disk.restart()
     // The dead process's timers never fire again; its readers are simply forgotten.
     this.#clock = new SimulatedClock({ startMs: this.#clock.nowMs() })
     this.#workers = []
+    this.#late = []
     await this.#open()
     this.#join()
   }
@@ -252,6 +277,10 @@ export class GroupRun {
     await this.#wait(reader.close())
     return found
   }
+}
+
+function idsOf(batch: Batch): string[] {
+  return batch.deliveries.map((delivery) => delivery.id!)
 }
 
 function contentOf(id: string): string {

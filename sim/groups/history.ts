@@ -28,5 +28,9 @@ export type Step =
   | { readonly kind: 'retry' | 'release' | 'dead'; readonly id: string }
   /** Given back unsettled: their reader went away, or lost the partition. */
   | { readonly kind: 'abandoned'; readonly ids: readonly string[] }
-  /** The process died: readers, memory, what was not yet on the disk. */
+  /** A reader that had lost them settled them all the same, and was believed. */
+  | { readonly kind: 'settled-late'; readonly ids: readonly string[] }
+  /** The process died: what it wrote is with the system. */
   | { readonly kind: 'crash' }
+  /** The machine died: what was never synced is gone. Places of groups may be, acknowledged messages must not be. */
+  | { readonly kind: 'power-loss' }
