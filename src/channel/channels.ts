@@ -17,6 +17,7 @@ import { Processing } from './consume/processing.ts'
 import type { ReceivedMessage } from './consume/received-message.ts'
 import type { EventChannel } from './event.ts'
 import type { NoticeChannel } from './notice.ts'
+import { CHUNKS_MAX } from './payload/large-payload-limits.ts'
 import type { Admission, AgentIdentity } from './ports.ts'
 import type { SubjectFields } from './publish/address.ts'
 import { ChannelPublisher, type PublishOptions } from './publish/channel-publisher.ts'
@@ -86,7 +87,6 @@ export class Channels {
   readonly #options: ChannelsOptions
   readonly #identity: AgentIdentity | undefined
   readonly #topics: Map<string, TopicBinding>
-  readonly #groups: Map<string, string>
   readonly #queries: Queries
   readonly #gates = new Map<string, Gate>()
   readonly #publishers = new Map<AnyChannel, ChannelPublisher>()
@@ -97,7 +97,6 @@ export class Channels {
     this.#options = options
     this.#identity = identity
     this.#topics = shared === undefined ? new Map() : shared.#topics
-    this.#groups = shared === undefined ? new Map() : shared.#groups
     this.#queries = new Queries({ ...options, principal: options.principal, admission: options.admission })
   }
 
@@ -167,7 +166,9 @@ export class Channels {
       handler,
       clock: this.#options.clock,
       concurrency: options.concurrency,
-      attemptsMax: options.retry?.attemptsMax,
+      retry: options.retry,
+      random: this.#options.random,
+      messagesMin: channel.largePayloads === 'chunk' ? CHUNKS_MAX : undefined,
       onError: (error) => this.#report(error),
     })
   }
@@ -332,12 +333,10 @@ export class Channels {
   }
 
   #groupOptions(channel: AnyChannel, options: ProcessOptions): GroupReaderOptions {
-    const filter = channel.subject.filterWith(options.fields ?? {})
-    this.#checkGroup(channel.topic, { group: options.group, filter })
     return {
       mode: 'group',
       group: options.group,
-      subjects: [filter],
+      subjects: [channel.subject.filterWith(options.fields ?? {})],
       ...(options.from === undefined ? {} : { from: options.from }),
       ...(options.retry === undefined ? {} : { retry: options.retry }),
       ...this.#asPrincipal(),
@@ -359,20 +358,6 @@ export class Channels {
   #asPrincipal(): { readonly principal?: string } {
     const { principal } = this.#options
     return principal === undefined ? {} : { principal }
-  }
-
-  /** The positions of a group are one per partition: two filters in it would skip each other's messages. */
-  #checkGroup(topic: string, { group, filter }: { readonly group: string; readonly filter: string }): void {
-    const name = `${topic} ${group}`
-    const earlier = this.#groups.get(name) ?? filter
-    if (earlier !== filter) {
-      throw new SkeinError(
-        'bad-argument',
-        `Cannot read "${filter}" as group "${group}": it reads "${earlier}" of the same topic; use another group`,
-        { details: { group, topic, filters: [earlier, filter] } },
-      )
-    }
-    this.#groups.set(name, filter)
   }
 
   #report(error: unknown): void {

@@ -9,12 +9,12 @@ const SLOW_MS = 100
  * is in hand at a crash counts as tried.
  */
 export class BatchSizer {
+  readonly #min: number
   #messages: number
-  readonly #max: number
 
-  constructor(messagesMax: number = MESSAGES_MAX) {
-    this.#max = messagesMax
-    this.#messages = Math.min(MESSAGES_START, messagesMax)
+  constructor(messagesMin: number = MESSAGES_MIN) {
+    this.#min = messagesMin
+    this.#messages = Math.max(MESSAGES_START, messagesMin)
   }
 
   get messages(): number {
@@ -22,7 +22,7 @@ export class BatchSizer {
   }
 
   took(elapsedMs: number): void {
-    if (elapsedMs < FAST_MS) this.#messages = Math.min(this.#max, this.#messages * 2)
-    else if (elapsedMs > SLOW_MS) this.#messages = Math.max(Math.min(MESSAGES_MIN, this.#max), this.#messages >> 1)
+    if (elapsedMs < FAST_MS) this.#messages = Math.min(MESSAGES_MAX, this.#messages * 2)
+    else if (elapsedMs > SLOW_MS) this.#messages = Math.max(this.#min, this.#messages >> 1)
   }
 }

@@ -1,4 +1,5 @@
 import type { Batch, Delivery, Position, Reader } from '../../bus/index.ts'
+import type { ChunkSet } from '../payload/chunk-assembler.ts'
 import { HeldKeys } from './held-keys.ts'
 import type { Inbound } from './inbound.ts'
 import type { ReceivedMessage } from './received-message.ts'
@@ -21,6 +22,8 @@ export interface PartitionWorkerOptions<T> {
   readonly concurrency: number
   /** After so many deliveries a message is dead. */
   readonly attemptsMax: number
+  /** Waits before a large value is tried once more; over at once when the processing stops. */
+  readonly retryDelay: (attempts: number) => Promise<void>
   readonly onError: (error: unknown) => void
 }
 
@@ -121,56 +124,87 @@ export class PartitionWorker<T> {
       this.#released.push(delivery)
       return undefined
     }
-    try {
-      const message = this.#inbound.open(delivery)
-      if (message === undefined) return undefined
-      if (message instanceof Promise) return this.#deliverFetched(message, delivery)
-      const result = this.#handler(message, this.#context)
-      if (isPromiseLike(result)) return this.#awaitHandler(result, delivery)
-      this.#succeed(delivery)
-    } catch (error) {
-      this.#fail(delivery, error)
-    }
-    return undefined
+    const message = this.#open(delivery)
+    if (message === undefined) return undefined
+    if (message instanceof Promise) return this.#deliverFetched(message, delivery)
+    const set = this.#inbound.setOf(delivery)
+    return set === undefined ? this.#handle(message, delivery) : this.#handleLarge(message, set)
   }
 
-  async #deliverFetched(fetched: Promise<ReceivedMessage<T>>, delivery: Delivery): Promise<void> {
+  #open(delivery: Delivery): ReceivedMessage<T> | Promise<ReceivedMessage<T>> | undefined {
     try {
-      await this.#handler(await fetched, this.#context)
-      this.#succeed(delivery)
+      return this.#inbound.open(delivery)
     } catch (error) {
-      this.#fail(delivery, error)
+      this.#undecodable(delivery, error)
+      return undefined
     }
+  }
+
+  #handle(message: ReceivedMessage<T>, delivery: Delivery): Promise<void> | undefined {
+    try {
+      const result = this.#handler(message, this.#context)
+      if (isPromiseLike(result)) return this.#awaitHandler(result, delivery)
+    } catch (error) {
+      this.#retry(delivery, error)
+    }
+    return undefined
   }
 
   async #awaitHandler(result: PromiseLike<unknown>, delivery: Delivery): Promise<void> {
     try {
       await result
-      this.#succeed(delivery)
     } catch (error) {
-      this.#fail(delivery, error)
+      this.#retry(delivery, error)
     }
   }
 
-  #succeed(delivery: Delivery): void {
-    const set = this.#inbound.setOf(delivery)
-    if (set !== undefined) this.#inbound.chunks.finish(set)
-  }
-
-  #fail(delivery: Delivery, error: unknown): void {
-    const set = this.#inbound.setOf(delivery)
-    const options = { error: errorText(error) }
-    const isDead = isUndecodable(error) || (set !== undefined && delivery.attempt >= this.#options.attemptsMax)
-    if (isDead) {
-      if (set !== undefined) this.#inbound.chunks.finish(set)
-      this.#settlement.settle(set === undefined ? [delivery] : present(set.chunks), 'dead', options)
-      if (isUndecodable(error)) this.#options.onError(error)
+  async #deliverFetched(fetched: Promise<ReceivedMessage<T>>, delivery: Delivery): Promise<void> {
+    let message: ReceivedMessage<T>
+    try {
+      message = await fetched
+    } catch (error) {
+      if (isUndecodable(error)) this.#undecodable(delivery, error)
+      else this.#retry(delivery, error)
       return
     }
-    // Of a large value only the last chunk comes again; the others stay in hand, or they would hold each other back.
-    if (set !== undefined) this.#inbound.chunks.expectAgain(set, delivery)
+    await this.#handle(message, delivery)
+  }
+
+  /**
+   * The chunks of a large value hold each other back as messages of one key, so they are not given back to be delivered
+   * again: it is retried here, and the partition waits.
+   */
+  async #handleLarge(first: ReceivedMessage<T>, set: ChunkSet): Promise<void> {
+    const chunks = set.chunks.filter((chunk) => chunk !== undefined)
+    let message = first
+    for (;;) {
+      try {
+        await this.#handler(message, this.#context)
+        break
+      } catch (error) {
+        const isDead = message.attempt >= this.#options.attemptsMax
+        if (!isDead) await this.#options.retryDelay(message.attempt)
+        if (isDead || this.#isStopping) {
+          this.#settlement.settle(chunks, isDead ? 'dead' : 'retry', { error: errorText(error) })
+          break
+        }
+        message = message.again()
+      }
+    }
+    this.#inbound.chunks.finish(set)
+  }
+
+  #retry(delivery: Delivery, error: unknown): void {
     this.#held.hold(orderKeyOf(delivery))
-    this.#settlement.settle([delivery], 'retry', options)
+    this.#settlement.settle([delivery], 'retry', { error: errorText(error) })
+  }
+
+  #undecodable(delivery: Delivery, error: unknown): void {
+    const set = this.#inbound.setOf(delivery)
+    if (set !== undefined) this.#inbound.chunks.finish(set)
+    const deliveries = set?.chunks.filter((chunk) => chunk !== undefined) ?? [delivery]
+    this.#settlement.settle(deliveries, 'dead', { error: errorText(error) })
+    this.#options.onError(error)
   }
 
   #needsSettling(batch: Batch): boolean {
@@ -203,10 +237,6 @@ export class PartitionWorker<T> {
 
 function orderKeyOf(delivery: Delivery): string {
   return delivery.key ?? delivery.subject
-}
-
-function present(chunks: ReadonlyArray<Delivery | undefined>): readonly Delivery[] {
-  return chunks.filter((chunk) => chunk !== undefined)
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

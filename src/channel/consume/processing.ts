@@ -1,5 +1,5 @@
-import type { Batch, Lag, Reader } from '../../bus/index.ts'
-import type { Clock } from '../../core/index.ts'
+import type { Batch, Lag, Reader, RetryPolicy } from '../../bus/index.ts'
+import type { Clock, Random } from '../../core/index.ts'
 import { BatchSizer } from './batch-sizer.ts'
 import type { Inbound } from './inbound.ts'
 import { type MessageHandler, PartitionWorker } from './partition-worker.ts'
@@ -9,7 +9,10 @@ import { isGone } from './settlement.ts'
 const ACKNOWLEDGING_MAX = 16
 /** How long handlers may keep the event loop to themselves while more is ready. */
 const TURN_MS_MAX = 10
+// As `RetryPolicy` has them.
 const ATTEMPTS_MAX = 5
+const RETRY_DELAY_MS = 100
+const RETRY_DELAY_MS_MAX = 30_000
 
 export interface ProcessingOptions<T> {
   readonly reader: Reader
@@ -17,7 +20,10 @@ export interface ProcessingOptions<T> {
   readonly handler: MessageHandler<T>
   readonly clock: Clock
   readonly concurrency: number | undefined
-  readonly attemptsMax: number | undefined
+  readonly retry: RetryPolicy | undefined
+  readonly random: Random
+  /** Messages to take at once, at least: a large value must fit. */
+  readonly messagesMin: number | undefined
   readonly onError: (error: unknown) => void
 }
 
@@ -32,7 +38,7 @@ export class Processing<T> {
   readonly #workers = new Map<number, PartitionWorker<T>>()
   readonly #busy = new Map<number, Promise<void>>()
   readonly #acknowledging = new Set<Promise<void>>()
-  readonly #sizer = new BatchSizer()
+  readonly #sizer: BatchSizer
   #ordinal = 0
   #turnStartMs = 0
   #failure: { readonly error: unknown } | undefined
@@ -40,6 +46,7 @@ export class Processing<T> {
   constructor(options: ProcessingOptions<T>) {
     this.#options = options
     this.#reader = options.reader
+    this.#sizer = new BatchSizer(options.messagesMin)
     this.done = this.#run()
     // Whoever does not look at `done` has been told by `onError`.
     this.done.catch(() => undefined)
@@ -133,18 +140,26 @@ export class Processing<T> {
   #workerOf(partition: number): PartitionWorker<T> {
     const known = this.#workers.get(partition)
     if (known !== undefined) return known
-    const { reader, inbound, handler, concurrency, attemptsMax, onError } = this.#options
+    const { reader, inbound, handler, concurrency, retry, onError } = this.#options
     const worker = new PartitionWorker<T>({
       reader,
       inbound,
       handler,
       signal: this.#close.signal,
       concurrency: concurrency ?? 1,
-      attemptsMax: attemptsMax ?? ATTEMPTS_MAX,
+      attemptsMax: retry?.attemptsMax ?? ATTEMPTS_MAX,
+      retryDelay: (attempts) => this.#retryDelay(attempts),
       onError,
     })
     this.#workers.set(partition, worker)
     return worker
+  }
+
+  async #retryDelay(attempts: number): Promise<void> {
+    const { clock, random, retry } = this.#options
+    const doubledMs = (retry?.delayMs ?? RETRY_DELAY_MS) * 2 ** (attempts - 1)
+    const delayMs = Math.min(doubledMs, retry?.delayMsMax ?? RETRY_DELAY_MS_MAX) * random.float()
+    await clock.sleep(delayMs, { signal: this.#stop.signal }).catch(() => undefined)
   }
 
   async #shareTurn(): Promise<void> {

@@ -6,11 +6,14 @@ export class ReceivedMessage<T> {
   readonly value: T
   readonly #delivery: Delivery
   readonly #channel: AnyChannel
+  readonly #attemptsHere: number
 
-  constructor(value: T, delivery: Delivery, channel: AnyChannel) {
+  /** `attemptsHere`: failures since this delivery, of what cannot be delivered again as a whole. */
+  constructor(value: T, delivery: Delivery, channel: AnyChannel, attemptsHere = 0) {
     this.value = value
     this.#delivery = delivery
     this.#channel = channel
+    this.#attemptsHere = attemptsHere
   }
 
   /** The type of its channel: what tells the messages of a view over several channels apart. */
@@ -51,7 +54,7 @@ export class ReceivedMessage<T> {
 
   /** 1 for the first delivery to this group. */
   get attempt(): number {
-    return this.#delivery.attempt
+    return this.#delivery.attempt + this.#attemptsHere
   }
 
   get position(): Position {
@@ -61,5 +64,10 @@ export class ReceivedMessage<T> {
   /** The values of the pattern's fields in its subject (`{ region: 'north', agentId: 'drone-7' }`). */
   fields(): Readonly<Record<string, string>> {
     return this.#channel.subject.parse(this.#delivery.subject) ?? {}
+  }
+
+  /** The same message, tried once more. */
+  again(): ReceivedMessage<T> {
+    return new ReceivedMessage(this.value, this.#delivery, this.#channel, this.#attemptsHere + 1)
   }
 }

@@ -15,8 +15,6 @@ export interface ChunkSet {
   received: number
   bytes: number
   lastArrivalMs: number
-  /** Its last chunk was given back to be retried and will come again. */
-  isRetried: boolean
 }
 
 /** A set that is given up. Its chunks are no message any more; whoever reads settles them and reports the reason. */
@@ -75,17 +73,6 @@ export class ChunkAssembler {
     if (this.#sets.delete(set.name)) this.#bytes -= set.bytes
   }
 
-  /** Its last chunk will be delivered again; the others stay here until then. */
-  expectAgain(set: ChunkSet, last: Delivery): void {
-    const index = set.chunks.indexOf(last)
-    const bytes = last.value?.byteLength ?? 0
-    set.chunks[index] = undefined
-    set.received -= 1
-    set.bytes -= bytes
-    this.#bytes -= bytes
-    set.isRetried = true
-  }
-
   /** The first sequence of an incomplete set in this partition: no acknowledgment may pass it. */
   leastIncomplete(partition: number): number | undefined {
     let least: number | undefined
@@ -108,7 +95,7 @@ export class ChunkAssembler {
     const now = this.#clock.monotonicMs()
     const dropped: DroppedSet[] = []
     for (const set of this.#sets.values()) {
-      if (set.partition !== partition || set.isRetried) continue
+      if (set.partition !== partition || set.received === set.mark.count) continue
       const why = this.#bytes > HELD_BYTES_MAX ? 'too many large values are unfinished' : waited(set, now)
       if (why === undefined) continue
       this.finish(set)
@@ -132,7 +119,7 @@ export class ChunkAssembler {
     const known = this.#sets.get(name)
     if (known !== undefined) return known
     const chunks = new Array<Delivery | undefined>(mark.count).fill(undefined)
-    const set = { name, partition, mark, chunks, received: 0, bytes: 0, lastArrivalMs: 0, isRetried: false }
+    const set = { name, partition, mark, chunks, received: 0, bytes: 0, lastArrivalMs: 0 }
     this.#sets.set(name, set)
     return set
   }

@@ -4,7 +4,7 @@ import { type Clock, type Random, UnsupportedError, uuidV7 } from '../../core/in
 import type { ObjectStore } from '../../objects/index.ts'
 import { CHUNK_HEADER, formatChunkMark } from '../payload/chunk-header.ts'
 import { CLAIM_HEADER, formatClaimMark } from '../payload/claim-header.ts'
-import { LARGE_PAYLOAD_BYTES_MAX, tooLarge } from '../payload/large-payload-limits.ts'
+import { CHUNKS_MAX, LARGE_PAYLOAD_BYTES_MAX, tooLarge } from '../payload/large-payload-limits.ts'
 import type { Admission, AgentIdentity } from '../ports.ts'
 import type { AnyChannel } from '../topics-of.ts'
 import { Address, type SubjectFields } from './address.ts'
@@ -13,6 +13,7 @@ import type { PublishReceipt } from './publish-receipt.ts'
 
 /** Left of a message's limit for subject, key and headers when a large value is cut into chunks. */
 const CHUNK_MARGIN_BYTES = 4_096
+const CHUNK_BYTES_MIN = 512
 
 export interface PublishOptions {
   /** For fields of the pattern that neither the identity nor the value has. */
@@ -147,10 +148,16 @@ export class ChannelPublisher {
     return uuidV7(this.#options.clock, this.#options.random)
   }
 
+  get #chunkBytes(): number {
+    return Math.max(CHUNK_BYTES_MIN, this.#messageBytesMax - CHUNK_MARGIN_BYTES)
+  }
+
   #checkLarge(bytes: number): void {
     const { topic, largePayloads } = this.#channel
     if (largePayloads === 'refuse') throw tooLarge(topic, bytes, this.#messageBytesMax)
-    if (bytes > LARGE_PAYLOAD_BYTES_MAX) throw tooLarge(topic, bytes, LARGE_PAYLOAD_BYTES_MAX)
+    const chunkable = largePayloads === 'chunk' ? this.#chunkBytes * CHUNKS_MAX : Number.POSITIVE_INFINITY
+    const bytesMax = Math.min(LARGE_PAYLOAD_BYTES_MAX, chunkable)
+    if (bytes > bytesMax) throw tooLarge(topic, bytes, bytesMax)
     if (largePayloads === 'claim-check' && this.#options.objects === undefined) {
       throw new UnsupportedError('claim checks', `no object store is bound, and ${topic} asks for one`)
     }
@@ -159,7 +166,7 @@ export class ChannelPublisher {
   /** All chunks in a row; the receipt is the last one's, given once all are stored. */
   async #sendChunks(message: Message): Promise<HandedOver> {
     const bytes = asBytes(message.value)
-    const size = Math.max(1, this.#messageBytesMax - CHUNK_MARGIN_BYTES)
+    const size = this.#chunkBytes
     const count = Math.ceil(bytes.byteLength / size)
     const set = message.id ?? this.#newId()
     const receipts: Array<Promise<PublishReceipt>> = []
