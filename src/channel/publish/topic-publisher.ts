@@ -96,7 +96,7 @@ export class TopicPublisher {
     const batch = new GatheredBatch()
     this.#open = batch
     if (this.#inFlight === 0 && this.#waiting.length === 0) queueMicrotask(() => this.#sealIfOpen(batch))
-    else batch.linger = this.#clock.setTimer(() => this.#sealIfOpen(batch), LINGER_MS)
+    else batch.linger = this.#clock.setTimer(() => this.#sealIfOpen(batch), LINGER_MS, { keepAlive: true })
     return batch
   }
 

@@ -211,7 +211,9 @@ export class View<S, T> {
     const timer =
       timeoutMs === undefined
         ? undefined
-        : this.#dependencies.clock.setTimer(() => reject(tooLate(this.#options.name, timeoutMs)), timeoutMs)
+        : this.#dependencies.clock.setTimer(() => reject(tooLate(this.#options.name, timeoutMs)), timeoutMs, {
+            keepAlive: true,
+          })
     try {
       await promise
     } finally {

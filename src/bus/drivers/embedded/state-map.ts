@@ -105,10 +105,14 @@ export class StateMap {
     this.#timer = undefined
     if (delayMs === 0) this.#flushing = this.#write()
     else {
-      this.#timer = this.#clock.setTimer(() => {
-        this.#timer = undefined
-        this.#flushing ??= this.#write()
-      }, delayMs)
+      this.#timer = this.#clock.setTimer(
+        () => {
+          this.#timer = undefined
+          this.#flushing ??= this.#write()
+        },
+        delayMs,
+        { keepAlive: this.#waiters.length > 0 },
+      )
     }
   }
 
