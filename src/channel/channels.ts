@@ -21,7 +21,6 @@ import { CHUNKS_MAX } from './payload/large-payload-limits.ts'
 import type { Admission, AgentIdentity } from './ports.ts'
 import type { SubjectFields } from './publish/address.ts'
 import { ChannelPublisher, type PublishOptions } from './publish/channel-publisher.ts'
-import { envelopeOf } from './publish/envelope.ts'
 import { Gate } from './publish/gate.ts'
 import type { PublishReceipt } from './publish/publish-receipt.ts'
 import type { QueryChannel } from './query.ts'
@@ -306,7 +305,7 @@ export class Channels {
     const publisher = new ChannelPublisher({
       channel,
       identity: this.#identity,
-      headers: envelopeOf(channel, { source, isTopicShared: binding.isShared }),
+      headers: binding.headersOf(channel, source),
       sink: isConflating(channel) ? binding.conflatingSink() : binding.publisher(),
       gate: this.#gateOf(channel.topic),
       clock: this.#options.clock,

@@ -1,7 +1,8 @@
-import type { Bus, Capabilities, Durability } from '../bus/index.ts'
+import type { Bus, Capabilities, Durability, Headers } from '../bus/index.ts'
 import type { Clock } from '../core/index.ts'
 import { loweredTopic } from './lowered-topic.ts'
 import { ConflatingSink } from './publish/conflating-sink.ts'
+import { envelopeOf } from './publish/envelope.ts'
 import { TopicPublisher } from './publish/topic-publisher.ts'
 import { type AnyChannel, topicsOf } from './topics-of.ts'
 
@@ -18,6 +19,7 @@ export interface TopicBindingOptions {
 export class TopicBinding {
   readonly #options: TopicBindingOptions
   readonly #channels = new Set<AnyChannel>()
+  readonly #leanHeaders = new Map<AnyChannel, Headers>()
   #opening: Promise<void> = Promise.resolve()
   #capabilities: Capabilities | undefined
   #publisher: TopicPublisher | undefined
@@ -32,7 +34,7 @@ export class TopicBinding {
   }
 
   /** Several channels: their messages say which they are. */
-  get isShared(): boolean {
+  get #isShared(): boolean {
     return this.#channels.size > 1
   }
 
@@ -75,6 +77,16 @@ export class TopicBinding {
   conflatingSink(): ConflatingSink {
     this.#conflating ??= new ConflatingSink(this.#options.topic, this.publisher())
     return this.#conflating
+  }
+
+  /** One object for all identities where nothing in it differs: the log encodes the same object once. */
+  headersOf(channel: AnyChannel, source: string): Headers {
+    if (channel.intent !== 'telemetry') return envelopeOf(channel, { source, isTopicShared: this.#isShared })
+    const known = this.#leanHeaders.get(channel)
+    if (known !== undefined) return known
+    const headers = envelopeOf(channel, { source, isTopicShared: this.#isShared })
+    this.#leanHeaders.set(channel, headers)
+    return headers
   }
 
   async drain(): Promise<void> {
