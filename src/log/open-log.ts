@@ -42,6 +42,8 @@ export async function openLog(options: LogOptions): Promise<Log> {
     const opened = await CheckpointFile.open(disk, directory)
     checkpoint = opened.file
     const segments = await loadSegments(disk, directory, opened.newest)
+    // A sync of the directory may have failed, or not come to pass, after a segment had got its name.
+    await disk.syncDirectory(directory)
     if (segments.length === 0) await syncAncestors(disk, directory)
     const end = await findEnd(disk, directory, segments, opened.newest)
     const log = new SegmentedLog(
