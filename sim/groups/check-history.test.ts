@@ -140,6 +140,10 @@ const BAD: Readonly<Record<string, readonly [RegExp, readonly Step[], (readonly 
     /attempt 1, expected 2/,
     [sent('1'), given('1'), settled('retry', '1'), CRASH, given('1', 1), settled('done', '1')],
   ],
+  'one given back unsettled that does not count': [
+    /attempt 1, expected 2/,
+    [sent('1'), given('1'), GONE, given('1'), settled('done', '1')],
+  ],
   'more attempts than allowed': [
     /past its last attempt/,
     [

@@ -12,8 +12,10 @@ interface Message {
   sequence: number
   state: 'waiting' | 'in-hand' | 'done' | 'dead'
   retries: number
-  /** Times it was in hand of a reader that went away: may count as deliveries, or not, and so may exhaust it. */
-  abandoned: number
+  /** Deliveries before the next one that certainly count: failed ones, and those given back by a living process. */
+  counted: number
+  /** Those that may count: a crash may or may not have been told of what was in hand. */
+  possible: number
   /** A power loss came after it was sent: what was settled before may have been forgotten. */
   shaken: boolean
 }
@@ -44,9 +46,8 @@ class Check {
     if (step.kind === 'sent') this.#sent(step.id, step.key, step.expires ?? false)
     else if (step.kind === 'expired') this.#timeIsUp = true
     else if (step.kind === 'given') this.#given(step)
-    else if (step.kind === 'abandoned') this.#abandon((message) => step.ids.includes(message.id))
-    // A settling that resolved before the crash is stored; only what was in hand is open again.
-    else if (step.kind === 'crash') this.#abandon(() => true)
+    else if (step.kind === 'abandoned') this.#abandon(step.ids)
+    else if (step.kind === 'crash') this.#crash()
     else if (step.kind === 'power-loss') this.#losePower()
     else if (step.kind === 'settled-late') this.#fault(`${step.ids.join(', ')} were settled by who had lost them`)
     else this.#settled(step.kind, step.id)
@@ -62,7 +63,8 @@ class Check {
       sequence: -1,
       state: 'waiting',
       retries: 0,
-      abandoned: 0,
+      counted: 0,
+      possible: 0,
       shaken: false,
     }
     this.#messages.set(id, message)
@@ -88,8 +90,8 @@ class Check {
   }
 
   #checkAttempt(message: Message, attempt: number): void {
-    const most = 1 + message.retries + message.abandoned
-    const least = message.shaken ? 1 : 1 + message.retries
+    const least = message.shaken ? 1 : 1 + message.counted
+    const most = 1 + message.possible
     if (attempt < least || attempt > most) {
       const expected = least === most ? `${least}` : `${least} to ${most}`
       this.#fault(`${message.id} was given as attempt ${attempt}, expected ${expected}`)
@@ -114,27 +116,45 @@ class Check {
   }
 
   #mayBeDead(message: Message): boolean {
-    return message.state === 'waiting' && message.retries + message.abandoned >= this.#history.attemptsMax
+    return message.state === 'waiting' && message.possible >= this.#history.attemptsMax
   }
 
   #settled(how: 'done' | 'retry' | 'release' | 'dead', id: string): void {
     const message = this.#messages.get(id)
     if (message === undefined || message.state !== 'in-hand') return
-    if (how === 'retry') message.retries += 1
+    if (how === 'retry') this.#count(message)
     const isDead = how === 'dead' || (how === 'retry' && message.retries >= this.#history.attemptsMax)
     message.state = how === 'done' ? 'done' : isDead ? 'dead' : 'waiting'
   }
 
-  #abandon(isAffected: (message: Message) => boolean): void {
-    for (const message of this.#messages.values()) {
-      if (message.state !== 'in-hand' || !isAffected(message)) continue
+  #count(message: Message): void {
+    message.retries += 1
+    message.counted += 1
+    message.possible += 1
+  }
+
+  #abandon(ids: readonly string[]): void {
+    for (const id of ids) {
+      const message = this.#messages.get(id)
+      if (message?.state !== 'in-hand') continue
       message.state = 'waiting'
-      message.abandoned += 1
+      message.counted += 1
+      message.possible += 1
+    }
+  }
+
+  /** A settling that resolved before the crash is stored; only what was in hand is open again. */
+  #crash(): void {
+    for (const message of this.#messages.values()) {
+      message.counted = message.retries
+      if (message.state !== 'in-hand') continue
+      message.state = 'waiting'
+      message.possible += 1
     }
   }
 
   #losePower(): void {
-    this.#abandon(() => true)
+    this.#crash()
     for (const message of this.#messages.values()) message.shaken = true
   }
 

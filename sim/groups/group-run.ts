@@ -11,6 +11,8 @@ const KEYS = 6
 const READERS_MAX = 3
 const ATTEMPTS_MAX = 3
 const PARKED_MAX = 20
+/** A reader that holds messages of a partition it is to lose gets so long. */
+const REVOCATION_WAIT_MS = 2_000
 const TTL_MS = 3_600_000
 /** Turns of a quiet swarm after which nothing more can come. */
 const QUIET_TURNS = 40
@@ -64,8 +66,8 @@ export class GroupRun {
     else if (chance < 80) await this.#finishSome()
     else if (chance < 90) await this.#clock.advance(this.#random.float() * 4_000)
     else if (chance < 94) this.#join()
-    else if (chance < 97) await this.#leave()
-    else if (chance < 98) await this.#settleLate()
+    else if (chance < 96) await this.#leave()
+    else if (chance < 98.5) await this.#settleLate()
     else await this.#crash()
   }
 
@@ -125,6 +127,7 @@ export class GroupRun {
     const reader = this.#bus.reader(TOPIC, {
       mode: 'group',
       group: GROUP,
+      revocationWaitMs: REVOCATION_WAIT_MS,
       retry: { attemptsMax: ATTEMPTS_MAX, delayMs: 50, delayMsMax: 2_000, parkedMax: PARKED_MAX },
     })
     const worker: Worker = { number: this.#nextReader, reader, held: new Map() }
@@ -154,6 +157,7 @@ export class GroupRun {
   async #settleLate(): Promise<void> {
     const late = this.#late
     this.#late = []
+    await this.#clock.advance(REVOCATION_WAIT_MS + 1_000)
     for (const { worker, batch } of late) {
       const settling = worker.reader.acknowledge(batch.last, batch.generation)
       const isBelieved = await this.#wait(
