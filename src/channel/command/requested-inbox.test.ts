@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { inboxStoreSuite, SimulatedClock, SimulatedDisk, seededRandom } from '../../../testing/index.ts'
+import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
+import type { Bus } from '../../bus/index.ts'
+import type { InboxStore } from './inbox-store.ts'
+import { type NodeInbox, openNodeInbox } from './node-inbox.ts'
+import { requestedInbox } from './requested-inbox.ts'
+
+const roster = { ready: async () => {}, get: () => undefined, select: () => [] }
+
+/** A node that can lose its power, and an agent without a disk that asks it. */
+async function openHeldInbox(options: { readonly rowsMax: number; readonly graceMs: number }) {
+  const clock = new SimulatedClock()
+  const random = seededRandom(5)
+  const disk = new SimulatedDisk({ random })
+  let bus: Bus | undefined
+  let node: NodeInbox | undefined
+  let inbox: InboxStore | undefined
+  const finish = async <T>(promise: Promise<T>): Promise<T> => {
+    let isDone = false
+    const watched = promise.finally(() => {
+      isDone = true
+    })
+    watched.catch(() => {})
+    await clock.advanceUntil(() => isDone, { stepMs: 1 })
+    return watched
+  }
+  const startNode = async () => {
+    bus = await openEmbeddedBus({ disk, clock, random, directory: 'data' })
+    node = await openNodeInbox({ bus, clock, roster, durability: 'durable', ...options })
+  }
+  return {
+    clock,
+    node: () => node!,
+    bus: () => bus!,
+    async open() {
+      if (node === undefined) await finish(startNode())
+      inbox = requestedInbox({ bus: bus!, clock, random, timeoutMs: 500 })
+      return inbox
+    },
+    async crash() {
+      disk.losePower()
+      disk.restart()
+      node = undefined
+    },
+    advance: (durationMs: number) => clock.advance(durationMs),
+    nowMs: () => clock.nowMs(),
+    async dispose() {
+      await finish(Promise.resolve(inbox?.close()))
+      await finish(Promise.resolve(node?.close()))
+      await finish(Promise.resolve(bus?.close().catch(() => {})))
+    },
+  }
+}
+
+inboxStoreSuite('held by a node that loses its power', openHeldInbox)
+
+describe('openNodeInbox()', () => {
+  const request = {
+    ...{ intentId: 'one', agentId: 'drone-7', epoch: 5, sentEpoch: 5, held: false, incarnation: 'first' },
+    ...{ bodyHash: 'hash', sender: 'tower', type: 'move', idempotent: false },
+  }
+
+  it('withdraws only what was never claimed, and then nobody can claim it', async (t) => {
+    const world = await openHeldInbox({ rowsMax: 100, graceMs: 10_000 })
+    t.after(() => world.dispose())
+    const inbox = await world.open()
+    const deadlineMs = world.nowMs() + 60_000
+    const expired = { state: 'expired', reason: 'undelivered', message: 'away', atMs: 0 } as const
+    await inbox.claim({ ...request, deadlineMs })
+    const withdrawn = { ...request, deadlineMs, incarnation: 'withdrawn', outcome: expired }
+    assert.equal(await world.node().inbox.withdraw(withdrawn), undefined)
+    const other = await world.node().inbox.withdraw({ ...withdrawn, intentId: 'other' })
+    assert.equal(other?.state, 'expired')
+    const claim = await inbox.claim({ ...request, intentId: 'other', deadlineMs })
+    assert.equal(claim.kind === 'seen' && claim.outcome.reason, 'undelivered')
+    const settled = await inbox.settle({ ...request, deadlineMs, outcome: { state: 'done', atMs: 0 } })
+    assert.equal(settled.state, 'done')
+  })
+
+  it('answers a malformed question with its error', async (t) => {
+    const world = await openHeldInbox({ rowsMax: 100, graceMs: 10_000 })
+    t.after(() => world.dispose())
+    await world.open()
+    for (const value of ['no json', '{"agentId":"a"}']) {
+      const reply = await world.bus().requests.ask({ subject: 'skein.inbox.claim', value }, { timeoutMs: 1_000 })
+      const text = typeof reply.value === 'string' ? reply.value : Buffer.from(reply.value).toString()
+      assert.equal(JSON.parse(text).error.code, 'corrupt')
+    }
+  })
+})
