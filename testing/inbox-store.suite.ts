@@ -39,8 +39,11 @@ export function inboxStoreSuite(name: string, openWorld: (options: InboxWorldOpt
 
   describe(`InboxStore ${name}`, () => {
     describeClaims(withWorld)
+    describeRefusals(withWorld)
     describeCrashes(withWorld)
+    describeReports(withWorld)
     describeWindow(withWorld)
+    describeBounds(withWorld)
     it('runs a command once, whatever is repeated, lost and crashed', () => checkHistories(openWorld))
   })
 }
@@ -87,7 +90,9 @@ function describeClaims(withWorld: WithWorld): void {
       assert.equal(failed.state, 'done')
     }),
   )
+}
 
+function describeRefusals(withWorld: WithWorld): void {
   it(
     'refuses the same intent id with another body, and keeps what it knows of the first',
     withWorld(async (world) => {
@@ -137,9 +142,10 @@ function describeClaims(withWorld: WithWorld): void {
   )
 }
 
-function describeCrashes(withWorld: WithWorld): void {
-  const restarted = { epoch: 7, incarnation: 'second' }
+/** The next session of the agent. */
+const restarted = { epoch: 7, incarnation: 'second' }
 
+function describeCrashes(withWorld: WithWorld): void {
   it(
     'says unknown after a crash between claim and outcome, and never claims it again',
     withWorld(async (world) => {
@@ -171,7 +177,9 @@ function describeCrashes(withWorld: WithWorld): void {
       assert.equal((await seen(inbox, { ...late, ...restarted })).state, 'unknown')
     }),
   )
+}
 
+function describeReports(withWorld: WithWorld): void {
   it(
     'remembers a stored outcome after a crash, and that nobody has reported it',
     withWorld(async (world) => {
@@ -295,7 +303,9 @@ function describeWindow(withWorld: WithWorld): void {
       { graceMs: 10_000 },
     ),
   )
+}
 
+function describeBounds(withWorld: WithWorld): void {
   it(
     'refuses with overloaded when it is full, and goes on when rows may be forgotten',
     withWorld(

@@ -3,18 +3,14 @@ export { quotas } from './admission/quotas.ts'
 export type { Channel, ChannelOptions, KeyField, LargePayloads, PatternFields, StoredOptions } from './channel.ts'
 export type { ChannelsOptions, ConsumeOptions, ProcessOptions, StoredChannel, ViewSource } from './channels.ts'
 export { Channels } from './channels.ts'
-export type {
-  CommandHandler,
-  CommandReceiver,
-  CommandReceiverOptions,
-  HandlerContext,
-  ReceivedCommand,
-} from './command/command-receiver.ts'
+export type { CommandReceiver, CommandReceiverOptions } from './command/command-receiver.ts'
 export { commandReceiver } from './command/command-receiver.ts'
+export { BROADCAST } from './command/command-record.ts'
 export { CommandRejected } from './command/command-rejected.ts'
 export type { CommandSender, CommandSenderOptions, OutcomeOptions, SendOptions } from './command/command-sender.ts'
 export { openCommandSender } from './command/command-sender.ts'
 export type { CommandDefinition, Overlap } from './command/definition.ts'
+export type { CommandHandler, HandlerContext, ReceivedCommand } from './command/handler.ts'
 export type {
   ClaimRequest,
   ClaimResult,

@@ -50,7 +50,10 @@ export async function hostNodeServices(options: NodeServicesOptions): Promise<No
     ...(onFenced && { onFenced }),
   })
   try {
-    const commands = await openCommandServices({ ...shared, random, roster: owner })
+    const { pulseMs, suspectAfterPulses } = { ...DEFAULT_LIVENESS_POLICY, ...liveness }
+    // The lease that a pulse grants: an agent not heard of for so long claims nothing.
+    const leaseMs = pulseMs * suspectAfterPulses
+    const commands = await openCommandServices({ ...shared, random, roster: owner, leaseMs })
     return new NodeServices(options, owner, commands)
   } catch (error) {
     await owner.close()

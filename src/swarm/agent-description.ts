@@ -1,3 +1,4 @@
+import { BROADCAST } from '../channel/index.ts'
 import { checkSubject, SkeinError } from '../core/index.ts'
 
 /** Bytes of UTF-8 in an agent's id. */
@@ -31,6 +32,7 @@ export interface AgentChange {
 /** Throws `bad-argument` unless the id is one subject level of at most 256 bytes. */
 export function checkAgentId(id: unknown): asserts id is string {
   checkLevel(id, 'agent id')
+  if (id === BROADCAST) throw bad('agent id', `"${BROADCAST}" stands for all agents in subjects of commands`)
 }
 
 /** Throws `bad-argument` naming the field that is wrong. */

@@ -2,39 +2,19 @@ import type { Bus } from '../../bus/index.ts'
 import { type Clock, ClosedError, type Random, SkeinError } from '../../core/index.ts'
 import type { AgentIdentity, Lease, NodeTime } from '../ports.ts'
 import { backoffMs } from './backoff.ts'
-import { bodyHash } from './body-hash.ts'
 import { type Arrival, CommandIntake } from './command-intake.ts'
-import { type CommandRecord, commandFilters, decodeCommand } from './command-record.ts'
+import { commandFilters } from './command-record.ts'
 import { CommandSchedule, type NextClaim } from './command-schedule.ts'
 import type { CommandDefinition } from './definition.ts'
 import { isFresh, remainingMs } from './freshness.ts'
+import type { CommandHandler } from './handler.ts'
 import { HandlerRun, type Verdict } from './handler-run.ts'
 import type { ClaimRequest, ClaimResult, InboxStore, SettleRequest } from './inbox-store.ts'
 import type { IncomingCommand, Registered } from './incoming-command.ts'
 import type { StoredOutcome } from './outcome.ts'
 import { OutcomeReporter } from './outcome-reporter.ts'
-
-/** A command as a handler gets it. */
-export interface ReceivedCommand<Value> {
-  readonly intentId: string
-  readonly sender: string
-  readonly type: string
-  readonly value: Value
-  /** Until when it could be claimed, node time. */
-  readonly deadlineMs: number
-  /** It had been claimed before a crash and may have taken effect already: only when declared idempotent. */
-  readonly again: boolean
-}
-
-export interface HandlerContext {
-  /** Aborts when the command is replaced, when it runs too long, when the agent is fenced or closed. */
-  readonly signal: AbortSignal
-}
-
-export type CommandHandler<Value, Reply> = (
-  command: ReceivedCommand<Value>,
-  context: HandlerContext,
-) => Promise<Reply> | Reply
+import { readArrival } from './read-arrival.ts'
+import { CLOSED, LATE, NOT_RUN, REPLACED, REUSED } from './verdicts.ts'
 
 export interface CommandReceiverOptions {
   readonly bus: Bus
@@ -70,8 +50,6 @@ export interface CommandReceiver {
 export function commandReceiver(options: CommandReceiverOptions): CommandReceiver {
   return new Receiver(options)
 }
-
-const CLOSED: Verdict = { state: 'failed', reason: 'closed', message: 'The agent was closed while it ran' }
 
 class Receiver implements CommandReceiver {
   readonly #options: Required<CommandReceiverOptions>
@@ -222,52 +200,22 @@ class Receiver implements CommandReceiver {
 
   #arrive(topic: string, arrival: Arrival): void {
     if (this.#stopped()) return
-    let record: CommandRecord
-    try {
-      record = decodeCommand(arrival.delivery)
-    } catch (error) {
-      arrival.dead(messageOf(error))
-      return
-    }
-    const addressee = record.addressees.find((each) => each.agentId === this.#options.identity.id)
-    if (addressee === undefined) {
-      arrival.done()
-      return
-    }
-    if (addressee.epoch > this.#options.identity.epoch) {
+    const { identity, onError } = this.#options
+    const reading = readArrival(arrival, identity.id, (type) => this.#handlers.get(handlerKey(topic, type)))
+    if (reading === undefined) return
+    const { item, refusal } = reading
+    if (item.sentEpoch > identity.epoch) {
       // Whoever sent it knows a newer session of this agent: this one is over, and the command is for that one.
-      this.#options.onError(fencedBy(addressee.epoch, this.#options.identity))
+      onError(fencedBy(item.sentEpoch, identity))
       this.#fence()
       return
     }
-    const { delivery } = arrival
-    const hash = bodyHash(record.type, delivery.value ?? new Uint8Array())
-    const known = this.#items.get(record.intentId)
+    const known = this.#items.get(item.record.intentId)
     if (known !== undefined) {
-      this.#repeat(known, record, hash, arrival)
+      this.#repeat(known, item, arrival)
       return
     }
-    const registered = this.#handlers.get(handlerKey(topic, record.type))
-    const item: IncomingCommand = {
-      record,
-      sentEpoch: addressee.epoch,
-      held: addressee.held,
-      bodyHash: hash,
-      overlap: registered?.definition.overlap ?? 'parallel',
-      registered: registered ?? UNHANDLED,
-      value: undefined,
-      arrivals: [arrival],
-      senders: new Set([record.sender]),
-      timer: undefined,
-      run: undefined,
-      finished: false,
-    }
-    this.#items.set(record.intentId, item)
-    this.#admit(item, registered, arrival)
-  }
-
-  #admit(item: IncomingCommand, registered: Registered | undefined, arrival: Arrival): void {
-    const refusal = registered === undefined ? unknownCommand(item) : decodeInto(item, arrival)
+    this.#items.set(item.record.intentId, item)
     if (refusal !== undefined) {
       this.#settle(item, refusal)
       return
@@ -277,20 +225,16 @@ class Receiver implements CommandReceiver {
     this.#pump()
   }
 
-  #repeat(known: IncomingCommand, record: CommandRecord, hash: string, arrival: Arrival): void {
-    if (known.bodyHash === hash) {
+  #repeat(known: IncomingCommand, repeat: IncomingCommand, arrival: Arrival): void {
+    const { intentId, sender, type } = repeat.record
+    if (known.bodyHash === repeat.bodyHash) {
       known.arrivals.push(arrival)
-      known.senders.add(record.sender)
+      known.senders.add(sender)
       return
     }
     arrival.done()
-    this.#reporter.report({
-      intentId: record.intentId,
-      agentId: this.#options.identity.id,
-      sender: record.sender,
-      type: record.type,
-      outcome: this.#stamp(REUSED),
-    })
+    const agentId = this.#options.identity.id
+    this.#reporter.report({ intentId, agentId, sender, type, outcome: this.#stamp(REUSED) })
   }
 
   /** One that waits past its deadline is expired here and now, not when its turn comes. */
@@ -464,18 +408,6 @@ class Receiver implements CommandReceiver {
   }
 }
 
-const REUSED: Verdict = {
-  state: 'rejected',
-  reason: 'intent-reused',
-  message: 'The same intent id was used before with another body; use a new id for a new command',
-}
-const REPLACED: Verdict = { state: 'failed', reason: 'replaced', message: 'A later command took its place' }
-const LATE: Verdict = { state: 'expired', reason: 'deadline', message: 'Its deadline passed while it was claimed' }
-const NOT_RUN: Verdict = { state: 'failed', reason: 'closed', message: 'The agent was closed before it ran' }
-
-/** Stands in for the declaration of a command that the agent does not know. */
-const UNHANDLED = { definition: { idempotent: false } } as unknown as Registered
-
 function handlerKey(topic: string, type: string): string {
   return `${topic} ${type}`
 }
@@ -486,22 +418,4 @@ function fencedBy(epoch: number, identity: AgentIdentity): SkeinError {
     `Cannot receive commands as epoch ${identity.epoch} of "${identity.id}": one came for epoch ${epoch}; join again`,
     { details: { agentId: identity.id, epoch: identity.epoch, newerEpoch: epoch } },
   )
-}
-
-function unknownCommand(item: IncomingCommand): Verdict {
-  const message = `The agent has no handler for "${item.record.type}"`
-  return { state: 'rejected', reason: 'unknown-command', message }
-}
-
-function decodeInto(item: IncomingCommand, arrival: Arrival): Verdict | undefined {
-  try {
-    item.value = item.registered.definition.value.decode(arrival.delivery)
-    return undefined
-  } catch (error) {
-    return { state: 'rejected', reason: 'schema-mismatch', message: messageOf(error) }
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

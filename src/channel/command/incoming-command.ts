@@ -1,8 +1,8 @@
 import type { Timer } from '../../core/index.ts'
 import type { Arrival } from './command-intake.ts'
-import type { CommandHandler } from './command-receiver.ts'
 import type { CommandRecord } from './command-record.ts'
 import type { CommandDefinition, Overlap } from './definition.ts'
+import type { CommandHandler } from './handler.ts'
 import type { HandlerRun } from './handler-run.ts'
 
 /** A command and what handles it. */
