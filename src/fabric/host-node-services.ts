@@ -50,9 +50,7 @@ export async function hostNodeServices(options: NodeServicesOptions): Promise<No
     ...(onFenced && { onFenced }),
   })
   try {
-    const { pulseMs, suspectAfterPulses } = { ...DEFAULT_LIVENESS_POLICY, ...liveness }
-    // The lease that a pulse grants: an agent not heard of for so long claims nothing.
-    const leaseMs = pulseMs * suspectAfterPulses
+    const { leaseMs } = owner
     const commands = await openCommandServices({ ...shared, random, roster: owner, leaseMs })
     return new NodeServices(options, owner, commands)
   } catch (error) {

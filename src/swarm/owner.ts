@@ -141,6 +141,11 @@ export class Owner implements Roster {
     return this.#epoch
   }
 
+  /** How long one pulse lets an agent act: who was not heard of for so long claims nothing. */
+  get leaseMs(): number {
+    return this.#policy.pulseMs * this.#policy.suspectAfterPulses
+  }
+
   async ready(): Promise<void> {
     if (this.#stopped) throw this.#stopped
   }
@@ -221,8 +226,7 @@ export class Owner implements Roster {
   }
 
   #joinReply(epoch: number): JoinReply {
-    const { pulseMs, suspectAfterPulses } = this.#policy
-    return { epoch, nowMs: this.#clock.nowMs(), pulseMs, leaseMs: pulseMs * suspectAfterPulses }
+    return { epoch, nowMs: this.#clock.nowMs(), pulseMs: this.#policy.pulseMs, leaseMs: this.leaseMs }
   }
 
   #pulse(text: string, connection: string | undefined): unknown {
