@@ -61,13 +61,13 @@ export class GroupRun {
 
   async #turn(): Promise<void> {
     const chance = this.#random.float() * 100
-    if (chance < 22) await this.#send()
-    else if (chance < 62) await this.#read()
-    else if (chance < 80) await this.#finishSome()
-    else if (chance < 90) await this.#clock.advance(this.#random.float() * 4_000)
-    else if (chance < 94) this.#join()
-    else if (chance < 96) await this.#leave()
-    else if (chance < 98.5) await this.#settleLate()
+    if (chance < 20) await this.#send()
+    else if (chance < 56) await this.#read()
+    else if (chance < 70) await this.#finishSome()
+    else if (chance < 79) await this.#clock.advance(this.#random.float() * 4_000)
+    else if (chance < 86) this.#join()
+    else if (chance < 92) await this.#leave()
+    else if (chance < 98) await this.#settleLate()
     else await this.#crash()
   }
 
@@ -198,7 +198,7 @@ export class GroupRun {
     if (batch === null) return
     worker.held.set(batch.partition, [...(worker.held.get(batch.partition) ?? []), batch])
     for (const delivery of batch.deliveries) this.#steps.push(givenStep(delivery, worker.number))
-    if (this.#random.float() < 0.6) await this.#wait(this.#finish(worker, batch.partition))
+    if (this.#random.float() < 0.4) await this.#wait(this.#finish(worker, batch.partition))
   }
 
   async #finishSome(): Promise<void> {
