@@ -60,7 +60,8 @@ export interface OwnerOptions {
 export async function openOwner(options: OwnerOptions): Promise<Owner> {
   for (const topic of swarmTopics(options.durability ?? 'safe')) {
     const { driver, totalOrder } = await options.bus.open(topic)
-    if (!totalOrder) throw new UnsupportedError('join', `${driver} has no totally ordered positions to serve as epochs`)
+    if (topic.name === ROSTER_TOPIC && !totalOrder)
+      throw new UnsupportedError('join', `${driver} has no totally ordered positions to serve as epochs`)
   }
   const roster = options.bus.writer(ROSTER_TOPIC)
   const announced = await roster.write([ownerMessage(options.nodeId, options.clock.nowMs())])
