@@ -50,9 +50,9 @@ export const configSchema = z.strictObject({
   swarm: z
     .strictObject({
       pulseMs: milliseconds.default(1_000),
-      suspectAfterMissed: count.default(3),
-      lostAfterMissed: count.default(10),
-      lagSecondsMax: z.number().positive().default(5),
+      suspectAfterPulses: count.default(3),
+      lostAfterPulses: count.default(10),
+      laggingSeconds: z.number().positive().default(5),
     })
     .prefault({}),
   shutdown: z

@@ -80,15 +80,18 @@ interface FrameworkError {
   readonly code?: string
   readonly statusCode?: number
   readonly message: string
-  readonly validation?: unknown
+  readonly validation?: ReadonlyArray<{ readonly params?: Readonly<Record<string, unknown>> }>
 }
 
 /** What the HTTP library refuses by itself, in our words. */
 function frameworkError(error: unknown): SkeinError | undefined {
   if (!(error instanceof Error)) return undefined
   const { code, statusCode, message, validation } = error as FrameworkError
-  if (validation !== undefined)
-    return new SkeinError('bad-argument', `Cannot take the request: ${message}`, { cause: error })
+  if (validation !== undefined) {
+    const extra = validation[0]?.params?.additionalProperty
+    const named = extra === undefined ? '' : ` ("${extra}")`
+    return new SkeinError('bad-argument', `Cannot take the request: ${message}${named}`, { cause: error })
+  }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new SkeinError(
       'message-too-large',

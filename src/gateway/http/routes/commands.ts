@@ -67,6 +67,7 @@ export function commandRoutes(app: FastifyInstance, services: GatewayServices): 
     const declared = untyped(request)
     pending += 1
     try {
+      await services.bus.open(declared.topicSpec)
       const options = { intentId, signal: services.signal }
       const target = request.target as CommandTarget
       if (typeof target === 'string') return [await commands.send(declared, target, request.value, options)]

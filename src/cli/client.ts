@@ -1,0 +1,53 @@
+import { Command, Option } from 'commander'
+import { connectRemoteBus } from '../bus/drivers/remote/index.ts'
+import type { Bus } from '../bus/index.ts'
+import type { CommandContext } from './context.ts'
+import { DEFAULT_URL, nodeUrl } from './node-url.ts'
+import { durationMs } from './options.ts'
+
+/** What every command that talks to a node takes. */
+export interface ClientOptions {
+  readonly url: string
+  readonly connectTimeout: number
+  readonly json?: true
+  readonly verbose?: true
+}
+
+/** A command with the options that all share; `examples` end its help. */
+export function newCommand(name: string, description: string, examples: readonly string[]): Command {
+  return new Command(name)
+    .description(description)
+    .option('--json', 'the result as JSON on standard output, errors as JSON on standard error')
+    .option('--verbose', 'say the causes and the stack of an error')
+    .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`)
+}
+
+export function newClientCommand(name: string, description: string, examples: readonly string[]): Command {
+  return newCommand(name, description, examples)
+    .addOption(
+      new Option('--url <url>', 'the node, as skein://, http:// or host:port').env('SKEIN_URL').default(DEFAULT_URL),
+    )
+    .option('--connect-timeout <duration>', 'how long to keep trying to reach it', durationMs, 10_000)
+}
+
+/** Connects, acts, and disconnects whatever happens. */
+export async function withBus<Result>(
+  options: ClientOptions,
+  context: CommandContext,
+  action: (bus: Bus) => Promise<Result>,
+): Promise<Result> {
+  const bus = await connectRemoteBus({
+    url: nodeUrl(options.url),
+    clock: context.clock,
+    random: context.random,
+    connectTimeoutMs: options.connectTimeout,
+    signal: context.signal,
+  })
+  try {
+    const result = await action(bus)
+    await bus.drain()
+    return result
+  } finally {
+    await bus.close()
+  }
+}

@@ -1,0 +1,143 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { RequestedDurability } from '../../bus/index.ts'
+import { SkeinError } from '../../core/index.ts'
+import { openByteSource } from '../../core/system/index.ts'
+import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
+import type { CommandContext } from '../context.ts'
+import { EXIT } from '../exit-codes.ts'
+import { commaList, wholeNumber } from '../options.ts'
+import { type BadRow, type Columns, compileColumns, FLIGHT_COLUMNS } from '../replay/columns.ts'
+import { decompressed } from '../replay/decompress.ts'
+import { Pacer } from '../replay/pacer.ts'
+import { ProgressLine } from '../replay/progress-line.ts'
+import { RowPublisher } from '../replay/publish-rows.ts'
+import { type RowBlock, readRows } from '../replay/read-rows.ts'
+import { openIfMissing } from '../topic.ts'
+
+interface ReplayOptions extends ClientOptions {
+  readonly speed: number
+  readonly key: string
+  readonly time: string
+  readonly subject: string
+  readonly numbers: readonly string[]
+  readonly partitions: number
+  readonly durability: RequestedDurability
+  readonly skipBad?: true
+}
+
+export function replayCommand(context: CommandContext): Command {
+  return newClientCommand('replay', 'play a recording (CSV or JSON lines, plain or gzipped) as telemetry', [
+    'skein replay flights.csv.gz --speed max',
+    'skein replay flights.csv.gz --speed 60 --url skein://127.0.0.1:7600',
+    `skein replay rovers.jsonl --key rover --time seconds --subject 'swarm.telemetry.{site}.{rover}' --numbers seconds,battery`,
+    'zcat flights.csv.gz | skein replay - --speed max --json',
+  ])
+    .argument('<file>', 'the recording; - is standard input')
+    .option('--speed <n|max>', '1 is as recorded, 10 ten times as fast, max as fast as the node accepts', speed, 1)
+    .option('--key <column>', 'the message key: order is kept per key', FLIGHT_COLUMNS.key)
+    .option('--time <column>', 'seconds since the start of the recording', FLIGHT_COLUMNS.time)
+    .option('--subject <pattern>', 'its fields are columns, its static prefix is the topic', FLIGHT_COLUMNS.subject)
+    .option('--numbers <columns>', 'columns that become JSON numbers', commaList, FLIGHT_COLUMNS.numbers)
+    .option('--partitions <n>', 'of the topic, when it is made', wholeNumber(1, 1024), 4)
+    .addOption(
+      new Option('--durability <level>', 'what every receipt must have')
+        .choices(['none', 'written', 'durable', 'safe'])
+        .default('durable'),
+    )
+    .option('--skip-bad', 'count rows that cannot be read, and go on')
+    .action((file: string, options: ReplayOptions) => replay(file, options, context))
+}
+
+async function replay(file: string, options: ReplayOptions, context: CommandContext): Promise<void> {
+  const columns = compileColumns({
+    ...options,
+    time: options.speed === Number.POSITIVE_INFINITY ? undefined : options.time,
+  })
+  const source = await openByteSource(file)
+  const progress = new ProgressLine(context, source.sizeBytes)
+  const blocks = readRows(decompressed(progress.counted(source.chunks)), columns)
+  await withBus(options, context, async (bus) => {
+    const { topic } = columns.subject
+    const { partitions, durability } = options
+    await openIfMissing(bus, { name: topic, intent: 'telemetry', partitions, durability })
+    const publisher = new RowPublisher(bus.writer(topic, { durability }), context.signal)
+    const run = { publisher, progress, file, skipBad: options.skipBad === true, skipped: 0 }
+    try {
+      await play(blocks, new Pacer(context.clock, options.speed), run, context)
+    } finally {
+      progress.clear()
+    }
+    await tell(run, columns, options, context)
+  })
+}
+
+interface Run {
+  readonly publisher: RowPublisher
+  readonly progress: ProgressLine
+  readonly file: string
+  readonly skipBad: boolean
+  skipped: number
+}
+
+/** Ends early, but with every receipt awaited, when interrupted. */
+async function play(blocks: AsyncIterable<RowBlock>, pacer: Pacer, run: Run, context: CommandContext): Promise<void> {
+  const { publisher } = run
+  try {
+    for await (const block of blocks) {
+      if (block.bad.length > 0) judgeBad(block, run)
+      await playBlock(block, pacer, run, context)
+      context.signal.throwIfAborted()
+      run.progress.show(publisher)
+    }
+  } catch (error) {
+    if (!context.signal.aborted) throw error
+    context.exitCode = EXIT.interrupted
+  }
+  await publisher.finish()
+}
+
+async function playBlock(block: RowBlock, pacer: Pacer, run: Run, { clock, signal }: CommandContext): Promise<void> {
+  for (const row of block.rows) {
+    const waitMs = pacer.waitMs(row.timeS)
+    if (waitMs > 0) {
+      await run.publisher.flush()
+      run.progress.show(run.publisher)
+      await clock.sleep(waitMs, { signal })
+    }
+    const behind = run.publisher.add(row)
+    if (behind) await behind
+  }
+}
+
+function judgeBad(block: RowBlock, run: Run): void {
+  run.skipped += block.bad.length
+  if (!run.skipBad) throw badRowError(run.file, block.bad[0]!)
+}
+
+function badRowError(file: string, row: BadRow): SkeinError {
+  return new SkeinError(
+    'bad-input',
+    `Cannot use line ${row.line} of ${file}: ${row.message}. Correct it, or give --skip-bad to leave out such rows`,
+    { cause: row, details: { file, line: row.line } },
+  )
+}
+
+async function tell(run: Run, columns: Columns, options: ReplayOptions, { terminal }: CommandContext): Promise<void> {
+  const { rows, acked, durability } = run.publisher
+  const { topic } = columns.subject
+  const skipped = run.skipBad ? { skipped: run.skipped } : {}
+  if (options.json) {
+    await terminal.line(JSON.stringify({ topic, rows, acked, durability, digest: run.publisher.digest(), ...skipped }))
+    return
+  }
+  terminal.note(`${rows} rows to ${topic}, ${acked} acknowledged as ${durability ?? options.durability}`)
+  if (run.skipBad) terminal.note(`${run.skipped} rows left out`)
+  await terminal.line(run.publisher.digest())
+}
+
+function speed(text: string): number {
+  if (text === 'max') return Number.POSITIVE_INFINITY
+  const value = Number(text.replace(/x$/, ''))
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('give a number above 0, or max.')
+  return value
+}

@@ -1,0 +1,121 @@
+import { Command, Option } from 'commander'
+import type { Intent, RequestedDurability, TopicDescription } from '../../bus/index.ts'
+import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
+import type { CommandContext } from '../context.ts'
+import { durationMs, wholeNumber } from '../options.ts'
+import { table } from '../terminal.ts'
+
+interface CreateOptions extends ClientOptions {
+  readonly intent: Intent
+  readonly partitions: number
+  readonly durability?: RequestedDurability
+  readonly ttl?: number
+  readonly retainAge?: number
+  readonly retainBytes?: number
+  readonly compact?: true
+}
+
+export function topicsCommand(context: CommandContext): Command {
+  const topics = new Command('topics').description('list, show, create and delete topics')
+  topics.addCommand(listCommand(context), { isDefault: true })
+  topics.addCommand(showCommand(context))
+  topics.addCommand(createCommand(context))
+  topics.addCommand(deleteCommand(context))
+  return topics
+}
+
+function listCommand(context: CommandContext): Command {
+  return newClientCommand('list', 'all topics (what `skein topics` does)', ['skein topics', 'skein topics --json'])
+    .option('--all', "Skein's own topics too")
+    .action((options: ClientOptions & { readonly all?: true }) =>
+      withBus(options, context, async (bus) => {
+        const names = (await bus.admin.listTopics()).filter((name) => options.all || !name.startsWith('skein.'))
+        const descriptions = await Promise.all(names.map((name) => bus.admin.describeTopic(name)))
+        await tell(descriptions, options, context)
+      }),
+    )
+}
+
+function showCommand(context: CommandContext): Command {
+  return newClientCommand('show', 'one topic and its partitions', ['skein topics show swarm.telemetry --json'])
+    .argument('<topic>')
+    .action((topic: string, options: ClientOptions) =>
+      withBus(options, context, async (bus) => {
+        const description = await bus.admin.describeTopic(topic)
+        if (options.json) return context.terminal.line(JSON.stringify(description))
+        const rows = description.partitions.map(({ partition, start, end, bytes }) =>
+          [partition, start.sequence, end.sequence, bytes].map(String),
+        )
+        await context.terminal.line(table([['partition', 'start', 'end', 'bytes'], ...rows]))
+      }),
+    )
+}
+
+function createCommand(context: CommandContext): Command {
+  return newClientCommand('create', 'make a topic, or check that it has these settings', [
+    'skein topics create swarm.telemetry --intent telemetry --partitions 8 --durability durable',
+    'skein topics create swarm.state --intent event --compact',
+  ])
+    .argument('<topic>')
+    .addOption(
+      new Option('--intent <intent>').choices(['telemetry', 'event', 'command', 'notice', 'query']).default('event'),
+    )
+    .option('--partitions <n>', 'order holds within a partition', wholeNumber(1, 1024), 1)
+    .addOption(new Option('--durability <level>').choices(['none', 'written', 'durable', 'safe']))
+    .option('--ttl <duration>', 'after this long a message is given to nobody any more', durationMs)
+    .option('--retain-age <duration>', 'older messages may be deleted', durationMs)
+    .option('--retain-bytes <n>', 'beyond this size the oldest may be deleted', wholeNumber(1))
+    .option('--compact', 'keep the last message of each key')
+    .action((topic: string, options: CreateOptions) =>
+      withBus(options, context, async (bus) => {
+        const capabilities = await bus.open(topicSpec(topic, options))
+        if (options.json) return context.terminal.line(JSON.stringify({ topic, ...capabilities }))
+        context.terminal.note(`${topic}: ${capabilities.partitions} partitions, ${capabilities.durability}`)
+      }),
+    )
+}
+
+function topicSpec(name: string, options: CreateOptions) {
+  const { intent, partitions, durability, ttl, retainAge, retainBytes, compact } = options
+  const retention = {
+    ...(retainAge !== undefined && { ageMs: retainAge }),
+    ...(retainBytes !== undefined && { bytes: retainBytes }),
+  }
+  return {
+    name,
+    intent,
+    partitions,
+    ...(durability && { durability }),
+    ...(ttl !== undefined && { ttlMs: ttl }),
+    ...(Object.keys(retention).length > 0 && { retention }),
+    ...(compact && { compaction: {} }),
+  }
+}
+
+function deleteCommand(context: CommandContext): Command {
+  return newClientCommand('delete', 'delete a topic and all that is in it', ['skein topics delete swarm.scratch --yes'])
+    .argument('<topic>')
+    .requiredOption('--yes', 'mean it: there is no way back')
+    .action((topic: string, options: ClientOptions) =>
+      withBus(options, context, async (bus) => {
+        await bus.admin.deleteTopic(topic)
+        if (options.json) await context.terminal.line(JSON.stringify({ topic, deleted: true }))
+      }),
+    )
+}
+
+async function tell(topics: readonly TopicDescription[], options: ClientOptions, { terminal }: CommandContext) {
+  if (options.json) {
+    await terminal.line(JSON.stringify({ topics }))
+    return
+  }
+  const rows = topics.map(({ spec, capabilities, partitions }) => [
+    spec.name,
+    spec.intent,
+    String(capabilities.partitions),
+    capabilities.durability,
+    String(partitions.reduce((sum, { start, end }) => sum + end.sequence - start.sequence, 0)),
+    String(partitions.reduce((sum, { bytes }) => sum + bytes, 0)),
+  ])
+  await terminal.line(table([['topic', 'intent', 'partitions', 'durability', 'messages', 'bytes'], ...rows]))
+}

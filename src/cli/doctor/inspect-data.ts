@@ -1,0 +1,98 @@
+import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
+import type { Bus, Reader } from '../../bus/index.ts'
+import { type Disk, SkeinError } from '../../core/index.ts'
+import { systemDisk } from '../../core/system/index.ts'
+import type { CommandContext } from '../context.ts'
+import { EndMarks } from '../until-end.ts'
+import { attention, broken, type Finding, ok } from './finding.ts'
+
+const SYNCS = 21
+const SYNC_SLOW_MS = 20
+
+/** Opens a data directory as a node would, and reads all that is in it: every checksum is compared. */
+export async function inspectData(directory: string, context: CommandContext): Promise<readonly Finding[]> {
+  const disk = systemDisk()
+  if ((await disk.size(`${directory}/format.json`)) === undefined) {
+    return [broken('data directory', `there is none at ${directory}`)]
+  }
+  const { clock, random } = context
+  let bus: Bus
+  try {
+    bus = await openEmbeddedBus({ disk, clock, random, directory })
+  } catch (error) {
+    return [broken('data directory', error)]
+  }
+  try {
+    const findings = [ok('data directory', `${directory} opens`), await inspectSync(disk, directory, context)]
+    for (const topic of await bus.admin.listTopics()) {
+      context.signal.throwIfAborted()
+      findings.push(...(await inspectTopic(bus, topic, context.signal)))
+    }
+    return findings
+  } finally {
+    await bus.close()
+  }
+}
+
+async function inspectTopic(bus: Bus, topic: string, signal: AbortSignal): Promise<readonly Finding[]> {
+  const reader = bus.reader(topic, { mode: 'broadcast', from: 'earliest' })
+  try {
+    const { messages, damage } = await readWhole(reader, signal)
+    if (damage.length > 0) return damage.map((error) => broken(`topic ${topic}`, error))
+    return [ok(`topic ${topic}`, `${messages} messages, all readable`)]
+  } catch (error) {
+    return [broken(`topic ${topic}`, error)]
+  } finally {
+    await reader.close()
+  }
+}
+
+async function readWhole(reader: Reader, signal: AbortSignal) {
+  const marks = await EndMarks.of(reader)
+  const damage: SkeinError[] = []
+  let messages = 0
+  while (!marks.reached) {
+    try {
+      const batch = await reader.read({ waitMs: EndMarks.pollMs, signal })
+      if (batch !== null) messages += marks.within(batch).length
+      else if (await marks.nothingLeft()) break
+    } catch (error) {
+      const behind = placeBehind(error)
+      if (!behind) throw error
+      damage.push(error as SkeinError)
+      await reader.seek(behind)
+    }
+  }
+  return { messages, damage }
+}
+
+/** Where reading can go on after a corrupt range, if the error knows. */
+function placeBehind(error: unknown) {
+  if (!(error instanceof SkeinError) || error.code !== 'corrupt') return undefined
+  const { partition, resumeOffset } = error.details
+  if (typeof partition !== 'number' || typeof resumeOffset !== 'number') return undefined
+  return { partition, sequence: resumeOffset }
+}
+
+async function inspectSync(disk: Disk, directory: string, { clock }: CommandContext): Promise<Finding> {
+  const path = `${directory}/doctor.probe`
+  if ((await disk.size(path)) !== undefined) await disk.remove(path)
+  const file = await disk.open(path, 'create')
+  const tookMs: number[] = []
+  try {
+    for (let index = 0; index < SYNCS; index += 1) {
+      const startedAtMs = clock.monotonicMs()
+      await file.writev([new Uint8Array(4_096)], index * 4_096)
+      await file.datasync()
+      tookMs.push(clock.monotonicMs() - startedAtMs)
+    }
+  } finally {
+    await file.close()
+    await disk.remove(path)
+  }
+  const medianMs = tookMs.sort((a, b) => a - b)[Math.floor(SYNCS / 2)]!
+  const detail = `4 KiB written and synced in ${medianMs.toFixed(2)} ms (median of ${SYNCS})`
+  return medianMs <= SYNC_SLOW_MS
+    ? ok('disk', detail)
+    : attention('disk', `${detail}: slow for durable acknowledgments`)
+}

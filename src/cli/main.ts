@@ -1,0 +1,45 @@
+import { CommanderError } from 'commander'
+import { SkeinError } from '../core/index.ts'
+import { systemClock, systemRandom } from '../core/system/index.ts'
+import type { CommandContext } from './context.ts'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { reportFailure } from './failure.ts'
+import { watchInterrupts } from './interrupts.ts'
+import { buildProgram } from './program.ts'
+import { processTerminal } from './terminal.ts'
+
+/** The command `skein`: runs it and ends the process with its exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const controller = new AbortController()
+  watchInterrupts(controller)
+  const terminal = processTerminal(() =>
+    controller.abort(new SkeinError('aborted', 'The reader of the output has gone')),
+  )
+  const context: CommandContext = {
+    terminal,
+    clock: systemClock,
+    random: systemRandom,
+    environment: process.env,
+    signal: controller.signal,
+    exitCode: EXIT.ok,
+  }
+  const how = { json: false, verbose: false }
+  try {
+    const program = buildProgram(context)
+    program.hook('preAction', (_, command) => {
+      Object.assign(how, command.opts())
+    })
+    await program.parseAsync(argv, { from: 'user' })
+  } catch (error) {
+    context.exitCode = failureCode(error)
+    if (!(error instanceof CommanderError)) reportFailure(error, terminal, how)
+  }
+  await terminal.flush()
+  process.exit(context.exitCode)
+}
+
+/** The parser of options has said what is wrong by itself; asking for help or the version is no failure. */
+function failureCode(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  return exitCodeOf(error)
+}

@@ -1,0 +1,43 @@
+import type { Batch, Delivery, Reader } from '../bus/index.ts'
+import { EndMarks } from './until-end.ts'
+
+export interface ReadThroughOptions {
+  /** Stop at the end as it is at the start. */
+  readonly untilEnd: boolean
+  readonly countMax: number
+  /** Aborting ends the reading as if nothing more came. */
+  readonly signal: AbortSignal
+}
+
+/** What a reader gives, batch by batch, up to where the caller wants to stop. */
+export async function* readThrough(
+  reader: Reader,
+  { untilEnd, countMax, signal }: ReadThroughOptions,
+): AsyncGenerator<{ readonly batch: Batch; readonly deliveries: readonly Delivery[] }> {
+  const marks = untilEnd ? await EndMarks.of(reader) : undefined
+  for (let count = 0; count < countMax && !marks?.reached; ) {
+    const batch = await nextBatch(reader, countMax - count, marks, signal)
+    if (batch === 'stopped') return
+    if (batch === null) {
+      if (await marks?.nothingLeft()) return
+      continue
+    }
+    const deliveries = marks?.within(batch) ?? batch.deliveries
+    count += deliveries.length
+    if (deliveries.length > 0) yield { batch, deliveries }
+  }
+}
+
+async function nextBatch(reader: Reader, maxMessages: number, marks: EndMarks | undefined, signal: AbortSignal) {
+  const limits = {
+    signal,
+    ...(Number.isFinite(maxMessages) && { maxMessages }),
+    ...(marks && { waitMs: EndMarks.pollMs }),
+  }
+  try {
+    return await reader.read(limits)
+  } catch (error) {
+    if (signal.aborted) return 'stopped'
+    throw error
+  }
+}

@@ -1,0 +1,125 @@
+import { openEmbeddedBus } from '../bus/drivers/embedded/index.ts'
+import type { Bus, TopicSpec } from '../bus/index.ts'
+import { openCommandSender } from '../channel/index.ts'
+import { type Clock, type Disk, type Random, SkeinError } from '../core/index.ts'
+import { hostNodeServices, type NodeServices } from '../fabric/index.ts'
+import { httpGateway } from '../gateway/http/index.ts'
+import { websocketGateway } from '../gateway/websocket/index.ts'
+import type { NodeConfig } from './config-schema.ts'
+import { DiskHealth } from './disk-health.ts'
+import { checkListenHost } from './listen-address.ts'
+import type { NodeLog } from './node-log.ts'
+import { NodeProbes } from './node-probes.ts'
+import { type RunningNode, runningNode } from './running-node.ts'
+import { takeUpgrades } from './upgrade.ts'
+import { VERSION } from './version.ts'
+
+export interface NodeDependencies {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: NodeLog
+}
+
+/**
+ * Starts a node: the durable log in the data directory, the swarm's owner, HTTP and WebSocket on one port. Rejects with
+ * `unauthorised` (a listener beyond loopback), `port-in-use`, `locked`, `future-version`, `corrupt`, `disk-full`.
+ */
+export async function startNode(config: NodeConfig, dependencies: NodeDependencies): Promise<RunningNode> {
+  checkListenHost(config.listen.host)
+  const { clock, random, log } = dependencies
+  const onError = (error: unknown) => tellError(log, error)
+  // Until all of it runs, a failure closes what was opened, the last first.
+  await using parts = new AsyncDisposableStack()
+  const keep = <Part extends { close(): Promise<void> | void }>(part: Part) =>
+    parts.adopt(part, async (made) => made.close())
+
+  const health = keep(new DiskHealth(dependencies.disk, { clock, directory: config.data }))
+  const probes = new NodeProbes(health)
+  const bus = keep(await openBus(config, { ...dependencies, disk: health.disk }))
+  for (const topic of config.topics) await bus.open(topic as TopicSpec)
+  const services = keep(await openServices(bus, config, { clock, random, onError }))
+  const { roster, nodeTime } = services
+  const sender = `node-${Buffer.from(random.bytes(6)).toString('hex')}`
+  const commands = keep(await openCommandSender({ bus, clock, random, roster, nodeTime, sender, onError }))
+  const sockets = keep(openSockets(bus, services, config, { clock, random, onError }))
+  const bodyBytesMax = config.limits.httpBodyBytes
+  const http = keep(
+    await httpGateway({ bus, clock, random, roster, commands, probes, version: VERSION, bodyBytesMax, onError }),
+  )
+  takeUpgrades(http.server, sockets)
+  const url = urlOf(config.listen.host, await http.listen(config.listen))
+  probes.enter('running')
+  log.info('listening', { url, data: config.data, version: VERSION })
+  return runningNode({
+    url,
+    clock,
+    graceMs: config.shutdown.graceMs,
+    drainInOrder: [sockets, http, commands, services, bus],
+    cutOff: parts.move(),
+    onDrain: () => {
+      probes.enter('stopping')
+      log.info('draining', { url })
+    },
+  })
+}
+
+interface Handed {
+  readonly clock: Clock
+  readonly random: Random
+  readonly onError: (error: unknown) => void
+}
+
+function openBus(config: NodeConfig, { disk, clock, random }: Omit<NodeDependencies, 'log'>) {
+  const { sync, syncIntervalMs, segmentBytes } = config.log
+  return openEmbeddedBus({
+    disk,
+    clock,
+    random,
+    directory: config.data,
+    segmentBytes,
+    sync: sync === 'interval' ? { kind: 'interval', intervalMs: syncIntervalMs } : { kind: sync },
+  })
+}
+
+function openServices(bus: Bus, config: NodeConfig, handed: Handed): Promise<NodeServices> {
+  const { pulseMs, suspectAfterPulses, lostAfterPulses, laggingSeconds } = config.swarm
+  return hostNodeServices({
+    bus,
+    ...handed,
+    // Skein's own topics are as safe as this node's log can be made to be.
+    durability: config.log.sync === 'group' ? 'safe' : 'written',
+    liveness: { pulseMs, suspectAfterPulses, lostAfterPulses },
+    lag: { laggingSeconds },
+  })
+}
+
+function openSockets(
+  bus: Awaited<ReturnType<typeof openBus>>,
+  services: NodeServices,
+  config: NodeConfig,
+  handed: Handed,
+) {
+  const { connections, subscriptionsPerClient, pendingBytesPerClient } = config.limits
+  return websocketGateway({
+    bus,
+    ...handed,
+    limits: {
+      connectionsMax: connections,
+      readersMax: subscriptionsPerClient,
+      pendingBytesMax: pendingBytesPerClient,
+    },
+    onConnectionClosed: (id) => services.connectionClosed(id),
+  })
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`
+}
+
+function tellError(log: NodeLog, error: unknown): void {
+  const { code, retryable } = error instanceof SkeinError ? error : { code: 'internal', retryable: false }
+  const message = error instanceof Error ? error.message : String(error)
+  if (retryable) log.warn(message, { code })
+  else log.error(message, { code })
+}
