@@ -1,3 +1,6 @@
+export type { BusCase, BusWorld, Feature } from './bus/world.ts'
+export type { BusConformanceOptions, CreateBusWorld } from './bus.suite.ts'
+export { busCases, busConformance, runBusCase } from './bus.suite.ts'
 export type { InboxWorld, InboxWorldOptions } from './inbox-store.suite.ts'
 export { inboxStoreSuite } from './inbox-store.suite.ts'
 export { seededRandom } from './seeded-random.ts'

@@ -55,9 +55,12 @@ export function deadLetterOrigin(headers: Headers): DeadLetterOrigin | undefined
   }
 }
 
-/** The headers a dead letter had before it died, without its id: replayed, it is a message of its own. */
+/** Names the one group that is given a replayed message; readers of others pass it over. */
+export const REPLAY_HEADER = 'skeinreplay'
+
+/** The headers a dead letter had before it died, and the group that it goes back to. Its TTL is over: it has none. */
 export function replayedHeaders(headers: Headers): Headers {
-  const kept: Record<string, string> = {}
-  for (const name in headers) if (!name.startsWith(PREFIX)) kept[name] = headers[name]!
+  const kept: Record<string, string> = { [REPLAY_HEADER]: headers[`${PREFIX}group`] ?? '' }
+  for (const name in headers) if (!name.startsWith(PREFIX) && name !== REPLAY_HEADER) kept[name] = headers[name]!
   return kept
 }

@@ -1,5 +1,5 @@
 export type { DeadLetterOrigin } from './dead-letter.ts'
-export { deadLetterHeaders, deadLetterOrigin, deadLetterTopic, replayedHeaders } from './dead-letter.ts'
+export { deadLetterHeaders, deadLetterOrigin, deadLetterTopic, REPLAY_HEADER, replayedHeaders } from './dead-letter.ts'
 export type { HeldMessage } from './held-messages.ts'
 export { IdWindow } from './id-window.ts'
 export { MessageChecker } from './message-checker.ts'

@@ -1,4 +1,4 @@
-import { checkSubject, SkeinError } from '../../core/index.ts'
+import { checkSubject, SkeinError, UnsupportedError } from '../../core/index.ts'
 import type { Intent, TopicSpec } from '../bus.ts'
 import { type RequestedDurability, satisfies } from '../capabilities.ts'
 
@@ -27,6 +27,7 @@ const PARTITIONS_MAX = 4_096
 export function resolveTopic(spec: TopicSpec): TopicSettings {
   checkSubject(spec.name, 'topic')
   const isEphemeral = spec.intent === 'notice' || spec.intent === 'query'
+  const isStoredEvent = spec.intent === 'event' && spec.storage !== 'ephemeral'
   const settings: TopicSettings = {
     name: spec.name,
     intent: spec.intent,
@@ -35,12 +36,23 @@ export function resolveTopic(spec: TopicSpec): TopicSettings {
     storage: spec.storage ?? (isEphemeral ? 'ephemeral' : 'log'),
     retention: { ...spec.retention },
     compaction: spec.compaction && { tombstoneMs: spec.compaction.tombstoneMs ?? TOMBSTONE_MS },
-    deduplicationWindowMs: spec.deduplicationWindowMs ?? (spec.intent === 'event' ? DEDUPLICATION_WINDOW_MS : 0),
+    deduplicationWindowMs: spec.deduplicationWindowMs ?? (isStoredEvent ? DEDUPLICATION_WINDOW_MS : 0),
     ttlMs: spec.ttlMs,
     messageBytesMax: spec.messageBytesMax ?? MESSAGE_BYTES_MAX,
   }
   checkRanges(settings)
+  if (settings.storage === 'ephemeral') checkEphemeral(settings)
   return settings
+}
+
+/** What needs a store is refused where there is none. */
+function checkEphemeral(settings: TopicSettings): void {
+  const { name, compaction, deduplicationWindowMs, retention } = settings
+  const wanted =
+    (compaction !== undefined && 'compaction') ||
+    (deduplicationWindowMs > 0 && 'deduplication') ||
+    (Object.keys(retention).length > 0 && 'retention')
+  if (wanted) throw new UnsupportedError(wanted, `topic "${name}" is ephemeral and stores nothing`)
 }
 
 function defaultDurability(spec: TopicSpec): RequestedDurability {

@@ -25,8 +25,7 @@ export function systemDisk(root = '.'): Disk {
     syncDirectory: (directory: string) => syncDirectory(resolve(directory)),
     rename: (from: string, to: string) =>
       promises.rename(resolve(from), resolve(to)).catch((cause: unknown) => fail('rename', from, cause)),
-    remove: (path: string) =>
-      promises.rm(resolve(path), { recursive: false }).catch((cause: unknown) => fail('remove', path, cause)),
+    remove: (path: string) => removeOne(resolve(path)).catch((cause: unknown) => fail('remove', path, cause)),
     async size(path: string): Promise<number | undefined> {
       try {
         return (await promises.stat(resolve(path))).size
@@ -46,6 +45,12 @@ function openDescriptor(path: string, flags: string): Promise<number> {
       else resolve(descriptor)
     })
   })
+}
+
+/** A file, or an empty directory. */
+async function removeOne(path: string): Promise<void> {
+  const { isDirectory } = await promises.lstat(path).then((stat) => ({ isDirectory: stat.isDirectory() }))
+  await (isDirectory ? promises.rmdir(path) : promises.unlink(path))
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -57,7 +57,7 @@ export class BroadcastReader implements Reader, Omit<RawReader, 'settle'> {
     const filter = options.subjects && new SubjectFilter(options.subjects)
     this.#core = new ReaderCore(topic, { clock, filter, bufferBytesMax: options.bufferBytesMax })
     for (const partition of topic.partitions) {
-      this.#core.addFeed(new Feed(partition, new OpenGate(partition.log.endOffset), filter))
+      this.#core.addFeed(new Feed(partition, new OpenGate(partition.log.endOffset), { filter, group: undefined }))
     }
     if (options.from !== undefined && options.from !== 'latest') this.#start(options.from)
   }

@@ -10,7 +10,7 @@ import {
   type TopicSettings,
 } from '../../kit/index.ts'
 import { LogWriter } from './log-writer.ts'
-import type { Partition } from './partition.ts'
+import { MARK_REPLAY, type Partition } from './partition.ts'
 import { advance, openAt } from './redelivery.ts'
 import type { StateMap } from './state-map.ts'
 import type { LogTopic } from './topic.ts'
@@ -19,6 +19,7 @@ import type { TopicStore } from './topic-store.ts'
 const READ_BYTES = 1024 * 1024
 const SUBJECT_BYTES_MAX = 512
 const REPLAY_BATCH = 256
+const UNSTAMPED = { producerId: 0, sequence: -1, epoch: 0 }
 
 export interface Burial {
   readonly group: string
@@ -73,8 +74,13 @@ export class DeadLetters {
     return this.#topics.get(name) as LogTopic
   }
 
-  async #write(topic: LogTopic, batch: readonly Message[]): Promise<void> {
-    const writer = new LogWriter(topic, { options: {}, clock: this.#clock, onClosed: () => {} })
+  async #write(topic: LogTopic, batch: readonly Message[], marks = 0): Promise<void> {
+    const writer = new LogWriter(topic, {
+      options: {},
+      clock: this.#clock,
+      onClosed: () => {},
+      stamp: { ...UNSTAMPED, marks },
+    })
     await writer.write(batch)
     await writer.close()
   }
@@ -133,7 +139,7 @@ export class DeadLetters {
       through.set(key, cursor.offset + 1)
     }
     if (chosen.length === 0) return 0
-    await this.#write(to.topic, chosen)
+    await this.#write(to.topic, chosen, MARK_REPLAY)
     for (const [key, offset] of through) this.#state.touch(key, () => offset)
     await this.#state.flush()
     return chosen.length

@@ -122,7 +122,7 @@ export class EncodedWrites {
   }): Promise<ProducedBatch> {
     const { partition, write, granted } = what
     const { producerId, sequence } = write
-    const draft = new WriteDraft(partition, { producerId, sequence })
+    const draft = new WriteDraft(partition, { producerId, sequence, epoch: 0 })
     const cursor = recordCursor(write.body, 0, write.firstTimestampMs)
     const duplicates: number[] = []
     let accepted = 0

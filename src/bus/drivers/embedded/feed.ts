@@ -1,7 +1,7 @@
 import { type LogBatch, type RecordCursor, recordCursor } from '../../../log/index.ts'
-import { TTL_HEADER } from '../../kit/index.ts'
+import { REPLAY_HEADER, TTL_HEADER } from '../../kit/index.ts'
 import type { Collector, OpenBatch } from './collector.ts'
-import { hasMark, MARK_TTL, type Partition } from './partition.ts'
+import { hasMark, MARK_REPLAY, MARK_TTL, type Partition } from './partition.ts'
 import type { SubjectFilter } from './subject-filter.ts'
 
 /** Decides, per record, what a reader that keeps account of single messages does with it. */
@@ -38,16 +38,22 @@ export class Feed {
   /** At the end, and to be told of the next append that matters. */
   isAtTail = false
   readonly #filter: SubjectFilter | undefined
+  readonly #group: string | undefined
   #buffer: LogBatch[] = []
   #walk: Walk | undefined
   #filling: Promise<void> | undefined
   /** Rises with every seek, so that a fetch under way is dropped. */
   #version = 0
 
-  constructor(partition: Partition, gate: Gate, filter: SubjectFilter | undefined) {
+  constructor(
+    partition: Partition,
+    gate: Gate,
+    wanted: { readonly filter: SubjectFilter | undefined; readonly group: string | undefined },
+  ) {
     this.partition = partition
     this.gate = gate
-    this.#filter = filter
+    this.#filter = wanted.filter
+    this.#group = wanted.group
   }
 
   /** Something fresh that may concern this reader is there. */
@@ -128,7 +134,7 @@ export class Feed {
       this.#filter === undefined &&
       this.gate.isPlain &&
       this.gate.position <= batch.baseOffset &&
-      !hasMark(batch, MARK_TTL) &&
+      !hasMark(batch, MARK_TTL | MARK_REPLAY) &&
       batch.count === batch.lastOffset - batch.baseOffset + 1
     )
   }
@@ -182,6 +188,7 @@ export class Feed {
 
   #decide(walk: Walk, count: number, nowMs: number): 'skip' | 'stop' | number {
     if (isExpired(walk, this.partition, nowMs)) return 'skip'
+    if (hasMark(walk.batch, MARK_REPLAY) && walk.cursor.header(REPLAY_HEADER) !== this.#group) return 'skip'
     return this.gate.isPlain ? 1 : this.gate.decide(walk.cursor, count)
   }
 }

@@ -44,6 +44,7 @@ export class GroupPartition<Owner> implements Gate {
       readonly generation: number
       readonly policy: ResolvedRetryPolicy
       readonly filter: SubjectFilter | undefined
+      readonly group: string
     },
   ): Feed {
     this.owner = owner
@@ -52,7 +53,7 @@ export class GroupPartition<Owner> implements Gate {
     this.#restart('released')
     this.isStopping = false
     this.isBlocked = false
-    this.feed = new Feed(this.partition, this, options.filter)
+    this.feed = new Feed(this.partition, this, options)
     return this.feed
   }
 

@@ -197,7 +197,9 @@ export class Group {
   #assign(member: Member, gained: readonly MemberPartition[]): void {
     const generation = this.#generation
     for (const partition of gained) {
-      member.addFeed(partition.assign(member, { generation, policy: member.policy, filter: member.filter }))
+      member.addFeed(
+        partition.assign(member, { generation, policy: member.policy, filter: member.filter, group: this.name }),
+      )
     }
     const added = gained.map(({ partition }) => partition.index)
     void member.tell({ generation, added, removed: [] })

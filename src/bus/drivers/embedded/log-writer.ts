@@ -1,4 +1,5 @@
 import { type Clock, partitionOfKey, SkeinError } from '../../../core/index.ts'
+import type { BatchStamp } from '../../../log/index.ts'
 import { type Message, type Position, type Receipt, WriteError, type Writer, type WriterOptions } from '../../index.ts'
 import { MessageChecker, WriteGate } from '../../kit/index.ts'
 import { type GrantedDurability, grantDurability, type LogTopic } from './topic.ts'
@@ -6,6 +7,14 @@ import { WriteDraft } from './write-draft.ts'
 
 const PENDING_BYTES_MAX = 8 * 1024 * 1024
 const NOTHING: readonly never[] = Object.freeze([])
+
+export interface LogWriterParts {
+  readonly options: WriterOptions
+  readonly clock: Clock
+  readonly onClosed: () => void
+  /** For batches that are marked as a whole. */
+  readonly stamp?: BatchStamp
+}
 
 /** Writes into a stored topic: encodes straight into one body per partition, one append each. */
 export class LogWriter implements Writer {
@@ -17,10 +26,7 @@ export class LogWriter implements Writer {
   readonly #drafts: WriteDraft[]
   readonly #onClosed: () => void
 
-  constructor(
-    topic: LogTopic,
-    parts: { readonly options: WriterOptions; readonly clock: Clock; readonly onClosed: () => void },
-  ) {
+  constructor(topic: LogTopic, parts: LogWriterParts) {
     const { name, durability } = topic.settings
     this.#topic = topic
     this.#clock = parts.clock
@@ -32,7 +38,7 @@ export class LogWriter implements Writer {
       topic.capabilities.durability,
       `topic "${name}"`,
     )
-    this.#drafts = topic.partitions.map((partition) => new WriteDraft(partition))
+    this.#drafts = topic.partitions.map((partition) => new WriteDraft(partition, parts.stamp))
   }
 
   get full(): boolean {

@@ -9,6 +9,9 @@ export const MARK_TTL = 1
 /** Some record of the batch has an id. */
 export const MARK_ID = 2
 
+/** Its records are dead letters replayed, each for one group. */
+export const MARK_REPLAY = 4
+
 export function hasMark(batch: LogBatch, mark: number): boolean {
   return ((batch.stamp.marks ?? 0) & mark) !== 0
 }
@@ -151,7 +154,7 @@ export class Partition {
 
   #growthOr(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.#clock.setTimer(resolve, delayMs)
+      const timer = this.#clock.setTimer(resolve, delayMs, { keepAlive: true })
       this.#visibleWaiters.push(() => {
         timer.cancel()
         resolve()

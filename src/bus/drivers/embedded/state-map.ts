@@ -105,14 +105,12 @@ export class StateMap {
     this.#timer = undefined
     if (delayMs === 0) this.#flushing = this.#write()
     else {
-      this.#timer = this.#clock.setTimer(
-        () => {
-          this.#timer = undefined
-          this.#flushing ??= this.#write()
-        },
-        delayMs,
-        { keepAlive: this.#waiters.length > 0 },
-      )
+      const flush = () => {
+        this.#timer = undefined
+        this.#flushing ??= this.#write()
+      }
+      // A process does not end while somebody waits for this.
+      this.#timer = this.#clock.setTimer(flush, delayMs, { keepAlive: this.#waiters.length > 0 })
     }
   }
 

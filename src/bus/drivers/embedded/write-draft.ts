@@ -5,7 +5,7 @@ import { storedHeaders } from '../../kit/index.ts'
 import { MARK_ID, MARK_TTL, type Partition, type PendingIds } from './partition.ts'
 import type { GrantedDurability } from './topic.ts'
 
-const NO_PRODUCER = { producerId: 0, sequence: -1 }
+const UNSTAMPED: BatchStamp = { producerId: 0, sequence: -1, epoch: 0 }
 
 interface MutableRecord {
   subject: string
@@ -18,7 +18,7 @@ interface MutableRecord {
 /** What one batch of a writer puts into one partition. Used again for the next batch. */
 export class WriteDraft {
   readonly partition: Partition
-  readonly #producer: { readonly producerId: number; readonly sequence: number }
+  readonly #stamp: BatchStamp
   readonly #builder = new RecordBatchBuilder()
   readonly #record: MutableRecord = { subject: '', key: undefined, value: null, headers: undefined, timestampMs: 0 }
   #ids: Array<string | undefined> | undefined
@@ -28,12 +28,10 @@ export class WriteDraft {
   #duplicateOffset = -1
   #duplicateOf: PendingIds[] = []
 
-  constructor(
-    partition: Partition,
-    producer: { readonly producerId: number; readonly sequence: number } = NO_PRODUCER,
-  ) {
+  /** `stamp`: the producer's, and marks that all of it has. */
+  constructor(partition: Partition, stamp: BatchStamp = UNSTAMPED) {
     this.partition = partition
-    this.#producer = producer
+    this.#stamp = stamp
   }
 
   get isEmpty(): boolean {
@@ -84,7 +82,7 @@ export class WriteDraft {
     const isPlain = this.#duplicateOffset === -1 && this.#duplicateOf.length === 0
     const waited = { offset: this.#duplicateOffset, appends: this.#duplicateOf }
     const ids = this.#ids
-    const stamp: BatchStamp = { ...this.#producer, epoch: 0, marks: this.#marks }
+    const stamp: BatchStamp = { ...this.#stamp, marks: (this.#stamp.marks ?? 0) | this.#marks }
     const appended =
       this.#builder.count === 0
         ? undefined

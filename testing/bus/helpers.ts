@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import type { Batch, Bus, Delivery, Message, Reader, ReaderOptions, TopicSpec } from '../../src/bus/index.ts'
+import { SkeinError } from '../../src/core/index.ts'
+import type { BusWorld } from './world.ts'
+
+/** How long a case waits for something that must come. */
+export const PATIENCE_MS = 5_000
+/** How long a case watches that something does not come. */
+export const QUIET_MS = 60
+
+export const TOPIC = 'suite.topic'
+
+/** Opens the suite's topic, an event without deduplication unless the case says otherwise, at the best durability. */
+export async function openTopic(world: BusWorld, spec: Partial<TopicSpec> = {}): Promise<void> {
+  const { durability } = world
+  await world.bus.open({ name: TOPIC, intent: 'event', durability, deduplicationWindowMs: 0, ...spec })
+}
+
+/** `key:text` becomes a message of that key under `suite.topic.{key}`. */
+export function messageOf(text: string): Message {
+  const key = text.split(':')[0]!
+  return { subject: `${TOPIC}.${key}`, key, value: text }
+}
+
+export async function write(bus: Bus, ...texts: readonly string[]): Promise<void> {
+  await writeAll(bus, texts.map(messageOf))
+}
+
+export async function writeAll(bus: Bus, messages: readonly Message[]): Promise<void> {
+  const writer = bus.writer(TOPIC)
+  await writer.write(messages)
+  await writer.close()
+}
+
+export function groupReader(bus: Bus, options: Partial<ReaderOptions & { readonly mode: 'group' }> = {}): Reader {
+  return bus.reader(TOPIC, { mode: 'group', group: 'suite', retry: { delayMs: 1 }, ...options })
+}
+
+export function everything(bus: Bus, options: Partial<ReaderOptions & { readonly mode: 'broadcast' }> = {}): Reader {
+  return bus.reader(TOPIC, { mode: 'broadcast', from: 'earliest', ...options })
+}
+
+export async function nextBatch(reader: Reader, maxMessages?: number): Promise<Batch> {
+  const batch = await reader.read({ waitMs: PATIENCE_MS, ...(maxMessages && { maxMessages }) })
+  assert.ok(batch !== null, `nothing was delivered within ${PATIENCE_MS} ms`)
+  assert.ok(batch.deliveries.length > 0, 'a batch was empty')
+  return batch
+}
+
+export function acknowledge(reader: Reader, batch: Batch): Promise<void> {
+  return reader.acknowledge(batch.last, batch.generation)
+}
+
+/** Reads until `count` messages have come, acknowledging as it goes; more than that is a failure. */
+export async function takeAll(reader: Reader, count: number): Promise<Delivery[]> {
+  const taken: Delivery[] = []
+  while (taken.length < count) {
+    const batch = await nextBatch(reader)
+    taken.push(...batch.deliveries)
+    await acknowledge(reader, batch)
+  }
+  assert.equal(taken.length, count, `more came than was expected: ${texts(taken)}`)
+  return taken
+}
+
+/** The same without acknowledging. */
+export async function holdAll(reader: Reader, count: number): Promise<Delivery[]> {
+  const held: Delivery[] = []
+  while (held.length < count) held.push(...(await nextBatch(reader, count - held.length)).deliveries)
+  return held
+}
+
+export async function assertQuiet(reader: Reader): Promise<void> {
+  const batch = await reader.read({ waitMs: QUIET_MS })
+  assert.equal(batch, null, `delivered although nothing was due: ${texts(batch?.deliveries ?? [])}`)
+}
+
+export function texts(deliveries: readonly Delivery[]): string[] {
+  return deliveries.map((delivery) => delivery.text())
+}
+
+export async function rejectsWith(code: string, promise: Promise<unknown>): Promise<SkeinError> {
+  const outcome = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  assert.ok(outcome !== undefined, `resolved, though it must reject with ${code}`)
+  assert.ok(outcome instanceof SkeinError, `rejected with ${outcome}, which is no SkeinError`)
+  assert.equal(outcome.code, code, outcome.message)
+  return outcome
+}
+
+/** Polls until the check gives true. */
+export async function until(what: string, check: () => Promise<boolean> | boolean): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS
+  while (!(await check())) {
+    assert.ok(performance.now() < deadline, `${what}: not within ${PATIENCE_MS} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}

@@ -1,0 +1,29 @@
+import type { Bus, Capabilities, Durability, Support } from '../../src/bus/index.ts'
+
+/** A bus to be tested, made anew for each case and closed after it. */
+export interface BusWorld {
+  readonly bus: Bus
+  /** The best level that a topic of this bus grants. */
+  readonly durability: Durability
+  /**
+   * Ends whatever holds the messages and begins it again on what it had stored: after a `drain`, or as if it had been
+   * killed. Readers and writers from before are dead; the bus to go on with comes back, and is `bus` from then on.
+   */
+  restart(how: 'drain' | 'kill'): Promise<Bus>
+  /** Breaks the connection to the broker, where there is one; readers and writers survive. */
+  disrupt(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Capabilities that are there or not. */
+export type Feature = {
+  [K in keyof Capabilities]: Capabilities[K] extends Support ? K : never
+}[keyof Capabilities]
+
+/** One thing that every driver does the same way. */
+export interface BusCase {
+  readonly name: string
+  /** Where a driver declares `none` for one of these, refusing it with `UnsupportedError` is the pass. */
+  readonly needs: readonly Feature[]
+  readonly run: (world: BusWorld) => Promise<void>
+}
