@@ -1,5 +1,5 @@
 /**
- * Breaks the machine under the log and counts what was lost: `npm run -s crash -- kill|power|truncate|flip|syscalls
+ * Breaks the machine under the log and counts what was lost: `npm run -s crash -- kill|power|truncate|flip|syscalls|commands
  * [--rounds N] [--seed N] [--json]`. The report is the last line of standard output; exit code 1 when a bar is missed.
  */
 import { parseArgs } from 'node:util'
@@ -11,6 +11,7 @@ const VARIANTS: Readonly<Record<string, string>> = {
   truncate: './crash/truncate.ts',
   flip: './crash/flip.ts',
   syscalls: './crash/syscalls.ts',
+  commands: './crash/commands.ts',
 }
 
 const { values, positionals } = parseArgs({

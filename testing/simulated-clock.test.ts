@@ -79,6 +79,14 @@ describe('SimulatedClock', () => {
       { code: 'timeout' },
     )
   })
+
+  it('until() lets pass what the work needs, gives its result, and gives up at its limit', async () => {
+    const clock = new SimulatedClock()
+    assert.equal(await clock.until(clock.sleep(5).then(() => 'done')), 'done')
+    assert.equal(clock.monotonicMs(), 5)
+    await assert.rejects(clock.until(Promise.reject(new Error('failed'))), /failed/)
+    await assert.rejects(clock.until(new Promise(() => {}), { limitMs: 10 }), { code: 'timeout' })
+  })
 })
 
 describe('seededRandom()', () => {

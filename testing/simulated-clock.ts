@@ -109,6 +109,17 @@ export class SimulatedClock implements Clock {
     }
   }
 
+  /** Lets as much time pass as the work needs to settle, and no more; rejects with `timeout` after `limitMs`. */
+  async until<T>(work: Promise<T>, options: { readonly stepMs?: number; readonly limitMs?: number } = {}): Promise<T> {
+    let settled = false
+    const watched = work.finally(() => {
+      settled = true
+    })
+    watched.catch(() => {})
+    await this.advanceUntil(() => settled, { stepMs: 1, ...options })
+    return watched
+  }
+
   /** Sets the wall clock forwards or back; the monotonic clock and the timers do not notice. */
   jumpWall(byMs: number): void {
     this.#wallOffsetMs += byMs

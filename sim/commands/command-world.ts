@@ -26,7 +26,7 @@ export interface CommandWorldOptions {
   readonly senderBus?: (bus: Bus, world: { readonly clock: SimulatedClock; readonly random: Random }) => Bus
 }
 
-export const COMMAND_TOPIC = 'swarm.commands'
+const COMMAND_TOPIC = 'swarm.commands'
 
 /** A node, senders and agents in one process, on simulated time: agents can be killed and come back. */
 export class CommandWorld {
@@ -132,7 +132,7 @@ export class CommandWorld {
 }
 
 /** The roster as a node would have it, set by the world. */
-export class SimulatedRoster implements Roster {
+class SimulatedRoster implements Roster {
   readonly #agents = new Map<string, AgentRecord>()
   #epoch = 0
 
@@ -174,7 +174,7 @@ export interface AgentSession {
 }
 
 /** An agent's lease: lost when the test says so, and renewed by the roster as a node would. */
-export class SimulatedLease implements Lease {
+class SimulatedLease implements Lease {
   readonly #world: CommandWorld
   readonly #record: AgentRecord
   readonly #fenced = new AbortController()
@@ -215,6 +215,7 @@ export class SimulatedAgent {
   readonly #world: CommandWorld
   readonly #inboxKind: 'local' | 'node'
   #bus: MortalBus | undefined
+  #dying: Promise<void> | undefined
   session: AgentSession | undefined
 
   constructor(world: CommandWorld, id: string, inboxKind: 'local' | 'node') {
@@ -258,23 +259,33 @@ export class SimulatedAgent {
     return this.session
   }
 
-  /** As SIGKILL, or with `powerLoss` as pulling the plug; the node sees the connection close. */
-  async kill(options: { readonly powerLoss?: boolean } = {}): Promise<void> {
+  /** As SIGKILL, or with `powerLoss` as pulling the plug, from this instant on; the node sees the connection close. */
+  die(options: { readonly powerLoss?: boolean } = {}): void {
     const { roster, clock } = this.#world
     if (this.#bus === undefined || this.#bus.isDead) return
-    const dying = this.#bus.kill()
+    this.#dying = this.#bus.kill()
     if (options.powerLoss) this.disk.losePower()
     else this.disk.kill()
     this.disk.restart()
     if (roster.get(this.id)?.liveness === 'alive') roster.set(this.id, { liveness: 'suspect', seenAtMs: clock.nowMs() })
-    await this.#world.run(dying)
+  }
+
+  /** Dies, and waits until the node has seen it. */
+  async kill(options: { readonly powerLoss?: boolean } = {}): Promise<void> {
+    this.die(options)
+    await this.#world.run(Promise.resolve(this.#dying))
   }
 
   /** Finishes and leaves. */
   async leave(): Promise<void> {
     const { roster, clock } = this.#world
-    if (this.session !== undefined) await this.#world.run(this.session.receiver.drain())
-    await this.session?.inbox.close()
+    const leaving = async () => {
+      await this.session?.receiver.drain()
+      await this.session?.inbox.close()
+    }
+    // It may die on its way out.
+    await this.#world.run(Promise.race([leaving(), this.#bus?.died]))
+    if (this.#bus?.isDead) return
     await this.#bus?.kill()
     roster.set(this.id, { liveness: 'left', seenAtMs: clock.nowMs() })
   }

@@ -9,10 +9,15 @@ export class MortalBus implements Bus {
   readonly #bus: Bus
   readonly #readers = new Set<Reader>()
   readonly #stops = new Set<() => Promise<void>>()
+  readonly #died = Promise.withResolvers<void>()
   #isDead = false
 
   constructor(bus: Bus) {
     this.#bus = bus
+  }
+
+  get died(): Promise<void> {
+    return this.#died.promise
   }
 
   get isDead(): boolean {
@@ -22,6 +27,7 @@ export class MortalBus implements Bus {
   /** The connection is gone: the bus takes back what this process was given. */
   async kill(): Promise<void> {
     this.#isDead = true
+    this.#died.resolve()
     await Promise.all([...this.#readers].map((reader) => reader.close()))
     await Promise.all([...this.#stops].map((stop) => stop()))
   }

@@ -10,6 +10,7 @@ import { assert, type Clock, type Random, SkeinError, UnsupportedError } from '.
 import type { ObjectStore } from '../objects/index.ts'
 import type { Channel } from './channel.ts'
 import { Consumption } from './consume/consumption.ts'
+import { type DeadLetter, type DeadLettersOptions, readDeadLetters } from './consume/dead-letters.ts'
 import { Inbound } from './consume/inbound.ts'
 import { Listening } from './consume/listening.ts'
 import type { MessageHandler } from './consume/partition-worker.ts'
@@ -228,6 +229,16 @@ export class Channels {
       onError: (error) => this.#report(error),
     })
     return view.start(sources)
+  }
+
+  /** What the groups of this channel's topic gave up, oldest first. */
+  async deadLetters(channel: AnyChannel, options: DeadLettersOptions = {}): Promise<readonly DeadLetter[]> {
+    return readDeadLetters(this.#options.bus, { ...options, topic: channel.topic })
+  }
+
+  /** Gives dead letters again, in order, to the groups that lost them. Resolves to their number. */
+  replayDeadLetters(channel: AnyChannel, options: DeadLettersOptions = {}): Promise<number> {
+    return this.#options.bus.admin.replayDeadLetters(channel.topic, options)
   }
 
   /** Rejects with `no-responder`, `timeout`, `schema-mismatch`, or `handler-failed` as the answerer failed. */

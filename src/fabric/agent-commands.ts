@@ -1,17 +1,17 @@
-import type { CommandChannel, CommandHandler, CommandReceiver, InboxStore } from '../channel/index.ts'
-import type { TopicOpener } from './topic-opener.ts'
+import type { AnyChannel, CommandChannel, CommandHandler, CommandReceiver, InboxStore } from '../channel/index.ts'
 
 export interface AgentCommandsOptions {
   readonly receiver: CommandReceiver
   readonly inbox: InboxStore
-  readonly topics: TopicOpener
+  /** Opens the topic of a command, unless it is open. */
+  readonly open: (command: AnyChannel) => Promise<void>
   readonly onError: (error: unknown) => void
 }
 
 interface Waiting {
   /** Hands the handler to the receiver. */
   start(): void
-  readonly topic: Promise<void>
+  readonly opened: Promise<void>
   stopped: boolean
 }
 
@@ -35,7 +35,7 @@ export class AgentCommands {
       start: () => {
         stop = this.#options.receiver.handle(command, handler)
       },
-      topic: this.#options.topics.open(command),
+      opened: this.#options.open(command),
       stopped: false,
     }
     if (this.#waiting.length === 0) this.#starting = this.#starting.then(() => this.#startWaiting())
@@ -61,12 +61,12 @@ export class AgentCommands {
   async #startWaiting(): Promise<void> {
     const waiting = this.#waiting
     this.#waiting = []
-    const opened = await Promise.allSettled(waiting.map(({ topic }) => topic))
-    for (const [index, { status }] of opened.entries()) {
+    const results = await Promise.allSettled(waiting.map(({ opened }) => opened))
+    for (const [index, { status }] of results.entries()) {
       const { start, stopped } = waiting[index]!
       if (status === 'fulfilled' && !stopped && this.#closing === undefined) start()
     }
-    for (const result of opened) if (result.status === 'rejected') this.#options.onError(result.reason)
+    for (const result of results) if (result.status === 'rejected') this.#options.onError(result.reason)
   }
 
   async #end(finish: () => Promise<void>): Promise<void> {

@@ -1,6 +1,40 @@
+export type {
+  Admission,
+  AgentRecord,
+  AgentSelector,
+  AnyChannel,
+  CommandChannel,
+  CommandTarget,
+  ConsumedBatch,
+  Consumption,
+  EventChannel,
+  Listening,
+  NoticeChannel,
+  Outcome,
+  Processing,
+  PublishReceipt,
+  QueryChannel,
+  Question,
+  ReceivedCommand,
+  ReceivedMessage,
+  TelemetryChannel,
+  View,
+} from '../channel/index.ts'
+export { CommandRejected, command, event, notice, query, quotas, telemetry } from '../channel/index.ts'
+export type { ErrorCode } from '../core/index.ts'
+export { SkeinError, UnsupportedError } from '../core/index.ts'
+export type { Codec } from '../schema/index.ts'
+export { jsonSchema, rawBytes } from '../schema/index.ts'
+export type { AgentChange, AgentDescription, SwarmEvent } from '../swarm/index.ts'
+export { SwarmEvents } from '../swarm/index.ts'
 export type { AsyncApiInfo } from './asyncapi.ts'
 export { asyncApi } from './asyncapi.ts'
+export type { ConnectOptions } from './connect.ts'
+export { connect } from './connect.ts'
 export type { ChannelsByName, ChannelsOf, Contract } from './contract.ts'
 export { contract } from './contract.ts'
+export { Fabric } from './fabric.ts'
+export { FabricAgent } from './fabric-agent.ts'
 export type { NodeServicesOptions } from './host-node-services.ts'
 export { hostNodeServices, NodeServices } from './host-node-services.ts'
+export type { JoinOptions } from './join-agent.ts'

@@ -1,5 +1,5 @@
 import type { Bus, Lag, Writer } from '../bus/index.ts'
-import type { Clock, Timer } from '../core/index.ts'
+import { type Clock, type Timer, UnsupportedError } from '../core/index.ts'
 import { EventTeller } from './event-teller.ts'
 import { DEFAULT_LAG_POLICY, type GroupLag, type LagPolicy, type LagSign, LagWatch } from './lag-watch.ts'
 import { type SwarmEvent, swarmMessage } from './swarm-event.ts'
@@ -22,6 +22,7 @@ export class LagMonitor {
   readonly #watch: LagWatch
   readonly #writer: Writer
   readonly #teller: EventTeller
+  readonly #withoutLag = new Set<string>()
   #timer: Timer | undefined
   #measuring: Promise<void> = Promise.resolve()
   #closed = false
@@ -48,7 +49,9 @@ export class LagMonitor {
     if (this.#closed) return
     this.#timer = this.#options.clock.setTimer(() => {
       this.#measuring = this.#measure()
-        .catch((error) => this.#options.onError?.(error))
+        .catch((error) => {
+          if (!this.#closed) this.#options.onError?.(error)
+        })
         .finally(() => this.#schedule())
     }, this.#options.everyMs ?? 1_000)
   }
@@ -56,10 +59,22 @@ export class LagMonitor {
   async #measure(): Promise<void> {
     const { admin } = this.#options.bus
     const lags: Lag[] = []
-    for (const topic of await admin.listTopics()) lags.push(...(await admin.lag(topic)))
+    for (const topic of await admin.listTopics()) lags.push(...(await this.#lagOf(topic)))
     const signs = this.#watch.measured(worstOfGroups(lags), this.#options.clock.monotonicMs())
     this.#teller.tell(signs.map((sign) => this.#message(sign)))
     for (const sign of signs) if (sign.kind === 'stuck') this.#options.restart?.(sign)
+  }
+
+  /** A topic that stores nothing has no lag; it stays so until it is made anew, under whatever name. */
+  async #lagOf(topic: string): Promise<readonly Lag[]> {
+    if (this.#withoutLag.has(topic)) return []
+    try {
+      return await this.#options.bus.admin.lag(topic)
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error
+      this.#withoutLag.add(topic)
+      return []
+    }
   }
 
   #message({ kind, topic, group, seconds, messages }: LagSign) {

@@ -28,11 +28,16 @@ export function decideClaim(row: InboxRow | undefined, request: ClaimRequest, co
   if (row.epoch > request.epoch) return { kind: 'fenced', newerEpoch: row.epoch }
   // The answer to this receiver's own claim was lost on the way; a receiver never asks for what it is running.
   if (row.incarnation === request.incarnation) {
-    if (isFresh(row.deadlineMs, context.latestNodeMs)) return { kind: 'claim', again: false, row }
-    return answerWith(row, refusal('expired', 'deadline', TOO_LATE, context), context)
+    if (isFresh(row.deadlineMs, context.latestNodeMs)) return { kind: 'claim', again: row.again, row }
+    const outcome = row.again ? interrupted(context) : refusal('expired', 'deadline', TOO_LATE, context)
+    return answerWith(row, outcome, context)
   }
   if (row.idempotent && isFresh(row.deadlineMs, context.latestNodeMs)) {
-    return { kind: 'claim', again: true, row: { ...row, epoch: request.epoch, incarnation: request.incarnation } }
+    return {
+      kind: 'claim',
+      again: true,
+      row: { ...row, epoch: request.epoch, incarnation: request.incarnation, again: true },
+    }
   }
   return answerWith(row, interrupted(context), context)
 }
@@ -43,12 +48,17 @@ export function decideSettle(
   request: SettleRequest,
   context: DecisionContext,
 ): ClaimDecision {
-  if (row === undefined) return answerWith(claimedRow(request, context), request.outcome, context)
+  if (row === undefined) {
+    const past = request.deadlineMs <= context.forgottenThroughMs
+    const outcome = past ? refusal('expired', 'deadline', TOO_LATE, context) : request.outcome
+    return answerWith(claimedRow(request, context), outcome, context)
+  }
   if (row.bodyHash !== request.bodyHash) return { kind: 'conflict' }
   if (row.outcome !== undefined) return { kind: 'answer', outcome: row.outcome, row: undefined }
   if (row.epoch > request.epoch) return { kind: 'fenced', newerEpoch: row.epoch }
-  if (row.incarnation !== request.incarnation) return answerWith(row, interrupted(context), context)
-  return answerWith(row, request.outcome, context)
+  // An earlier run may have taken effect, so whatever else became of the last one, what is known is not enough.
+  const isKnown = row.incarnation === request.incarnation && (!row.again || request.outcome.state === 'done')
+  return answerWith(row, isKnown ? request.outcome : interrupted(context), context)
 }
 
 /** `unknown` for a claim left behind by a receiver that is gone; undefined where nothing is to be said yet. */
@@ -61,11 +71,12 @@ export function decideRecovery(row: InboxRow, incarnation: string, context: Deci
 function decideFirst(request: ClaimRequest, context: DecisionContext): ClaimDecision {
   if (request.sentEpoch > request.epoch) return { kind: 'fenced', newerEpoch: request.sentEpoch }
   const row = claimedRow(request, context)
-  if (request.sentEpoch < request.epoch && !request.held) {
-    return answerWith(row, refusal('rejected', 'stale', staleMessage(request), context), context)
-  }
+  // First the window: without a row nobody knows what became of a late repeat, so nothing else is said of it.
   if (request.deadlineMs <= context.forgottenThroughMs || !isFresh(request.deadlineMs, context.latestNodeMs)) {
     return answerWith(row, refusal('expired', 'deadline', TOO_LATE, context), context)
+  }
+  if (request.sentEpoch < request.epoch && !request.held) {
+    return answerWith(row, refusal('rejected', 'stale', staleMessage(request), context), context)
   }
   return { kind: 'claim', again: false, row }
 }
@@ -91,6 +102,7 @@ function claimedRow(request: ClaimRequest, context: DecisionContext): InboxRow {
     type: request.type,
     deadlineMs: request.deadlineMs,
     idempotent: request.idempotent,
+    again: false,
     keepUntilMs: request.deadlineMs + context.graceMs,
     outcome: undefined,
     reported: false,

@@ -13,6 +13,8 @@ export interface InboxRow {
   readonly type: string
   readonly deadlineMs: number
   readonly idempotent: boolean
+  /** It was claimed before a crash and claimed again: it may have taken effect already. */
+  readonly again: boolean
   /** Node time until which a row with an outcome stays. */
   readonly keepUntilMs: number
   readonly outcome: StoredOutcome | undefined
@@ -42,6 +44,7 @@ export function decodeRow(text: string): InboxRow {
     type: textField(row, 'type'),
     deadlineMs: numberField(row, 'deadlineMs'),
     idempotent: row.idempotent === true,
+    again: row.again === true,
     keepUntilMs: numberField(row, 'keepUntilMs'),
     outcome: row.outcome === undefined ? undefined : outcomeFromJson(row.outcome),
     reported: row.reported === true,

@@ -105,7 +105,7 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
     this.#inHand = undefined
     if (inHand === undefined || !this.#options.isGroup) return
     try {
-      await inHand.settlement.acknowledge(inHand.batch.last, inHand.batch.generation)
+      await inHand.settlement.acknowledge(inHand.batch)
     } catch (error) {
       if (!isGone(error)) throw error
     }

@@ -1,4 +1,4 @@
-import type { Batch, Delivery, Position, Reader } from '../../bus/index.ts'
+import type { Batch, Delivery, Reader } from '../../bus/index.ts'
 import type { ChunkSet } from '../payload/chunk-assembler.ts'
 import { HeldKeys } from './held-keys.ts'
 import type { Inbound } from './inbound.ts'
@@ -54,21 +54,24 @@ export class PartitionWorker<T> {
     this.#isStopping = true
   }
 
-  /**
-   * Undefined when every handler was synchronous and none failed: then only the acknowledgment is under way, given back
-   * by `acknowledged`. Rejects when something could not be settled.
-   */
+  /** Undefined when every handler was synchronous. Never rejects: what fails is settled. */
   handle(batch: Batch, ordinal: number): Promise<void> | undefined {
     this.#begin(batch, ordinal)
-    const work = this.#options.concurrency > 1 ? this.#handleByKey(batch) : this.#handleFrom(batch, 0)
-    if (work !== undefined) return work.then(() => this.#settleRest(batch))
-    return this.#needsSettling(batch) ? this.#settleRest(batch) : undefined
+    return this.#options.concurrency > 1 ? this.#handleByKey(batch) : this.#handleFrom(batch, 0)
   }
 
-  /** Call it after `handle`: acknowledges all that was not settled otherwise, up to the first unfinished large value. */
-  acknowledge(batch: Batch): Promise<void> {
-    const through = this.#through(batch)
-    return through === undefined ? Promise.resolve() : this.#settlement.acknowledge(through, batch.generation)
+  /** Something of the batch in hand failed, was released or given up: the next one waits until that is settled. */
+  get hasSettled(): boolean {
+    return this.#released.length > 0 || !this.#settlement.isEmpty
+  }
+
+  /** Call it once the batch is handled. Rejects when something could not be settled or acknowledged. */
+  finish(batch: Batch): Promise<void> {
+    const { chunks } = this.#inbound
+    if (!chunks.isEmpty) this.#dropUnfinished(batch)
+    this.#settlement.settle(this.#released, 'release')
+    this.#released = []
+    return this.#settlement.acknowledge(batch, chunks.isEmpty ? undefined : chunks.leastIncomplete(batch.partition))
   }
 
   /** Batches up to this one may have been read before the failures of the last one were settled. */
@@ -207,31 +210,11 @@ export class PartitionWorker<T> {
     this.#options.onError(error)
   }
 
-  #needsSettling(batch: Batch): boolean {
-    if (this.#released.length > 0 || !this.#settlement.isIdle) return true
-    return !this.#inbound.chunks.isEmpty && this.#dropUnfinished(batch)
-  }
-
-  async #settleRest(batch: Batch): Promise<void> {
-    this.#dropUnfinished(batch)
-    this.#settlement.settle(this.#released, 'release')
-    this.#released = []
-    await this.#settlement.done()
-  }
-
-  #dropUnfinished(batch: Batch): boolean {
-    const dropped = this.#inbound.chunks.takeDropped(batch.partition)
-    for (const { deliveries, error } of dropped) {
+  #dropUnfinished(batch: Batch): void {
+    for (const { deliveries, error } of this.#inbound.chunks.takeDropped(batch.partition)) {
       this.#options.onError(error)
       this.#settlement.settle(deliveries, 'dead', { error: errorText(error) })
     }
-    return dropped.length > 0
-  }
-
-  #through(batch: Batch): Position | undefined {
-    const least = this.#inbound.chunks.isEmpty ? undefined : this.#inbound.chunks.leastIncomplete(batch.partition)
-    if (least === undefined) return batch.last
-    return least === 0 ? undefined : { partition: batch.partition, sequence: Math.min(batch.last.sequence, least - 1) }
   }
 }
 

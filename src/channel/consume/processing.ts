@@ -90,42 +90,35 @@ export class Processing<T> {
     await this.#busy.get(batch.partition)
     const startMs = this.#options.clock.monotonicMs()
     const work = worker.handle(batch, ordinal)
-    if (work === undefined) this.#finished(batch, { worker, startMs })
-    else this.#await(work, { batch, worker, startMs })
+    const finish = () => this.#finish(batch, { worker, startMs })
+    if (work === undefined) finish()
+    else this.#keepBusy(batch.partition, work.then(finish))
     if (this.#acknowledging.size >= ACKNOWLEDGING_MAX) await Promise.race(this.#acknowledging)
     await this.#shareTurn()
   }
 
-  #await(
-    work: Promise<void>,
-    {
-      batch,
-      worker,
-      startMs,
-    }: { readonly batch: Batch; readonly worker: PartitionWorker<T>; readonly startMs: number },
-  ): void {
-    const busy = work
-      .then(() => {
-        worker.settledThrough(this.#ordinal)
-        this.#finished(batch, { worker, startMs })
-      })
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        if (this.#busy.get(batch.partition) === busy) this.#busy.delete(batch.partition)
-      })
-    this.#busy.set(batch.partition, busy)
-  }
-
-  #finished(
+  /** An acknowledgment need not be waited for before the next batch; what was settled must be. */
+  #finish(
     batch: Batch,
     { worker, startMs }: { readonly worker: PartitionWorker<T>; readonly startMs: number },
-  ): void {
+  ): Promise<void> | undefined {
     this.#sizer.took(this.#options.clock.monotonicMs() - startMs)
-    const acknowledging = worker
-      .acknowledge(batch)
+    const { hasSettled } = worker
+    const finished = worker
+      .finish(batch)
+      .then(() => worker.settledThrough(this.#ordinal))
       .catch((error: unknown) => this.#fail(error))
-      .finally(() => this.#acknowledging.delete(acknowledging))
-    this.#acknowledging.add(acknowledging)
+      .finally(() => this.#acknowledging.delete(finished))
+    this.#acknowledging.add(finished)
+    if (hasSettled) this.#keepBusy(batch.partition, finished)
+    return hasSettled ? finished : undefined
+  }
+
+  #keepBusy(partition: number, work: Promise<void>): void {
+    const busy = work.finally(() => {
+      if (this.#busy.get(partition) === busy) this.#busy.delete(partition)
+    })
+    this.#busy.set(partition, busy)
   }
 
   /** A revoked partition is another reader's now; anything else ends the processing, and whoever started it is told. */

@@ -1,4 +1,4 @@
-import type { Delivery, Position, Reader, SettleOptions } from '../../bus/index.ts'
+import type { Batch, Delivery, Position, Reader, SettleOptions } from '../../bus/index.ts'
 import { SkeinError } from '../../core/index.ts'
 
 export type Verdict = 'retry' | 'release' | 'dead'
@@ -14,40 +14,51 @@ export function isUndecodable(error: unknown): boolean {
 }
 
 /**
- * Settles on one reader, and remembers whether all of it went well: a batch of which something could not be settled
- * must not be acknowledged, because the acknowledgment is cumulative.
+ * What is decided about the messages of one batch. Settling and acknowledging are called without waiting in between: an
+ * acknowledgment that came after a redelivery had been given would be taken for the redelivery's.
  */
 export class Settlement {
   readonly #reader: Reader
   readonly #pending: Array<Promise<void>> = []
-  #failure: { readonly error: unknown } | undefined
+  readonly #settled = new Set<Delivery>()
 
   constructor(reader: Reader) {
     this.#reader = reader
   }
 
-  settle(deliveries: readonly Delivery[], how: Verdict, options: SettleOptions = {}): void {
-    if (deliveries.length === 0) return
-    this.#pending.push(
-      this.#reader.settle(deliveries, how, options).catch((error: unknown) => {
-        this.#failure ??= { error }
-      }),
-    )
+  get isEmpty(): boolean {
+    return this.#settled.size === 0
   }
 
-  get isIdle(): boolean {
-    return this.#pending.length === 0
+  settle(deliveries: readonly Delivery[], how: Verdict, options: SettleOptions = {}): void {
+    if (deliveries.length === 0) return
+    for (const delivery of deliveries) this.#settled.add(delivery)
+    const settling = this.#reader.settle(deliveries, how, options)
+    // Its failure is told by `done()`.
+    settling.catch(() => undefined)
+    this.#pending.push(settling)
+  }
+
+  /** Acknowledges what was not settled otherwise, below `before` if there is such a bound. Rejects with the first failure. */
+  acknowledge(batch: Batch, before?: number): Promise<void> {
+    const through = this.#through(batch, before)
+    const acknowledged = through === undefined ? undefined : this.#reader.acknowledge(through, batch.generation)
+    if (this.#pending.length === 0) return acknowledged ?? Promise.resolve()
+    acknowledged?.catch(() => undefined)
+    return Promise.all([...this.#pending, acknowledged]).then(() => undefined)
   }
 
   /** Rejects with the first failure. */
   async done(): Promise<void> {
-    await Promise.all(this.#pending.splice(0))
-    if (this.#failure !== undefined) throw this.#failure.error
+    await Promise.all(this.#pending)
   }
 
-  async acknowledge(through: Position, generation: number): Promise<void> {
-    if (!this.isIdle) await this.done()
-    await this.#reader.acknowledge(through, generation)
+  #through(batch: Batch, before: number | undefined): Position | undefined {
+    if (this.#settled.size === 0 && before === undefined) return batch.last
+    const last = batch.deliveries.findLast(
+      (one) => !this.#settled.has(one) && (before === undefined || one.position.sequence < before),
+    )
+    return last?.position
   }
 }
 

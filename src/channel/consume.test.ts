@@ -1,0 +1,412 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import Type from 'typebox'
+import { channelsInMemory } from '../../testing/channels-in-memory.ts'
+import { systemClock, systemRandom } from '../core/system/index.ts'
+import type { ReceivedMessage } from './consume/received-message.ts'
+import { notice } from './notice.ts'
+import { telemetry } from './telemetry.ts'
+
+const Step = telemetry('work.{agentId}', {
+  schema: Type.Object({ n: Type.Integer() }),
+  key: 'agentId',
+})
+type Step = { n: number }
+const agent = (id: string) => ({ id, type: 'rover', region: 'north', epoch: 1 })
+const quickly = { retry: { delayMs: 1, delayMsMax: 5, attemptsMax: 3 } }
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await systemClock.sleep(1)
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index)
+}
+
+test('process() acknowledges by return: a group goes on where it was after a restart', async (t) => {
+  const before = await channelsInMemory(t)
+  const rover = before.channels.as(agent('rover-1'))
+  await before.channels.open([Step])
+  await Promise.all(range(0, 1_000).map((n) => rover.publish(Step, { n })))
+  const seen: number[] = []
+  const first = await before.channels.process(Step, { group: 'g' }, (message) => {
+    seen.push(message.value.n)
+  })
+  await until(() => seen.length === 1_000)
+  await first.stop()
+  const after = await before.reopen()
+  await after.channels.as(agent('rover-1')).publish(Step, { n: 1_000 })
+  const second = await after.channels.process(Step, { group: 'g' }, async (message) => {
+    seen.push(message.value.n)
+  })
+  await until(() => seen.length === 1_001)
+  await second.stop()
+  assert.deepEqual(seen, range(0, 1_001))
+})
+
+test('a throw is a retry of that message, and later messages of its key wait for it', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Step])
+  const [one, other] = [channels.as(agent('one')), channels.as(agent('other'))]
+  await Promise.all(range(0, 50).flatMap((n) => [one.publish(Step, { n }), other.publish(Step, { n })]))
+  const done = new Map<string, number[]>([
+    ['one', []],
+    ['other', []],
+  ])
+  const attempts: number[] = []
+  const processing = await channels.process(Step, { group: 'g', ...quickly }, (message) => {
+    if (message.key === 'one' && message.value.n === 10) {
+      attempts.push(message.attempt)
+      if (message.attempt < 3) throw new Error('not yet')
+    }
+    done.get(message.key!)!.push(message.value.n)
+  })
+  await until(() => done.get('one')!.length === 50 && done.get('other')!.length === 50)
+  await processing.stop()
+  assert.deepEqual(attempts, [1, 2, 3])
+  assert.deepEqual(done.get('one'), range(0, 50))
+  assert.deepEqual(done.get('other'), range(0, 50))
+})
+
+test('process() keeps the order of each key under random failures, synchronous, asynchronous and concurrent', async (t) => {
+  for (const concurrency of [1, 4]) {
+    const { channels, errors } = await channelsInMemory(t)
+    await channels.open([Step])
+    const ids = ['a', 'b', 'c', 'd', 'e']
+    const agents = ids.map((id) => channels.as(agent(id)))
+    const done = new Map<string, number[]>(ids.map((id) => [id, []]))
+    const handle = (message: ReceivedMessage<Step>) => {
+      if (systemRandom.float() < 0.1) throw new Error('by chance')
+      done.get(message.key!)!.push(message.value.n)
+    }
+    const processing = await channels.process(
+      Step,
+      { group: 'g', concurrency, retry: { delayMs: 1, delayMsMax: 3, attemptsMax: 50 } },
+      (message) => {
+        if (systemRandom.float() < 0.5) return handle(message)
+        return systemClock.sleep(0).then(() => handle(message))
+      },
+    )
+    for (const from of [0, 50, 100, 150]) {
+      await Promise.all(range(from, from + 50).flatMap((n) => agents.map((one) => one.publish(Step, { n }))))
+    }
+    await until(() => ids.every((id) => done.get(id)!.length >= 200))
+    await processing.stop()
+    for (const id of ids) assert.deepEqual(done.get(id), range(0, 200), `${id} with concurrency ${concurrency}`)
+    assert.deepEqual(errors, [])
+  }
+})
+
+test('process() runs different keys at once up to the concurrency, and one key never beside itself', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Step])
+  const agents = range(0, 8).map((index) => channels.as(agent(`a${index}`)))
+  await Promise.all(range(0, 10).flatMap((n) => agents.map((one) => one.publish(Step, { n }))))
+  const running = new Map<string, number>()
+  let most = 0
+  let count = 0
+  const processing = await channels.process(Step, { group: 'g', concurrency: 3 }, async (message) => {
+    const key = message.key!
+    assert.equal(running.get(key) ?? 0, 0)
+    running.set(key, 1)
+    most = Math.max(most, [...running.values()].filter((one) => one > 0).length)
+    await systemClock.sleep(1)
+    running.set(key, 0)
+    count += 1
+  })
+  await until(() => count === 80)
+  await processing.stop()
+  assert.equal(most, 3)
+})
+
+test('a message that fails too often is dead, its key goes on, and it can be replayed', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Step])
+  const rover = channels.as(agent('rover'))
+  await Promise.all(range(0, 5).map((n) => rover.publish(Step, { n })))
+  const done: number[] = []
+  let isMended = false
+  const processing = await channels.process(Step, { group: 'g', ...quickly }, (message) => {
+    if (message.value.n === 2 && !isMended) throw new Error('poison')
+    done.push(message.value.n)
+  })
+  await until(() => done.length === 4)
+  assert.deepEqual(done, [0, 1, 3, 4])
+  const letters = await channels.deadLetters(Step)
+  assert.equal(letters.length, 1)
+  assert.deepEqual(
+    { ...letters[0]!.origin, appendedAtMs: 0 },
+    {
+      topic: 'work',
+      partition: 0,
+      offset: 2,
+      subject: 'work.rover',
+      group: 'g',
+      attempts: 3,
+      error: 'Error: poison',
+      appendedAtMs: 0,
+    },
+  )
+  assert.equal(letters[0]!.text(), '{"n":2}')
+  isMended = true
+  assert.equal(await channels.replayDeadLetters(Step, { group: 'g' }), 1)
+  await until(() => done.length === 5)
+  assert.equal(done[4], 2)
+  await processing.stop()
+})
+
+test('stored data that cannot be decoded is dead at once, with the reason, and reported', async (t) => {
+  const { bus, channels, errors } = await channelsInMemory(t)
+  await channels.open([Step])
+  await bus.writer('work').write([{ subject: 'work.rover', value: '{"n":"x"}' }])
+  await channels.publish(Step, { n: 1 }, { fields: { agentId: 'rover' } })
+  const done: number[] = []
+  const processing = await channels.process(Step, { group: 'g' }, (message) => {
+    done.push(message.value.n)
+  })
+  await until(() => done.length === 1)
+  await processing.stop()
+  const [letter] = await channels.deadLetters(Step)
+  assert.match(letter!.origin.error, /\/n must be integer/)
+  assert.equal(letter!.origin.attempts, 1)
+  assert.deepEqual(
+    errors.map((error) => (error as { code: string }).code),
+    ['schema-mismatch'],
+  )
+})
+
+test('a schema error thrown by the handler itself is a failure like any other', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Step])
+  const rover = channels.as(agent('rover'))
+  await rover.publish(Step, { n: 1 })
+  let tries = 0
+  const processing = await channels.process(Step, { group: 'g', ...quickly }, async () => {
+    tries += 1
+    if (tries === 1) Step.value.encode({ n: 'x' } as never)
+  })
+  await until(() => tries === 2)
+  await processing.stop()
+  assert.deepEqual(await channels.deadLetters(Step), [])
+})
+
+test('stop() finishes what runs and releases the rest untried', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Step])
+  const rover = channels.as(agent('rover'))
+  await Promise.all(range(0, 100).map((n) => rover.publish(Step, { n })))
+  const seen: Array<readonly [number, number]> = []
+  const gate = Promise.withResolvers<void>()
+  const first = await channels.process(Step, { group: 'g' }, async (message) => {
+    seen.push([message.value.n, message.attempt])
+    if (message.value.n === 5) await gate.promise
+  })
+  await until(() => seen.length === 6)
+  const stopped = first.stop()
+  gate.resolve()
+  await stopped
+  assert.equal(seen.length, 6)
+  const second = await channels.process(Step, { group: 'g' }, (message) => {
+    seen.push([message.value.n, message.attempt])
+  })
+  await until(() => seen.length === 100)
+  await second.stop()
+  assert.deepEqual(
+    seen,
+    range(0, 100).map((n) => [n, 1]),
+  )
+})
+
+test('close() aborts the handlers and counts what they had in hand', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Step])
+  await channels.as(agent('rover')).publish(Step, { n: 0 })
+  const started = Promise.withResolvers<AbortSignal>()
+  const first = await channels.process(Step, { group: 'g' }, (_message, { signal }) => {
+    started.resolve(signal)
+    return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  })
+  const signal = await started.promise
+  await first.close()
+  assert.equal(signal.aborted, true)
+  const attempts: number[] = []
+  const second = await channels.process(Step, { group: 'g' }, (message) => {
+    attempts.push(message.attempt)
+  })
+  await until(() => attempts.length === 1)
+  await second.stop()
+  assert.deepEqual(attempts, [2])
+})
+
+test('process() of several partitions goes on with one while a handler of another waits', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  const Wide = telemetry('wide.{agentId}', {
+    schema: Type.Object({ n: Type.Integer() }),
+    key: 'agentId',
+    partitions: 4,
+  })
+  await channels.open([Wide])
+  const agents = range(0, 16).map((index) => channels.as(agent(`a${index}`)))
+  await Promise.all(agents.map((one) => one.publish(Wide, { n: 0 })))
+  const gate = Promise.withResolvers<void>()
+  let stuck: number | undefined
+  const done: number[] = []
+  const processing = await channels.process(Wide, { group: 'g' }, async (message) => {
+    stuck ??= message.position.partition
+    if (message.position.partition === stuck) await gate.promise
+    else done.push(message.position.partition)
+  })
+  await until(() => new Set(done).size === 3)
+  gate.resolve()
+  await processing.stop()
+})
+
+test('consume() acknowledges by asking for the next batch; leaving the loop gives back, and counts', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Step])
+  const rover = channels.as(agent('rover'))
+  await Promise.all(range(0, 30).map((n) => rover.publish(Step, { n })))
+  const attempts = new Map<number, number[]>()
+  const note = (message: ReceivedMessage<Step>) => {
+    attempts.set(message.value.n, [...(attempts.get(message.value.n) ?? []), message.attempt])
+  }
+  let batches = 0
+  for await (const batch of await channels.consume(Step, { group: 'g', messagesMax: 10 })) {
+    for (const message of batch) note(message)
+    batches += 1
+    if (batches === 2) break
+  }
+  for await (const batch of await channels.consume(Step, { group: 'g', messagesMax: 10 })) {
+    for (const message of batch) note(message)
+    if (attempts.size === 30) break
+  }
+  for (const n of range(0, 10)) assert.deepEqual(attempts.get(n), [1], `message ${n}`)
+  for (const n of range(10, 20)) assert.deepEqual(attempts.get(n), [1, 2], `message ${n}`)
+})
+
+test('poison that makes every loop leave ends as a dead letter', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Step])
+  const rover = channels.as(agent('rover'))
+  await rover.publish(Step, { n: 13 })
+  await rover.publish(Step, { n: 14 })
+  const attempts: number[] = []
+  const readOnce = async () => {
+    for await (const batch of await channels.consume(Step, { group: 'g', messagesMax: 1, ...quickly })) {
+      for (const message of batch) {
+        if (message.value.n === 14) return 'past it'
+        attempts.push(message.attempt)
+        throw new Error('the loop crashes')
+      }
+    }
+    return 'ended'
+  }
+  let result = await readOnce().catch(() => 'crashed')
+  while (result === 'crashed') result = await readOnce().catch(() => 'crashed')
+  assert.equal(result, 'past it')
+  assert.deepEqual(attempts, [1, 2, 3])
+  assert.equal((await channels.deadLetters(Step)).length, 1)
+})
+
+test('consume() settles single messages, and holds back later ones of a retried key', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Step])
+  const [one, other] = [channels.as(agent('one')), channels.as(agent('other'))]
+  await Promise.all(range(0, 5).flatMap((n) => [one.publish(Step, { n }), other.publish(Step, { n })]))
+  const done: string[] = []
+  for await (const batch of await channels.consume(Step, { group: 'g', ...quickly })) {
+    for (const message of batch) {
+      if (message.key === 'one' && message.value.n === 1 && message.attempt === 1) batch.retry(message)
+      else if (message.key === 'other' && message.value.n === 3) batch.dead(message, { error: 'not wanted' })
+      else done.push(`${message.key} ${message.value.n}`)
+    }
+    if (done.length === 9) break
+  }
+  assert.deepEqual(
+    done.filter((text) => text.startsWith('one')),
+    range(0, 5).map((n) => `one ${n}`),
+  )
+  assert.deepEqual(
+    (await channels.deadLetters(Step)).map(({ origin }) => origin.error),
+    ['not wanted'],
+  )
+})
+
+test('two channels share a topic: each reader gets its own, in its own group', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  const schema = Type.Object({ n: Type.Integer() })
+  const Battery = telemetry('shared.{agentId}', { schema, type: 'battery' })
+  const Heading = telemetry('shared.{agentId}.heading', { schema, type: 'heading' })
+  await channels.open([Battery, Heading])
+  const rover = channels.as(agent('rover'))
+  await Promise.all([
+    rover.publish(Battery, { n: 1 }),
+    rover.publish(Heading, { n: 2 }),
+    rover.publish(Battery, { n: 3 }),
+  ])
+  const seen: string[] = []
+  const first = await channels.process(Battery, { group: 'b' }, (message) => seen.push(`battery ${message.value.n}`))
+  const second = await channels.process(Heading, { group: 'h' }, (message) => seen.push(`heading ${message.value.n}`))
+  await until(() => seen.length === 3)
+  assert.deepEqual(seen.toSorted(), ['battery 1', 'battery 3', 'heading 2'])
+  await assert.rejects(
+    channels.process(Heading, { group: 'b' }, () => {}),
+    { code: 'bad-argument' },
+  )
+  await Promise.all([first.stop(), second.stop()])
+})
+
+test('process() with fields reads only those subjects', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Step])
+  for (const id of ['one', 'other']) await channels.as(agent(id)).publish(Step, { n: 1 })
+  const seen: string[] = []
+  const processing = await channels.process(Step, { group: 'g', fields: { agentId: 'other' } }, (message) => {
+    seen.push(message.fields().agentId!)
+  })
+  await until(() => seen.length === 1)
+  await processing.stop()
+  assert.deepEqual(seen, ['other'])
+})
+
+test('listen() hears notices from now on, and notify() never waits', async (t) => {
+  const { channels, errors } = await channelsInMemory(t)
+  const Alert = notice('swarm.alerts', { schema: Type.Object({ level: Type.Integer() }) })
+  const heard: number[] = []
+  channels.notify(Alert, { level: 0 })
+  const listening = await channels.listen(Alert, (message) => {
+    heard.push(message.value.level)
+    if (message.value.level === 1) throw new Error('a listener fails')
+  })
+  for (const level of [1, 2, 3]) assert.equal(channels.notify(Alert, { level }), undefined)
+  await until(() => heard.includes(3))
+  assert.deepEqual(heard.slice(-3), [1, 2, 3])
+  assert.deepEqual(
+    errors.map((error) => (error as Error).message),
+    ['a listener fails'],
+  )
+  await listening.stop()
+  channels.notify(Alert, { level: 4 })
+  assert.equal(heard.at(-1), 3)
+})
+
+test('a slow listener loses the oldest notices, counted, and slows nobody', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  const Alert = notice('swarm.alerts', { schema: Type.Object({ text: Type.String() }) })
+  const gate = Promise.withResolvers<void>()
+  let heard = 0
+  const listening = await channels.listen(Alert, async () => {
+    heard += 1
+    await gate.promise
+  })
+  await channels.open([Alert])
+  const text = 'x'.repeat(100_000)
+  for (let index = 0; index < 200; index += 1) {
+    channels.notify(Alert, { text })
+    await systemClock.sleep(0)
+  }
+  await until(() => listening.dropped > 0)
+  gate.resolve()
+  await listening.stop()
+  assert.ok(heard < 200 && listening.dropped > 0)
+})

@@ -1,0 +1,67 @@
+import {
+  type Bus,
+  type DeadLetterOrigin,
+  type Delivery,
+  deadLetterOrigin,
+  deadLetterTopic,
+  type Headers,
+} from '../../bus/index.ts'
+
+const LETTERS_MAX = 1_000
+
+/** A message that failed too often, or could not be decoded. It stays in its topic of dead letters until retention. */
+export interface DeadLetter {
+  /** Where it came from, which group lost it, and why. */
+  readonly origin: DeadLetterOrigin
+  readonly key: string | undefined
+  readonly headers: Headers
+  /** As stored. */
+  readonly value: Uint8Array | null
+  text(): string
+}
+
+export interface DeadLettersOptions {
+  /** Only what this group lost. */
+  readonly group?: string
+  /** The newest so many. Default 1,000. */
+  readonly max?: number
+}
+
+/** The dead letters of a topic, oldest first; those that were replayed are still among them. */
+export async function readDeadLetters(
+  bus: Bus,
+  { topic, group, max = LETTERS_MAX }: DeadLettersOptions & { readonly topic: string },
+): Promise<readonly DeadLetter[]> {
+  const name = deadLetterTopic(topic)
+  if (!(await bus.admin.listTopics()).includes(name)) return []
+  const reader = bus.reader(name, { mode: 'broadcast', from: 'earliest' })
+  try {
+    const left = new Map((await reader.end()).map(({ partition, sequence }) => [partition, sequence]))
+    const letters: DeadLetter[] = []
+    for (const { partition, start } of (await bus.admin.describeTopic(name)).partitions) {
+      if (start.sequence >= left.get(partition)!) left.delete(partition)
+    }
+    while (left.size > 0) {
+      const batch = await reader.read({ waitMs: QUIET_MS })
+      if (batch === null) break
+      if (batch.last.sequence + 1 >= (left.get(batch.partition) ?? 0)) left.delete(batch.partition)
+      for (const delivery of batch.deliveries) {
+        const letter = letterOf(delivery)
+        if (letter !== undefined && (group === undefined || letter.origin.group === group)) letters.push(letter)
+      }
+      letters.splice(0, Math.max(0, letters.length - max))
+    }
+    return letters
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Letters below the end that do not come are gone. */
+const QUIET_MS = 500
+
+function letterOf(delivery: Delivery): DeadLetter | undefined {
+  const origin = deadLetterOrigin(delivery.headers)
+  if (origin === undefined) return undefined
+  return { origin, key: delivery.key, headers: delivery.headers, value: delivery.value, text: () => delivery.text() }
+}

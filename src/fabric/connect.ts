@@ -1,0 +1,127 @@
+import type { Bus, Durability, RequestedDurability } from '../bus/index.ts'
+import { type Admission, type AnyChannel, Channels, openCommandSender } from '../channel/index.ts'
+import { ClosedError, checkSubject } from '../core/index.ts'
+import { type ObjectStore, openDirectoryStore } from '../objects/index.ts'
+import type { LivenessPolicy } from '../swarm/index.ts'
+import { type ConnectTarget, parseTarget } from './connect-target.ts'
+import type { Contract } from './contract.ts'
+import { Fabric } from './fabric.ts'
+import { joinAgent } from './join-agent.ts'
+import { type Machine, machineOf } from './machine.ts'
+import { openBus } from './open-bus.ts'
+import { hostedSwarm, RemoteSwarm, type SwarmSide } from './swarm-side.ts'
+
+export interface ConnectOptions extends Partial<Machine> {
+  /** Opens all its topics now, rather than each before its first use: what the bus cannot grant is then an error here. */
+  readonly contract?: Contract
+  /**
+   * What `safe`, the default of events and commands, means on this bus, should it not be safe: `none` for `memory:`.
+   * Receipts show the level given. Without it, a bus that is not safe refuses such topics with `unsupported`.
+   */
+  readonly safe?: Durability
+  /** One subject level: the source of what no agent sends. Default `fabric`. */
+  readonly name?: string
+  readonly principal?: string
+  /** Quotas. Default: none. */
+  readonly admission?: Admission
+  /** Keeps large payloads declared as `claim-check`, and snapshots of views. */
+  readonly objects?: ObjectStore | { readonly directory: string }
+  /** With `memory:` and `embedded:`, where this process is the node. */
+  readonly liveness?: Partial<LivenessPolicy>
+  /** While connecting. */
+  readonly signal?: AbortSignal
+  /** What no caller can be told. Default: a process warning. */
+  readonly onError?: (error: unknown) => void
+}
+
+/**
+ * Binds a contract to a bus: `memory:` (in this process, gone with it), `embedded:DIRECTORY` (in this process, on its
+ * disk) or `skein://HOST:PORT` (a node). With the first two this process is the node. Rejects with `bad-argument`,
+ * `locked`, `future-version`, `connection-lost`, `unsupported`.
+ */
+export async function connect(target: string, options: ConnectOptions = {}): Promise<Fabric> {
+  const parsed = parseTarget(target)
+  const name = options.name ?? 'fabric'
+  checkSubject(name, 'fabric name')
+  const bus = await openBus(parsed, machineOf(options), options.signal ? { signal: options.signal } : {})
+  const fabric = await bindOrClose(bus, { ...options, target: parsed, name })
+  try {
+    if (options.contract) await fabric.open(options.contract)
+    return fabric
+  } catch (error) {
+    await fabric.close()
+    throw error
+  }
+}
+
+async function bindOrClose(bus: Bus, options: BindOptions): Promise<Fabric> {
+  try {
+    return await bind(bus, options)
+  } catch (error) {
+    await bus.close()
+    throw error
+  }
+}
+
+interface BindOptions extends ConnectOptions {
+  readonly target: ConnectTarget
+  readonly name: string
+}
+
+async function bind(bus: Bus, options: BindOptions): Promise<Fabric> {
+  const machine = machineOf(options)
+  const { clock, random } = machine
+  const { target, name, principal, admission, safe } = options
+  const onError = reporter(options.onError ?? warn)
+  const objects = await objectsOf(options.objects, machine)
+  const channels = new Channels({ bus, clock, random, source: name, principal, admission, objects, safe, onError })
+  const durability = ownDurability(target)
+  const swarm = await openSwarm(bus, { ...options, machine, onError })
+  const open = (opened: readonly AnyChannel[]) => openChannels(opened, channels, swarm)
+  const sender = `${name}-${Buffer.from(random.bytes(6)).toString('hex')}`
+  return new Fabric({
+    ...{ bus, channels, swarm, open },
+    openSender: async () => {
+      const [roster, nodeTime] = await Promise.all([swarm.roster(), swarm.nodeTime()])
+      return openCommandSender({ bus, clock, random, roster, nodeTime, sender, durability, onError })
+    },
+    join: (joinOptions) => joinAgent({ bus, machine, channels, open, onError }, joinOptions),
+  })
+}
+
+async function openSwarm(
+  bus: Bus,
+  options: BindOptions & { readonly machine: Machine; readonly onError: (error: unknown) => void },
+): Promise<SwarmSide> {
+  const { target, machine, liveness, onError } = options
+  if (target.kind === 'remote') return new RemoteSwarm(bus, machine, onError)
+  return hostedSwarm({ bus, machine, durability: ownDurability(target), liveness, onError })
+}
+
+/** Of Skein's own topics: what is in memory goes with the swarm that it tells of. */
+function ownDurability(target: ConnectTarget): RequestedDurability {
+  return target.kind === 'memory' ? 'none' : 'safe'
+}
+
+/** All channels of a topic together, so that what they ask for is merged and their messages tell them apart. */
+async function openChannels(opened: readonly AnyChannel[], channels: Channels, swarm: SwarmSide): Promise<void> {
+  const stored = opened.filter(({ intent }) => intent !== 'query')
+  await channels.open(stored)
+  await Promise.all(stored.map(({ topicSpec }) => swarm.topicOpened(topicSpec)))
+}
+
+async function objectsOf(given: ConnectOptions['objects'], machine: Machine): Promise<ObjectStore | undefined> {
+  if (given === undefined || 'put' in given) return given
+  return openDirectoryStore({ disk: machine.disk, directory: given.directory })
+}
+
+/** What ends because it was closed is no error. */
+function reporter(report: (error: unknown) => void): (error: unknown) => void {
+  return (error) => {
+    if (!(error instanceof ClosedError)) report(error)
+  }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+}

@@ -1,0 +1,61 @@
+import type { Bus } from '../bus/index.ts'
+import {
+  type AnyChannel,
+  type Channels,
+  commandReceiver,
+  type InboxStore,
+  openLocalInbox,
+  requestedInbox,
+} from '../channel/index.ts'
+import { type Agent, type AgentDescription, joinSwarm } from '../swarm/index.ts'
+import { AgentCommands } from './agent-commands.ts'
+import { FabricAgent } from './fabric-agent.ts'
+import type { Machine } from './machine.ts'
+
+export interface JoinOptions extends AgentDescription {
+  /** Where this agent remembers the commands it has seen. Without one its node does: each claim is then a call. */
+  readonly stateDir?: string
+  /** How long to try while the node cannot be reached, ms. Default 10,000. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+export interface JoinParts {
+  readonly bus: Bus
+  readonly machine: Machine
+  readonly channels: Channels
+  /** Opens the topics of these channels, unless they are open. */
+  readonly open: (channels: readonly AnyChannel[]) => Promise<void>
+  readonly onError: (error: unknown) => void
+}
+
+/** Joins the swarm and binds what an agent needs: its pulses, its inbox, its handlers, its name on what it sends. */
+export async function joinAgent(parts: JoinParts, options: JoinOptions): Promise<FabricAgent> {
+  const { bus, machine, channels, open, onError } = parts
+  const { clock, random } = machine
+  const { stateDir, timeoutMs, signal, ...description } = options
+  const agent = await joinSwarm({
+    ...{ requests: bus.requests, clock, random, description },
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(signal && { signal }),
+  })
+  try {
+    const inbox = await openInbox(parts, { agent, stateDir })
+    const { identity, nodeTime } = agent
+    const receiver = commandReceiver({ bus, clock, random, identity, nodeTime, lease: agent, inbox, onError })
+    const commands = new AgentCommands({ receiver, inbox, open: (command) => open([command]), onError })
+    return new FabricAgent({ agent, channels, commands })
+  } catch (error) {
+    agent.close()
+    throw error
+  }
+}
+
+function openInbox(
+  { bus, machine }: JoinParts,
+  { agent, stateDir }: { readonly agent: Agent; readonly stateDir: string | undefined },
+): Promise<InboxStore> {
+  const { clock, random, disk } = machine
+  if (stateDir === undefined) return Promise.resolve(requestedInbox({ bus, clock, random }))
+  return openLocalInbox({ disk, clock, nodeTime: agent.nodeTime, directory: stateDir })
+}
