@@ -15,8 +15,8 @@ const CASES_MIN = SEGMENT_BYTES * BITS
 export async function run(options: CrashOptions): Promise<DamageReport> {
   const report = { cases: 0, silent: 0, lostDurable: 0, notes: [] as string[] }
   const random = seededRandom(options.seed)
-  const fileBytes = options.rounds === undefined ? SEGMENT_BYTES : Math.ceil(options.rounds / BITS)
-  const shape = { fileBytes, batchRecords: 5 }
+  const thinning = Math.max(1, Math.ceil(CASES_MIN / (options.rounds ?? CASES_MIN)))
+  const shape = { fileBytes: SEGMENT_BYTES, batchRecords: 5 }
   const closed = await makeVictim({ ...shape, ending: 'closed', neighbours: false })
   const killed = await makeVictim({ ...shape, ending: 'none', neighbours: false })
   const middle = await makeVictim({ ...shape, ending: 'closed', neighbours: true })
@@ -25,12 +25,15 @@ export async function run(options: CrashOptions): Promise<DamageReport> {
     add(report, await flipped(victim, bit), `bit ${bit}`)
     if (report.cases % 1_000 === 0) options.progress(`flip ${report.cases}`)
   }
-  for (let bit = 0; bit < size(closed) * BITS; bit += 1) await flip(closed, bit)
+  for (let bit = 0; bit < size(closed) * BITS; bit += thinning) await flip(closed, bit)
   for (const victim of [killed, middle]) {
-    for (let at = 0; at < size(victim); at += 1) await flip(victim, at * BITS + Math.floor(random.float() * BITS))
+    for (let at = 0; at < size(victim); at += thinning)
+      await flip(victim, at * BITS + Math.floor(random.float() * BITS))
   }
   const beside = [...closed.image.keys()].filter((path) => path !== closed.file)
-  for (const file of beside) await flipBeside(closed, file, (result, bit) => add(report, result, `${file} bit ${bit}`))
+  for (const file of beside) {
+    await flipBeside(closed, { file, thinning }, (result, bit) => add(report, result, `${file} bit ${bit}`))
+  }
   return report
 }
 
@@ -60,12 +63,12 @@ async function flipped(victim: VictimLog, bit: number): Promise<DamageResult> {
 /** Flips every bit of a file that is no segment, where it is not empty: nothing may be lost by that. */
 async function flipBeside(
   victim: VictimLog,
-  file: string,
+  { file, thinning }: { readonly file: string; readonly thinning: number },
   take: (result: DamageResult, bit: number) => void,
 ): Promise<void> {
   const content = victim.image.get(file)!
-  for (let bit = 0; bit < content.byteLength * BITS; bit += 1) {
-    if (content[bit >> 3] === 0 && (bit & 7) !== 0) continue
+  for (let bit = 0; bit < content.byteLength * BITS; bit += thinning) {
+    if (content[bit >> 3] === 0 && (bit & 63) !== 0) continue
     const image = new Map(victim.image).set(file, withBit(content, bit))
     const unharmed = victim.image.get(victim.file)!
     const result = await runDamageCase({

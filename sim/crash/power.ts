@@ -20,13 +20,13 @@ export interface PowerReport {
 }
 
 const ROUNDS = 1_000
-const LIVES_MAX = 4
+const LIVES_MAX = 8
 const INTERVAL_MS = 50
 
 /**
  * Power losses under load, on a disk that keeps any part of what was not synced. Each round is one log in several
  * lives; each life appends from several writers while readers look on, until the power fails in the middle of some call
- * or, in between, a sync fails or the process dies. After each life the log is read whole.
+ * or, in between, a write or a sync fails or the process dies. After each life the log is read whole.
  */
 export async function run(options: CrashOptions): Promise<PowerReport> {
   const rounds = options.rounds ?? ROUNDS
@@ -74,8 +74,8 @@ class PowerRound {
     this.#random = seededRandom(seed)
     this.#disk = new SimulatedDisk({ random: seededRandom(seed ^ 0x5bd1e995) })
     const policy = this.#random.float()
-    if (policy < 0.8) this.#sync = { kind: 'group' }
-    else this.#sync = policy < 0.95 ? { kind: 'interval', intervalMs: INTERVAL_MS } : { kind: 'os' }
+    if (policy < 0.65) this.#sync = { kind: 'group' }
+    else this.#sync = policy < 0.8 ? { kind: 'interval', intervalMs: INTERVAL_MS } : { kind: 'os' }
     this.#segmentBytes = 2_000 + this.#pick(20_000)
   }
 
@@ -103,12 +103,15 @@ class PowerRound {
       directory: 'data/log',
       sync: this.#sync,
       segmentBytes: this.#segmentBytes,
-      groupBytesMax: 1_000 + this.#pick(4_000),
+      groupBytesMax: 1_000 + this.#pick(30_000),
       idleMs: 20,
     })
   }
 
   async #live(): Promise<void> {
+    if (this.#random.float() < 0.3) {
+      this.#disk.fail({ call: 'writev', nth: 1 + this.#pick(12), errno: this.#random.float() < 0.5 ? 'ENOSPC' : 'EIO' })
+    }
     if (this.#random.float() < 0.8) this.#disk.failPowerAt(1 + this.#pick(120))
     else if (this.#random.float() < 0.5) {
       this.#disk.fail({ call: 'fdatasync', nth: 1 + this.#pick(12), errno: 'EIO' })
@@ -120,14 +123,18 @@ class PowerRound {
       return
     }
     await this.#note(log)
-    const appends = 5 + this.#pick(60)
+    // Short lives matter most: what one has left behind lies just past the end, where the next one begins to write.
+    let appends = this.#random.float() < 0.5 ? 1 + this.#pick(4) : 5 + this.#pick(80)
+    const waitingMax = this.#random.float() < 0.5 ? 5 : 40
     const waiting = new Set<Promise<unknown>>()
     for (let index = 0; index < appends && !this.#disk.isOff; index += 1) {
       const durability = this.#sync.kind === 'group' && this.#random.float() < 0.8 ? 'durable' : 'written'
-      const done = this.ledger.append(log, 1 + this.#pick(4), durability)
+      const done = this.ledger.append(log, 1 + this.#pick(3), durability).then((attempt) => {
+        if (attempt.outcome === 'refused' && this.#random.float() < 0.7) appends = index + 2
+      })
       waiting.add(done)
       void done.finally(() => waiting.delete(done))
-      if (waiting.size > this.#pick(6)) await Promise.race(waiting)
+      if (waiting.size > this.#pick(waitingMax)) await Promise.race(waiting)
       if (this.#random.float() < 0.1) await this.#pass(log)
       if (this.#random.float() < 0.1) await this.#note(log)
     }

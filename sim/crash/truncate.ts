@@ -20,7 +20,8 @@ const STRIDE = 16
  */
 export async function run(options: CrashOptions): Promise<DamageReport> {
   const report = { cases: 0, silent: 0, lostDurable: 0, notes: [] as string[] }
-  const fileBytes = Math.min(SEGMENT_BYTES, options.rounds ?? SEGMENT_BYTES)
+  const fileBytes = SEGMENT_BYTES
+  const thinning = Math.max(1, Math.ceil(SEGMENT_BYTES / (options.rounds ?? SEGMENT_BYTES)))
   const victims = [
     { stride: 1, victim: await makeVictim({ fileBytes, batchRecords: 20, ending: 'half', neighbours: false }) },
     { stride: STRIDE, victim: await makeVictim({ fileBytes, batchRecords: 20, ending: 'none', neighbours: false }) },
@@ -28,7 +29,7 @@ export async function run(options: CrashOptions): Promise<DamageReport> {
   ]
   for (const { stride, victim } of victims) {
     const size = victim.image.get(victim.file)!.byteLength
-    for (let length = 0; length < size; length += stride) {
+    for (let length = 0; length < size; length += stride * thinning) {
       add(report, await truncated(victim, length), `cut at ${length}`)
       if (report.cases % 1_000 === 0) options.progress(`truncate ${report.cases}`)
     }
@@ -68,6 +69,6 @@ async function truncated(victim: VictimLog, length: number): Promise<DamageResul
     touched: (batch) => batch.end > length,
     // Past the recorded end nothing tells a batch that was synced from one that was torn.
     maybeTorn: (batch) => batch.end > length && batch.start >= victim.provenBytes,
-    openings: length % 4 === 0 ? 2 : 1,
+    openings: length % 3 === 0 ? 2 : 1,
   })
 }

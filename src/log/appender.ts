@@ -239,7 +239,7 @@ export class Appender {
       await file.writev(group.buffers, this.#writtenBytes)
     } catch (error) {
       this.#needsCut = true
-      await this.#cut().catch(() => undefined)
+      await this.#cut(error)
       throw error
     }
     for (const [index, appended] of group.appended.entries()) {
@@ -254,9 +254,19 @@ export class Appender {
     return group
   }
 
-  /** Removes what a failed write may have left: it could pass for batches once newer ones are written over its start. */
-  async #cut(): Promise<void> {
-    await this.#file!.truncate(this.#writtenBytes)
+  /**
+   * Removes what a failed write may have left, for good: it could pass for batches once newer ones are written over its
+   * start, and whoever is told that nothing was kept must be able to rely on it. When it cannot be removed, that is
+   * what the error says.
+   */
+  async #cut(cause?: unknown): Promise<void> {
+    try {
+      await this.#file!.truncate(this.#writtenBytes)
+    } catch (error) {
+      const message = `Cannot append to ${this.#state.directory}: a write failed and what it left cannot be removed yet; whether the append is kept is unknown`
+      throw new SkeinError('io-failed', message, { cause: cause ?? error })
+    }
+    if (!(await this.#sync())) throw this.#poison
     this.#needsCut = false
   }
 

@@ -53,6 +53,10 @@ export async function runDamageCase(damage: DamageCase): Promise<DamageResult> {
       result.silent += 1
       result.notes.push('damage was met but the status does not say so')
     }
+    if (opening > 0 && log.status().tornBytes > 0) {
+      result.silent += 1
+      result.notes.push('the log was closed and is torn all the same: something was left behind its end')
+    }
     const appended = await ledger.append(log, 1, 'durable')
     if (appended.outcome !== 'acknowledged') result.notes.push('an append was refused')
     await log.close()

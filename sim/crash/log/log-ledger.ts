@@ -22,7 +22,8 @@ export class LogLedger {
   readonly attempts: Attempt[] = []
   /** By offset, the numbers that a reader was given at a time when that promised they would stay. */
   readonly seen = new Map<number, number>()
-  #nextNumber = 1
+  // All of one width.
+  #nextNumber = 1_000_001
 
   /** Takes over what came of an append in an earlier life. */
   resume(attempt: Attempt): void {

@@ -2,9 +2,16 @@ import { type EncodedRecords, RecordBatchBuilder } from '../../../src/log/index.
 
 const FILLER = 'abcdefghijklmnopqrstuvwxyz'.repeat(20)
 
-/** The value of the record with this number: its length and every character follow from the number. */
+const LENGTHS = 3
+const LENGTH_STEP = 60
+
+/**
+ * The value of the record with this number: its length and every character follow from the number. Few lengths, so that
+ * what is left of an old batch often fits just behind a new one.
+ */
 export function textOf(number: number): string {
-  return `${number} ${FILLER.slice(number % 26, (number % 26) + ((number * 7919) % 251))}`
+  const start = number % 26
+  return `${number} ${FILLER.slice(start, start + ((number * 7919) % LENGTHS) * LENGTH_STEP)}`
 }
 
 /** The number in a value, or undefined when the value is not exactly what that number's would be. */
