@@ -142,6 +142,7 @@ function decodeReply<T, R>(channel: QueryChannel<T, R>, reply: Reply): R {
   const failed = reply.headers?.[ERROR_HEADER]
   if (failed === undefined) return channel.reply.decode(bytes)
   const why = Buffer.from(bytes).toString('utf8')
+  if (failed === 'timeout') throw new SkeinError('timeout', why)
   throw new SkeinError('handler-failed', `Cannot answer "${channel.subject.pattern}": ${why}`, {
     details: { code: failed },
   })
