@@ -16,7 +16,9 @@ interface Message {
   counted: number
   /** Those that may count: a crash may or may not have been told of what was in hand. */
   possible: number
-  /** A power loss came after it was sent: what was settled before may have been forgotten. */
+  /** Dead, and its batch not settled to its end: after a crash it may be given again. */
+  isLoose: boolean
+  /** A power loss, or a crash while it was in hand or loose: what was settled may be forgotten, or half done. */
   shaken: boolean
 }
 
@@ -47,6 +49,7 @@ class Check {
     else if (step.kind === 'expired') this.#timeIsUp = true
     else if (step.kind === 'given') this.#given(step)
     else if (step.kind === 'abandoned') this.#abandon(step.ids)
+    else if (step.kind === 'acknowledged') this.#acknowledged(step.ids)
     else if (step.kind === 'crash') this.#crash()
     else if (step.kind === 'power-loss') this.#losePower()
     else if (step.kind === 'settled-late') this.#fault(`${step.ids.join(', ')} were settled by who had lost them`)
@@ -65,6 +68,7 @@ class Check {
       retries: 0,
       counted: 0,
       possible: 0,
+      isLoose: false,
       shaken: false,
     }
     this.#messages.set(id, message)
@@ -124,7 +128,15 @@ class Check {
     if (message === undefined || message.state !== 'in-hand') return
     if (how === 'retry') this.#count(message)
     const isDead = how === 'dead' || (how === 'retry' && message.retries >= this.#history.attemptsMax)
+    message.isLoose = isDead
     message.state = how === 'done' ? 'done' : isDead ? 'dead' : 'waiting'
+  }
+
+  #acknowledged(ids: readonly string[]): void {
+    for (const id of ids) {
+      const message = this.#messages.get(id)
+      if (message !== undefined) message.isLoose = false
+    }
   }
 
   #count(message: Message): void {
@@ -147,9 +159,13 @@ class Check {
   #crash(): void {
     for (const message of this.#messages.values()) {
       message.counted = message.retries
-      if (message.state !== 'in-hand') continue
-      message.state = 'waiting'
+      const isOpen = message.state === 'in-hand'
+      if (!isOpen && !message.isLoose) continue
+      // Its letter may have been stored, and its place not.
+      message.shaken = true
+      message.isLoose = false
       message.possible += 1
+      if (isOpen) message.state = 'waiting'
     }
   }
 

@@ -16,6 +16,7 @@ const REVOCATION_WAIT_MS = 2_000
 const TTL_MS = 3_600_000
 /** Turns of a quiet swarm after which nothing more can come. */
 const QUIET_TURNS = 40
+const STEP_MS = 10
 const WAIT_LIMIT_MS = 600_000
 
 /** A reader with what it holds: per partition the batches in the order in which it was given them. */
@@ -23,6 +24,10 @@ interface Worker {
   readonly number: number
   readonly reader: Reader
   readonly held: Map<number, Batch[]>
+  /** Taken away while a batch of it may have been on its way. */
+  readonly lost: Set<number>
+  /** Work on partitions that are being taken away. */
+  finishing: Promise<unknown>
 }
 
 type Verdict = 'done' | 'retry' | 'release' | 'dead'
@@ -64,7 +69,7 @@ export class GroupRun {
     if (chance < 20) await this.#send()
     else if (chance < 56) await this.#read()
     else if (chance < 70) await this.#finishSome()
-    else if (chance < 79) await this.#clock.advance(this.#random.float() * 4_000)
+    else if (chance < 79) await this.#pass(this.#random.float() * 4_000)
     else if (chance < 86) this.#join()
     else if (chance < 92) await this.#leave()
     else if (chance < 98) await this.#settleLate()
@@ -92,8 +97,13 @@ export class GroupRun {
       isSettled = true
     }
     promise.then(settle, settle)
-    await this.#clock.advanceUntil(() => isSettled, { stepMs: 5, limitMs: WAIT_LIMIT_MS })
+    await this.#clock.advanceUntil(() => isSettled, { stepMs: STEP_MS, limitMs: WAIT_LIMIT_MS })
     return promise
+  }
+
+  /** Time passes slowly enough for work under way to keep up with it. */
+  async #pass(durationMs: number): Promise<void> {
+    for (let leftMs = durationMs; leftMs > 0; leftMs -= STEP_MS) await this.#clock.advance(Math.min(STEP_MS, leftMs))
   }
 
   #pick(count: number): number {
@@ -130,10 +140,19 @@ export class GroupRun {
       revocationWaitMs: REVOCATION_WAIT_MS,
       retry: { attemptsMax: ATTEMPTS_MAX, delayMs: 50, delayMsMax: 2_000, parkedMax: PARKED_MAX },
     })
-    const worker: Worker = { number: this.#nextReader, reader, held: new Map() }
+    const worker: Worker = {
+      number: this.#nextReader,
+      reader,
+      held: new Map(),
+      lost: new Set(),
+      finishing: Promise.resolve(),
+    }
     this.#nextReader += 1
-    reader.onAssignment(async ({ removed }) => {
-      for (const partition of removed) await this.#letGo(worker, partition)
+    reader.onAssignment(async ({ added, removed }) => {
+      for (const partition of added) worker.lost.delete(partition)
+      for (const partition of removed) worker.lost.add(partition)
+      worker.finishing = Promise.all(removed.map((partition) => this.#letGo(worker, partition)))
+      await worker.finishing
     })
     this.#workers.push(worker)
   }
@@ -157,7 +176,7 @@ export class GroupRun {
   async #settleLate(): Promise<void> {
     const late = this.#late
     this.#late = []
-    await this.#clock.advance(REVOCATION_WAIT_MS + 1_000)
+    await this.#pass(REVOCATION_WAIT_MS + 1_000)
     for (const { worker, batch } of late) {
       const settling = worker.reader.acknowledge(batch.last, batch.generation)
       const isBelieved = await this.#wait(
@@ -174,6 +193,7 @@ export class GroupRun {
     if (this.#workers.length < 2) return
     const [worker] = this.#workers.splice(this.#pick(this.#workers.length), 1)
     for (const partition of [...worker!.held.keys()]) this.#drop(worker!, partition)
+    await this.#wait(worker!.finishing)
     await this.#wait(worker!.reader.close())
   }
 
@@ -198,7 +218,8 @@ export class GroupRun {
     if (batch === null) return
     worker.held.set(batch.partition, [...(worker.held.get(batch.partition) ?? []), batch])
     for (const delivery of batch.deliveries) this.#steps.push(givenStep(delivery, worker.number))
-    if (this.#random.float() < 0.4) await this.#wait(this.#finish(worker, batch.partition))
+    if (worker.lost.has(batch.partition)) this.#drop(worker, batch.partition)
+    else if (this.#random.float() < 0.4) await this.#wait(this.#finish(worker, batch.partition))
   }
 
   async #finishSome(): Promise<void> {
@@ -212,13 +233,13 @@ export class GroupRun {
     worker.held.delete(partition)
     const heldBack = new Set<string>()
     for (const batch of batches) {
-      const byVerdict: Record<Verdict, Delivery[]> = { done: [], retry: [], release: [], dead: [] }
-      for (const delivery of batch.deliveries) {
-        const verdict = heldBack.has(delivery.key!) ? 'release' : verdictOf()
-        if (verdict === 'retry' || verdict === 'release') heldBack.add(delivery.key!)
-        byVerdict[verdict].push(delivery)
+      try {
+        await this.#settle(worker, batch, decide(batch, heldBack, verdictOf))
+      } catch (error) {
+        // The partition was taken away meanwhile: what is not settled comes again elsewhere.
+        if ((error as { code?: string }).code !== 'revoked') throw error
+        this.#steps.push({ kind: 'abandoned', ids: idsOf(batch) })
       }
-      await this.#settle(worker, batch, byVerdict)
     }
   }
 
@@ -230,6 +251,7 @@ export class GroupRun {
     }
     await worker.reader.acknowledge(batch.last, batch.generation)
     for (const delivery of byVerdict.done) this.#steps.push({ kind: 'done', id: delivery.id! })
+    this.#steps.push({ kind: 'acknowledged', ids: idsOf(batch) })
   }
 
   #verdict(): Verdict {
@@ -281,6 +303,16 @@ export class GroupRun {
     await this.#wait(reader.close())
     return found
   }
+}
+
+function decide(batch: Batch, heldBack: Set<string>, verdictOf: () => Verdict): Record<Verdict, Delivery[]> {
+  const byVerdict: Record<Verdict, Delivery[]> = { done: [], retry: [], release: [], dead: [] }
+  for (const delivery of batch.deliveries) {
+    const verdict = heldBack.has(delivery.key!) ? 'release' : verdictOf()
+    if (verdict === 'retry' || verdict === 'release') heldBack.add(delivery.key!)
+    byVerdict[verdict].push(delivery)
+  }
+  return byVerdict
 }
 
 function idsOf(batch: Batch): string[] {

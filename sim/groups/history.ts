@@ -26,6 +26,8 @@ export type Step =
   | { readonly kind: 'done'; readonly id: string }
   /** Settled, and the settling resolved. */
   | { readonly kind: 'retry' | 'release' | 'dead'; readonly id: string }
+  /** The batch that they were given in is settled to its end: no crash can bring back one that was settled alone. */
+  | { readonly kind: 'acknowledged'; readonly ids: readonly string[] }
   /** Given back unsettled: their reader went away, or lost the partition. */
   | { readonly kind: 'abandoned'; readonly ids: readonly string[] }
   /** A reader that had lost them settled them all the same, and was believed. */

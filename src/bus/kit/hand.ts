@@ -3,6 +3,7 @@ export class Hand {
   /** Rises with every batch given of the partition. */
   readonly ordinal: number
   readonly to: number
+  readonly #first: number
   #from: number
   #left: number
   /** Ascending, when the batch has gaps; undefined when every offset between its ends was given. */
@@ -14,6 +15,7 @@ export class Hand {
     given: { readonly from: number; readonly to: number; readonly offsets?: readonly number[] | undefined },
   ) {
     this.ordinal = ordinal
+    this.#first = given.from
     this.#from = given.from
     this.to = given.to
     this.#offsets = given.offsets
@@ -31,6 +33,12 @@ export class Hand {
 
   contains(offset: number): boolean {
     if (offset < this.#from || offset > this.to || this.#settledOnes?.has(offset) === true) return false
+    return this.#offsets === undefined || this.#offsets[indexAtOrAfter(this.#offsets, offset)] === offset
+  }
+
+  /** Whether the batch had it, settled since or not. */
+  gave(offset: number): boolean {
+    if (offset < this.#first || offset > this.to) return false
     return this.#offsets === undefined || this.#offsets[indexAtOrAfter(this.#offsets, offset)] === offset
   }
 

@@ -77,12 +77,12 @@ export class HeldMessages {
   takeDue(limits: {
     readonly nowMs: number
     readonly countMax: number
-    readonly isFree: (offset: number) => boolean
+    readonly isFree: (message: HeldMessage) => boolean
   }): HeldMessage[] {
     const due: HeldMessage[] = []
     for (const queue of this.#byKey.values()) {
       for (const message of queue) {
-        if (message.state !== 'waiting' || message.dueMs > limits.nowMs || !limits.isFree(message.offset)) break
+        if (message.state !== 'waiting' || message.dueMs > limits.nowMs || !limits.isFree(message)) break
         due.push(message)
       }
     }
@@ -93,12 +93,12 @@ export class HeldMessages {
   }
 
   /** When the next front of a queue comes due, of those that are free; undefined when none waits for a time. */
-  nextDueMs(isFree: (offset: number) => boolean): number | undefined {
+  nextDueMs(isFree: (message: HeldMessage) => boolean): number | undefined {
     let least: number | undefined
     for (const queue of this.#byKey.values()) {
       const front = queue[0]!
       if (front.state !== 'waiting' || (least !== undefined && front.dueMs >= least)) continue
-      if (isFree(front.offset)) least = front.dueMs
+      if (isFree(front)) least = front.dueMs
     }
     return least
   }

@@ -17,6 +17,9 @@ export interface SettledOne {
   readonly orderKey: string
 }
 
+/** More batches than an application has in hand at once. */
+const EMPTIED_MAX = 1_000
+
 /**
  * What one group has done of one partition: pure, without clock or I/O. In order it costs a few comparisons per batch;
  * only messages that failed, were released, or wait behind one of those have an entry of their own.
@@ -33,6 +36,8 @@ export class PartitionProgress {
   #fresh: Hand[] = []
   #again: Hand[] = []
   #ordinal = 0
+  /** Batches given again of which every message was settled alone, by their last offset: they may yet be acknowledged. */
+  readonly #emptied = new Map<number, number>()
 
   constructor(stored: StoredProgress, limits: { readonly parkedMax: number }) {
     this.#parkedMax = limits.parkedMax
@@ -94,7 +99,7 @@ export class PartitionProgress {
 
   /** Held messages whose turn has come, by offset; they are in hand from now on. */
   takeDue(nowMs: number, countMax: number): readonly HeldMessage[] {
-    const due = this.held.takeDue({ nowMs, countMax, isFree: (offset) => this.#isFree(offset) })
+    const due = this.held.takeDue({ nowMs, countMax, isFree: (message) => this.#isFree(message) })
     if (due.length === 0) return due
     this.#ordinal += 1
     for (const message of due) message.ordinal = this.#ordinal
@@ -105,20 +110,22 @@ export class PartitionProgress {
 
   /** When the next held message may be given again; undefined when that is not a matter of time. */
   nextDueMs(): number | undefined {
-    return this.held.size === 0 ? undefined : this.held.nextDueMs((offset) => this.#isFree(offset))
+    return this.held.size === 0 ? undefined : this.held.nextDueMs((message) => this.#isFree(message))
   }
 
   /**
    * A held message waits until what was given before it in its own batch is settled: otherwise an acknowledgment of its
    * position could mean its first delivery or its second.
    */
-  #isFree(offset: number): boolean {
-    return !this.#fresh.some((hand) => hand.from <= offset && offset <= hand.to)
+  #isFree({ offset, ordinal }: HeldMessage): boolean {
+    if (this.#fresh.some((hand) => hand.from <= offset && offset <= hand.to)) return false
+    return !this.#again.some((hand) => hand.ordinal === ordinal)
   }
 
   /** Cumulative, in the order of giving: what was given later, or lies beyond, stays in hand. */
   acknowledge(through: number): void {
     const ordinal = this.#ordinalOf(through)
+    this.#emptied.delete(through)
     if (ordinal === undefined) return
     for (const hand of this.#fresh) {
       if (hand.ordinal <= ordinal && hand.from <= through) hand.settleThrough(through)
@@ -127,10 +134,11 @@ export class PartitionProgress {
     this.#dropEmptyHands()
   }
 
+  /** Which batch an acknowledgment speaks of. What was given again has gaps in which later batches may lie. */
   #ordinalOf(through: number): number | undefined {
     const fresh = this.#fresh.findLast((hand) => hand.from <= through)
     if (fresh !== undefined && through <= fresh.to) return fresh.ordinal
-    return this.#again.findLast((hand) => hand.from <= through && through <= hand.to)?.ordinal ?? fresh?.ordinal
+    return this.#again.findLast((hand) => hand.gave(through))?.ordinal ?? this.#emptied.get(through) ?? fresh?.ordinal
   }
 
   #acknowledgeAgain(hand: Hand, through: number): void {
@@ -156,8 +164,14 @@ export class PartitionProgress {
     if (how.counts) held.attempts += 1
     this.held.putBack(held, how.dueMs)
     hand.settleOne(offset)
+    if (hand.isEmpty) this.#noteEmptied(hand)
     this.#dropEmptyHands()
     return held
+  }
+
+  #noteEmptied(hand: Hand): void {
+    this.#emptied.set(hand.to, hand.ordinal)
+    if (this.#emptied.size > EMPTIED_MAX) this.#emptied.delete(this.#emptied.keys().next().value!)
   }
 
   /** Done, in hand or not: its dead letter is stored, or nobody can have it any more. */
