@@ -1,12 +1,18 @@
 import { text as wholeText } from 'node:stream/consumers'
 import { type Command, Option } from 'commander'
-import type { Bus, Intent, Message, Receipt, RequestedDurability } from '../../bus/index.ts'
+import {
+  type Bus,
+  type Intent,
+  type Message,
+  openIfMissing,
+  type Receipt,
+  type RequestedDurability,
+} from '../../bus/index.ts'
 import { checkSubject } from '../../core/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { durationMs, namedValues, wholeNumber } from '../options.ts'
 import { readLines } from '../replay/lines.ts'
-import { openIfMissing } from '../topic.ts'
 
 const LINES_PER_BATCH = 1_000
 

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { RequestedDurability } from '../../bus/index.ts'
+import { openIfMissing, type RequestedDurability } from '../../bus/index.ts'
 import { SkeinError } from '../../core/index.ts'
 import { openByteSource } from '../../core/system/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
@@ -12,7 +12,6 @@ import { Pacer } from '../replay/pacer.ts'
 import { ProgressLine } from '../replay/progress-line.ts'
 import { RowPublisher } from '../replay/publish-rows.ts'
 import { type RowBlock, readRows } from '../replay/read-rows.ts'
-import { openIfMissing } from '../topic.ts'
 
 interface ReplayOptions extends ClientOptions {
   readonly speed: number

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import Type from 'typebox'
-import type { Bus } from '../../bus/index.ts'
+import { type Bus, openIfMissing } from '../../bus/index.ts'
 import {
   type AgentSelector,
   type CommandChannel,
@@ -57,7 +57,7 @@ async function send({ target, command, value }: SendArguments, options: SendOpti
   const declared = declare(command, options)
   const parsed = parseValue(value)
   await withBus(options, context, async (bus) => {
-    await bus.open(declared.topicSpec)
+    await openIfMissing(bus, declared.topicSpec)
     const { intentId, timeout } = options
     const how = {
       signal: context.signal,

@@ -206,9 +206,16 @@ test('A group streamed over HTTP shares its messages and goes on where it was', 
     (await firstEvents(stream, 2)).map((event) => event.data!.value),
     [1, 2],
   )
-  await call('POST', `${EVENTS}/messages`, { value: 3 })
-  const next = await firstEvents(stream, 1)
-  assert.equal(next.at(-1)!.data!.value, 3)
+  // The node may notice only later that the first stream is gone: what that one still took is not sent again.
+  let n = 3
+  const next = firstEvents(stream, 1)
+  const publishing = setInterval(() => {
+    call('POST', `${EVENTS}/messages`, { value: n })
+    n += 1
+  }, 50)
+  t.after(() => clearInterval(publishing))
+  assert.ok((await next)[0]!.data!.value >= 3)
+  clearInterval(publishing)
 })
 
 test('Draining ends streams and refuses what comes after', async (t) => {
@@ -223,6 +230,7 @@ test('Draining ends streams and refuses what comes after', async (t) => {
 test('Errors are problems with a stable code, a status and what to do', async (t) => {
   const { call } = await gateway(t, { bodyBytesMax: 2_000 })
   await call('PUT', EVENTS, events)
+  await call('PUT', '/v1/topics/c', { intent: 'command', durability: 'none' })
   const cases: ReadonlyArray<readonly [Parameters<typeof call>, number, string, RegExp]> = [
     [['GET', '/nowhere'], 404, 'not-found', /openapi/],
     [['GET', '/v1/topics/none'], 404, 'not-found', /none/],

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import fastifySwagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
-import { SkeinError } from '../../core/index.ts'
+import { type Clock, SkeinError } from '../../core/index.ts'
 import { checkLocalRequest } from './local-only.ts'
 import { problemOf } from './problem.ts'
 import { agentRoutes } from './routes/agents.ts'
@@ -36,6 +36,8 @@ export interface HttpGateway {
   close(): Promise<void>
 }
 
+const IDLE_CHECK_MS = 20
+
 /** A node's HTTP interface: everything that can be done with `curl`, and `/openapi.json` that says how. */
 export async function httpGateway(options: HttpGatewayOptions): Promise<HttpGateway> {
   const { bodyBytesMax = 8 * 1024 * 1024 } = options
@@ -51,9 +53,11 @@ export async function httpGateway(options: HttpGatewayOptions): Promise<HttpGate
   for (const addRoutes of ROUTES) addRoutes(app, services)
   await app.ready()
 
+  let ended: Promise<void> | undefined
   const drain = () => {
     stop.abort(new SkeinError('closed', 'The node is shutting down', { retryable: true }))
-    return app.close()
+    ended ??= closeWhenAnswered(app, options.clock)
+    return ended
   }
   return {
     server: app.server,
@@ -65,6 +69,19 @@ export async function httpGateway(options: HttpGatewayOptions): Promise<HttpGate
       return closed
     },
   }
+}
+
+/** A connection kept alive would hold up the close until it times out: it is closed as soon as it is idle. */
+async function closeWhenAnswered(app: FastifyInstance, clock: Clock): Promise<void> {
+  let closed = false
+  const closing = app.close().finally(() => {
+    closed = true
+  })
+  while (!closed) {
+    app.server.closeIdleConnections()
+    await Promise.race([closing, clock.sleep(IDLE_CHECK_MS)])
+  }
+  await closing
 }
 
 const ROUTES = [

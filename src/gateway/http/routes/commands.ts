@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
+import { openIfMissing } from '../../../bus/index.ts'
 import { type AgentSelector, type CommandTarget, command, type Outcome } from '../../../channel/index.ts'
 import { SkeinError, uuidV7 } from '../../../core/index.ts'
 import { failures } from '../schemas.ts'
@@ -67,7 +68,7 @@ export function commandRoutes(app: FastifyInstance, services: GatewayServices): 
     const declared = untyped(request)
     pending += 1
     try {
-      await services.bus.open(declared.topicSpec)
+      await openIfMissing(services.bus, declared.topicSpec)
       const options = { intentId, signal: services.signal }
       const target = request.target as CommandTarget
       if (typeof target === 'string') return [await commands.send(declared, target, request.value, options)]

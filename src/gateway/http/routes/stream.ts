@@ -57,7 +57,8 @@ export function streamRoute(app: FastifyInstance, services: GatewayServices): vo
       const source = await openSource(request, services)
       streams += 1
       const gone = new AbortController()
-      request.raw.once('close', () => gone.abort())
+      // Of the response: a request is "closed" as soon as it was read to its end.
+      reply.raw.once('close', () => gone.abort())
       const ended = AbortSignal.any([gone.signal, services.signal])
       const events = eventStream(source, request.query.heartbeatMs ?? HEARTBEAT_MS, ended, () => {
         streams -= 1
