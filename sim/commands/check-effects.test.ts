@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { type CommandHistory, checkEffects } from './check-effects.ts'
 
 const id = { intentId: 'i', agentId: 'a' }
-const sent = { ...id, deadlineMs: 1_000, idempotent: false }
+const sent = { ...id, deadlineMs: 1_000, idempotent: false, epoch: 3 }
 const effect = { ...id, epoch: 3, startedAtMs: 900 }
 
 function history(parts: Partial<CommandHistory>): CommandHistory {
@@ -21,6 +21,7 @@ describe('checkEffects()', () => {
       history({ outcomes: [unknown] }),
       history({ outcomes: [{ ...id, state: 'expired' }], told: [{ ...id, state: 'unknown' }] }),
       history({ effects: [effect], outcomes: [done, { ...id, state: 'expired' }] }),
+      history({ sent: [{ ...sent, epoch: undefined }], effects: [{ ...effect, epoch: 4 }] }),
       history({ sent: [{ ...sent, idempotent: true }], effects: [effect, effect], outcomes: [done] }),
     ]) {
       assert.deepEqual(checkEffects(innocent), [])
@@ -30,6 +31,11 @@ describe('checkEffects()', () => {
   const guilty: ReadonlyArray<readonly [name: string, parts: Partial<CommandHistory>, fault: RegExp]> = [
     ['an effect twice', { effects: [effect, effect] }, /took effect 2 times/],
     ['an effect begun after the deadline', { effects: [{ ...effect, startedAtMs: 1_001 }] }, /1 ms after its deadline/],
+    [
+      'an effect in another epoch',
+      { effects: [{ ...effect, epoch: 4 }] },
+      /sent to epoch 3 and took effect in epoch 4/,
+    ],
     ['an effect of nothing', { sent: [], effects: [effect] }, /never sent/],
     ['done without an effect', { outcomes: [{ ...id, state: 'done' }] }, /had no effect/],
     ['expired with an effect', { effects: [effect], outcomes: [{ ...id, state: 'expired' }] }, /expired and took/],

@@ -14,6 +14,8 @@ export interface SentCommand {
   readonly agentId: string
   readonly deadlineMs: number
   readonly idempotent: boolean
+  /** The agent's epoch when it was sent; undefined for one held for whichever comes next. */
+  readonly epoch: number | undefined
 }
 
 export interface Effect {
@@ -54,6 +56,10 @@ function checkOne(sent: SentCommand, effects: readonly Effect[]): readonly strin
   for (const effect of effects) {
     if (effect.startedAtMs > sent.deadlineMs) {
       faults.push(`began ${effect.startedAtMs - sent.deadlineMs} ms after its deadline`)
+    }
+    // An idempotent one that was claimed in time runs again in the next session.
+    if (sent.epoch !== undefined && effect.epoch !== sent.epoch && !sent.idempotent) {
+      faults.push(`was sent to epoch ${sent.epoch} and took effect in epoch ${effect.epoch}`)
     }
   }
   return faults

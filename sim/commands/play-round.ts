@@ -100,7 +100,9 @@ class CommandRound {
     const agent = this.#pick(this.#agents)
     const id = { intentId: `intent-${n}`, agentId: agent.id }
     const deadlineMs = clock.nowMs() + declared.startWithinMs
-    this.#sent.push({ ...id, deadlineMs, idempotent: declared.idempotent })
+    const { epoch, liveness } = this.#world.roster.get(agent.id)!
+    const sentTo = liveness === 'alive' ? epoch : undefined
+    this.#sent.push({ ...id, deadlineMs, idempotent: declared.idempotent, epoch: sentTo })
     const ms = random.float() < 0.1 ? 3_000 : random.float() * 200
     const sending = this.#pick(this.#senders).send(declared, agent.id, { ms, n }, { intentId: id.intentId })
     this.#sending.push(

@@ -52,15 +52,55 @@ describe('openLocalInbox()', () => {
     const disk = new SimulatedDisk()
     const inbox = await open(disk, clock)
     const claim = { ...request, deadlineMs: clock.nowMs() + 60_000 }
+    // The first claim begins a segment; what fails below is the sync of a claim itself.
+    await inbox.claim({ ...claim, intentId: 'before' })
     disk.fail({ call: 'fdatasync', nth: 1, errno: 'EIO' })
     await assert.rejects(inbox.claim(claim))
-    disk.losePower()
     disk.restart()
     const again = await open(disk, clock)
-    assert.equal(
-      (await again.claim({ ...claim, epoch: 6, sentEpoch: 6, incarnation: 'second' })).kind !== 'conflict',
-      true,
-    )
+    const restarted = { ...claim, epoch: 6, sentEpoch: 6, incarnation: 'second' }
+    assert.notEqual((await again.claim(restarted)).kind, 'conflict')
+    await again.close()
+  })
+
+  it('has a claim and an outcome on the disk before it says so, whenever the power fails', async () => {
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const clock = new SimulatedClock()
+      const disk = new SimulatedDisk({ random: seededRandom(seed) })
+      const claim = { ...request, deadlineMs: clock.nowMs() + 60_000 }
+      const restarted = { ...claim, epoch: 6, incarnation: 'second' }
+      const first = await open(disk, clock)
+      await first.claim({ ...claim, intentId: 'before' })
+      await first.claim(claim)
+      if (seed % 2 === 0) await first.settle({ ...claim, outcome: { state: 'done', atMs: 0 } })
+      disk.losePower()
+      disk.restart()
+      const second = await open(disk, clock)
+      const result = await second.claim(restarted)
+      assert.equal(result.kind === 'seen' && result.outcome.state, seed % 2 === 0 ? 'done' : 'unknown', `seed ${seed}`)
+      await second.close()
+    }
+  })
+
+  it('does not run what it has forgotten when node time goes back, in this session and the next', async () => {
+    const clock = new SimulatedClock()
+    const disk = new SimulatedDisk()
+    let backMs = 0
+    const inbox = await open(disk, clock, () => clock.nowMs() - backMs)
+    const claim = { ...request, deadlineMs: clock.nowMs() + 1_000 }
+    await inbox.claim(claim)
+    await inbox.settle({ ...claim, outcome: { state: 'done', atMs: 0 } })
+    await clock.advance(600_000)
+    const other = { ...request, intentId: 'other', deadlineMs: clock.nowMs() + 1_000 }
+    await inbox.claim(other)
+    backMs = 600_000
+    const forgotten = await inbox.claim({ ...claim, epoch: 6, sentEpoch: 6, incarnation: 'second' })
+    assert.equal(forgotten.kind === 'seen' && forgotten.outcome.state, 'expired')
+    await inbox.close()
+    const again = await open(disk, clock, () => clock.nowMs() - backMs)
+    const unseen = { ...claim, intentId: 'unseen', epoch: 7, sentEpoch: 7, incarnation: 'third' }
+    const late = await again.claim(unseen)
+    assert.equal(late.kind === 'seen' && late.outcome.state, 'expired')
     await again.close()
   })
 
