@@ -2,9 +2,10 @@ import { openEmbeddedBus } from '../bus/drivers/embedded/index.ts'
 import type { Bus, TopicSpec } from '../bus/index.ts'
 import { openCommandSender } from '../channel/index.ts'
 import { type Clock, type Disk, type Random, SkeinError } from '../core/index.ts'
-import { hostNodeServices, type NodeServices } from '../fabric/index.ts'
+import { hostNodeServices, type NodeServices, type NodeServicesOptions } from '../fabric/index.ts'
 import { httpGateway } from '../gateway/http/index.ts'
 import { websocketGateway } from '../gateway/websocket/index.ts'
+import type { FencedAgent } from '../swarm/index.ts'
 import type { NodeConfig } from './config-schema.ts'
 import { DiskHealth } from './disk-health.ts'
 import { checkListenHost } from './listen-address.ts'
@@ -38,11 +39,16 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const probes = new NodeProbes(health)
   const bus = keep(await openBus(config, { ...dependencies, disk: health.disk }))
   for (const topic of config.topics) await bus.open(topic as TopicSpec)
-  const services = keep(await openServices(bus, config, { clock, random, onError }))
+  let cutOff: (connection: string, why: string) => void = () => {}
+  const onFenced = ({ agentId, byEpoch, connection }: FencedAgent) => {
+    if (connection !== undefined) cutOff(connection, `epoch ${byEpoch} took the place of agent "${agentId}"`)
+  }
+  const services = keep(await openServices(bus, config, { clock, random, onError, onFenced }))
   const { roster, nodeTime } = services
   const sender = `node-${Buffer.from(random.bytes(6)).toString('hex')}`
   const commands = keep(await openCommandSender({ bus, clock, random, roster, nodeTime, sender, onError }))
   const sockets = keep(openSockets(bus, services, config, { clock, random, onError }))
+  cutOff = (connection, why) => sockets.disconnect(connection, why)
   const bodyBytesMax = config.limits.httpBodyBytes
   const http = keep(
     await httpGateway({ bus, clock, random, roster, commands, probes, version: VERSION, bodyBytesMax, onError }),
@@ -82,7 +88,11 @@ function openBus(config: NodeConfig, { disk, clock, random }: Omit<NodeDependenc
   })
 }
 
-function openServices(bus: Bus, config: NodeConfig, handed: Handed): Promise<NodeServices> {
+function openServices(
+  bus: Bus,
+  config: NodeConfig,
+  handed: Handed & Pick<NodeServicesOptions, 'onFenced'>,
+): Promise<NodeServices> {
   const { pulseMs, suspectAfterPulses, lostAfterPulses, laggingSeconds } = config.swarm
   return hostNodeServices({
     bus,

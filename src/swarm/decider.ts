@@ -38,7 +38,7 @@ export interface FencedAgent {
   readonly agentId: string
   readonly epoch: number
   readonly byEpoch: number
-  /** The connection it was last heard on, as the gateway names it. */
+  /** The connection it was last heard on, as the gateway names it; undefined when the newer one came over the same. */
   readonly connection: string | undefined
 }
 
@@ -113,6 +113,7 @@ export class Decider {
   confirmJoin(state: AgentState, connection: string | undefined, now: Moment): FencedAgent | undefined {
     const { id: agentId, epoch: byEpoch } = state
     const before = this.#agents.get(agentId)
+    const cut = before?.connection === connection ? undefined : before?.connection
     const agent = { state, connection: undefined, seenAtMs: now.wallMs, unwritten: undefined }
     this.#agents.set(agentId, agent)
     this.#unwritten.delete(agentId)
@@ -121,7 +122,7 @@ export class Decider {
     this.#bind(agentId, agent, connection)
     this.#heard.set(agentId, byEpoch)
     if (!before || before.state.liveness === 'left') return undefined
-    return { agentId, epoch: before.state.epoch, byEpoch, connection: before.connection }
+    return { agentId, epoch: before.state.epoch, byEpoch, connection: cut }
   }
 
   pulse(request: AgentRequest, connection: string | undefined, now: Moment): PulseReply {

@@ -43,6 +43,8 @@ export interface WebsocketGateway {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Open now. */
   readonly connections: number
+  /** Cuts one client off, saying why: what it held is let go at once, though its process may be stopped. */
+  disconnect(connectionId: string, why: string): void
   /** Takes no more clients, lets what they have written be answered, then closes. Idempotent. */
   drain(): Promise<void>
   /** Promptly. Idempotent. */
@@ -98,6 +100,12 @@ class Gateway implements WebsocketGateway {
     const refusal = this.#refusal(request)
     if (refusal !== undefined) refuseUpgrade(socket, refusal)
     else this.#server.handleUpgrade(request, socket, head, (accepted) => this.#accept(accepted))
+  }
+
+  disconnect(connectionId: string, why: string): void {
+    for (const { id, session } of this.#entries) {
+      if (id === connectionId) session.close({ code: 'connection-lost', message: why })
+    }
   }
 
   async drain(): Promise<void> {
