@@ -2,15 +2,16 @@
  * Measures against the machine's own limits: `npm run -s bench -- log|open|channel|remote [--json]`. Each benchmark
  * prints its result as the last line of standard output and exits with 1 when it misses its bar.
  */
-import { existsSync, readdirSync } from 'node:fs'
+const BENCHMARKS: Readonly<Record<string, string>> = {
+  log: './log.ts',
+  open: './open.ts',
+  channel: './channel.ts',
+  remote: './remote.ts',
+}
 
-const name = process.argv[2] ?? ''
-const file = new URL(`./${name}.ts`, import.meta.url)
-if (!/^[a-z-]+$/.test(name) || name === 'run' || !existsSync(file)) {
-  const names = readdirSync(new URL('.', import.meta.url))
-    .filter((entry) => entry.endsWith('.ts') && !entry.endsWith('.test.ts') && entry !== 'run.ts')
-    .map((entry) => entry.slice(0, -3))
-  console.error(`Usage: npm run -s bench -- ${names.join('|')} [--json]`)
+const path = BENCHMARKS[process.argv[2] ?? '']
+if (path === undefined) {
+  console.error(`Usage: npm run -s bench -- ${Object.keys(BENCHMARKS).join('|')} [--json]`)
   process.exit(2)
 }
-await import(file.href)
+await import(path)

@@ -1,6 +1,6 @@
 import type { Random } from '../src/core/index.ts'
 
-export const PAGE_BYTES = 4096
+const PAGE_BYTES = 4096
 
 /**
  * The content of one file as the system holds it, and what of it would be there after a power loss: pages written since

@@ -1,3 +1,4 @@
+import type { SyscallCase } from './syscalls/case.ts'
 import { simulatedCases } from './syscalls/simulated.ts'
 import { tracedCases } from './syscalls/traced.ts'
 import type { CrashOptions } from './variant.ts'
@@ -10,15 +11,6 @@ export interface SyscallReport {
   readonly traced: number
   readonly silent: number
   readonly lostDurable: number
-  readonly notes: readonly string[]
-}
-
-/** What one case came to. */
-export interface SyscallCase {
-  readonly call: string
-  readonly what: string
-  readonly silent: number
-  readonly lost: number
   readonly notes: readonly string[]
 }
 

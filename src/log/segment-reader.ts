@@ -238,7 +238,7 @@ function takeBatches(
   return { batches, end: at, needs }
 }
 
-export function logBatch(header: BatchHeader, bytes: Uint8Array, body: Uint8Array): LogBatch {
+function logBatch(header: BatchHeader, bytes: Uint8Array, body: Uint8Array): LogBatch {
   return {
     baseOffset: header.baseOffset,
     lastOffset: header.lastOffset,

@@ -4,7 +4,7 @@ import { type DiskCall, type DiskErrno, SimulatedClock, SimulatedDisk, seededRan
 import { judge } from '../log/judge.ts'
 import { LogLedger } from '../log/log-ledger.ts'
 import { readBack } from '../log/read-back.ts'
-import type { SyscallCase } from '../syscalls.ts'
+import type { SyscallCase } from './case.ts'
 
 const ERRNOS: Readonly<Record<DiskCall, readonly DiskErrno[]>> = {
   open: ['EMFILE', 'EIO'],

@@ -8,8 +8,8 @@ import { openLog } from '../../../src/log/index.ts'
 import { judge } from '../log/judge.ts'
 import { LogLedger } from '../log/log-ledger.ts'
 import { readBack } from '../log/read-back.ts'
-import type { SyscallCase } from '../syscalls.ts'
 import type { AppenderLine } from './appender-process.ts'
+import type { SyscallCase } from './case.ts'
 
 const PROCESS = fileURLToPath(new URL('./appender-process.ts', import.meta.url))
 
@@ -23,13 +23,15 @@ const SAMPLE = [
   { call: 'rename', errno: 'ENOSPC', when: '2' },
 ]
 
-/** A sample of failures in real processes on the real disk, by strace. None where the machine has no strace. */
+/** A sample of failures in real processes on the real disk, by strace. Fewer when fewer cases are asked for, none where the machine has no strace. */
 export async function* tracedCases(casesMax: number | undefined): AsyncGenerator<SyscallCase> {
   if (spawnSync('strace', ['--version']).status !== 0) {
     console.error('crash syscalls: strace is not here; real processes are left out')
     return
   }
-  for (const plan of SAMPLE.slice(0, casesMax)) {
+  const step = casesMax === undefined ? 1 : Math.max(1, Math.floor(400 / casesMax))
+  for (let at = 0; at < SAMPLE.length; at += step) {
+    const plan = SAMPLE[at]!
     const directory = mkdtempSync(join(tmpdir(), 'skein-syscalls-'))
     try {
       yield await tracedCase(plan, join(directory, 'log'))
