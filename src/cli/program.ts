@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { VERSION } from '../node/index.ts'
+import { VERSION } from '../core/index.ts'
 import { agentsCommand } from './commands/agents.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'

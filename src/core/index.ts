@@ -19,3 +19,4 @@ export {
   SUBJECT_LEVELS_MAX,
 } from './subject.ts'
 export { uuidV7 } from './uuid.ts'
+export { VERSION } from './version.ts'

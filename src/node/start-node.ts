@@ -1,7 +1,7 @@
 import { openEmbeddedBus } from '../bus/drivers/embedded/index.ts'
 import type { Bus, TopicSpec } from '../bus/index.ts'
 import { openCommandSender } from '../channel/index.ts'
-import { type Clock, type Disk, type Random, SkeinError } from '../core/index.ts'
+import { type Clock, type Disk, type Random, SkeinError, VERSION } from '../core/index.ts'
 import { hostNodeServices, type NodeServices, type NodeServicesOptions } from '../fabric/index.ts'
 import { httpGateway } from '../gateway/http/index.ts'
 import { websocketGateway } from '../gateway/websocket/index.ts'
@@ -13,7 +13,6 @@ import type { NodeLog } from './node-log.ts'
 import { NodeProbes } from './node-probes.ts'
 import { type RunningNode, runningNode } from './running-node.ts'
 import { takeUpgrades } from './upgrade.ts'
-import { VERSION } from './version.ts'
 
 export interface NodeDependencies {
   readonly disk: Disk

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { deliveryJson } from '../../gateway/http/index.ts'
+import { deliveryJson } from '../../bus/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { wholeNumber } from '../options.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Bus, Lag } from '../../bus/index.ts'
+import { type Lag, lagEverywhere } from '../../bus/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -22,17 +22,13 @@ export function lagCommand(context: CommandContext): Command {
     .option('--fail-over <duration>', 'fail when the oldest unacknowledged message has waited longer', durationMs)
     .action((topic: string | undefined, options: LagOptions) =>
       withBus(options, context, async (bus) => {
-        const lags = await allLags(bus, topic, options.group)
+        const { group } = options
+        const lags = topic === undefined ? await lagEverywhere(bus, group) : await bus.admin.lag(topic, group)
         await tell(lags, options, context)
         const secondsMax = (options.failOver ?? Number.POSITIVE_INFINITY) / 1_000
         if (lags.some(({ seconds }) => (seconds ?? 0) > secondsMax)) context.exitCode = EXIT.failed
       }),
     )
-}
-
-async function allLags(bus: Bus, topic: string | undefined, group: string | undefined): Promise<readonly Lag[]> {
-  const topics = topic === undefined ? await bus.admin.listTopics() : [topic]
-  return (await Promise.all(topics.map((name) => bus.admin.lag(name, group)))).flat()
 }
 
 async function tell(lags: readonly Lag[], options: LagOptions, { terminal }: CommandContext): Promise<void> {

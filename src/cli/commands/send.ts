@@ -85,7 +85,8 @@ async function withSender<Result>(
   const name = `cli-${Buffer.from(random.bytes(6)).toString('hex')}`
   const sender = await openCommandSender({ bus, clock, random, roster, nodeTime, sender: name })
   parts.adopt(sender, (made) => made.close())
-  return action(sender)
+  // Awaited here: what it stands on is closed when this function returns.
+  return await action(sender)
 }
 
 interface Sending {

@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { Delivery, Reader, ReaderOptions, StartPosition } from '../../bus/index.ts'
-import { deliveryJson } from '../../gateway/http/index.ts'
+import { type Delivery, deliveryJson, type Reader, type ReaderOptions, type StartPosition } from '../../bus/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { KeyedDigest } from '../digest.ts'

@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander'
 import { readTextFile, systemDisk } from '../../core/system/index.ts'
-import { readConfig, startNode } from '../../node/index.ts'
 import { newCommand } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { nodeLog } from '../node-log.ts'
@@ -32,6 +31,8 @@ export function upCommand(context: CommandContext): Command {
 
 async function up(options: UpOptions, context: CommandContext): Promise<void> {
   const { terminal, clock, random, signal, environment } = context
+  // Loaded here, so that the other commands start without a node's libraries.
+  const { readConfig, startNode } = await import('../../node/index.ts')
   const config = readConfig({
     file: options.config === undefined ? undefined : { name: options.config, text: await readTextFile(options.config) },
     environment,

@@ -35,6 +35,8 @@ export async function inspectData(directory: string, context: CommandContext): P
 }
 
 async function inspectTopic(bus: Bus, topic: string, signal: AbortSignal): Promise<readonly Finding[]> {
+  const { spec } = await bus.admin.describeTopic(topic)
+  if (spec.storage === 'ephemeral') return []
   const reader = bus.reader(topic, { mode: 'broadcast', from: 'earliest' })
   try {
     const { messages, damage } = await readWhole(reader, signal)

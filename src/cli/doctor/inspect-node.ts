@@ -1,4 +1,4 @@
-import type { Bus } from '../../bus/index.ts'
+import { type Bus, lagEverywhere } from '../../bus/index.ts'
 import { type ClientOptions, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { nodeUrl } from '../node-url.ts'
@@ -55,8 +55,7 @@ async function inspectTopics(bus: Bus): Promise<readonly Finding[]> {
 }
 
 async function inspectLag(bus: Bus): Promise<readonly Finding[]> {
-  const names = await bus.admin.listTopics()
-  const lags = (await Promise.all(names.map((name) => bus.admin.lag(name)))).flat()
+  const lags = await lagEverywhere(bus)
   const late = lags.filter(({ seconds }) => (seconds ?? 0) > LAG_SECONDS_MAX)
   if (late.length === 0) return [ok('lag', `no group is more than ${LAG_SECONDS_MAX} s behind`)]
   return late.map(({ topic, group, partition, messages, seconds }) =>

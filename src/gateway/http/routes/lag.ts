@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
+import { lagEverywhere } from '../../../bus/index.ts'
 import { failures } from '../schemas.ts'
 import type { GatewayServices } from '../services.ts'
 
@@ -34,8 +35,7 @@ export function lagRoute(app: FastifyInstance, { bus }: GatewayServices): void {
     },
     async (request) => {
       const { topic, group } = request.query
-      const topics = topic === undefined ? await bus.admin.listTopics() : [topic]
-      return { lag: (await Promise.all(topics.map((name) => bus.admin.lag(name, group)))).flat() }
+      return { lag: topic === undefined ? await lagEverywhere(bus, group) : await bus.admin.lag(topic, group) }
     },
   )
 }

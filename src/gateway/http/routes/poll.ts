@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
+import { deliveryJson } from '../../../bus/index.ts'
 import { consumptionQuery, openBroadcast } from '../consumption.ts'
-import { deliveryJson } from '../message-json.ts'
 import { failures, topicParams } from '../schemas.ts'
 import type { GatewayServices } from '../services.ts'
 

@@ -1,11 +1,10 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { Reader } from '../../../bus/index.ts'
+import { deliveryJson, type Reader } from '../../../bus/index.ts'
 import { SkeinError } from '../../../core/index.ts'
 import { consumptionQuery, openBroadcast } from '../consumption.ts'
 import type { Cursor } from '../cursor.ts'
-import { deliveryJson } from '../message-json.ts'
 import { failures, topicParams } from '../schemas.ts'
 import type { GatewayServices } from '../services.ts'
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { Delivery } from '../../bus/index.ts'
+import type { Delivery } from './message.ts'
 
 /**
  * One delivery as one line of JSON. Its value stands under `value` when it is JSON (the text itself, so that no number
