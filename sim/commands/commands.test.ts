@@ -217,7 +217,9 @@ describe('commands', () => {
       await world.clock.advance(100)
       await agent.kill({ powerLoss: true })
       const second = await start(world, agent)
-      assert.equal(short(await world.run(sending)), 'done')
+      // Not acknowledged, it is given again: nobody has to wait for a resend.
+      const outcome = await world.run(sending, 800)
+      assert.equal(short(outcome), 'done')
       assert.deepEqual([first.effects, second.effects, second.again], [[], ['one'], [true]])
     })
 
