@@ -7,6 +7,7 @@ import {
   openLocalInbox,
   requestedInbox,
 } from '../channel/index.ts'
+import { SkeinError } from '../core/index.ts'
 import { type Agent, type AgentDescription, joinSwarm } from '../swarm/index.ts'
 import { AgentCommands } from './agent-commands.ts'
 import { FabricAgent } from './fabric-agent.ts'
@@ -42,13 +43,20 @@ export async function joinAgent(parts: JoinParts, options: JoinOptions): Promise
   try {
     const inbox = await openInbox(parts, { agent, stateDir })
     const { identity, nodeTime } = agent
-    const receiver = commandReceiver({ bus, clock, random, identity, nodeTime, lease: agent, inbox, onError })
+    const receiver = commandReceiver({
+      ...{ bus, clock, random, identity, nodeTime, lease: agent, inbox },
+      onError: (error) => (isFenced(error) ? agent.doubt() : onError(error)),
+    })
     const commands = new AgentCommands({ receiver, inbox, open: (command) => open([command]), onError })
     return new FabricAgent({ agent, channels, commands })
   } catch (error) {
     agent.close()
     throw error
   }
+}
+
+function isFenced(error: unknown): boolean {
+  return error instanceof SkeinError && error.code === 'fenced'
 }
 
 function openInbox(

@@ -110,6 +110,12 @@ export class Agent implements Lease {
     }
   }
 
+  /** Somebody says that a newer epoch took this one's place: the lease is over until the node has been asked. */
+  doubt(): void {
+    this.#leaseUntilMs = 0
+    if (!this.#stop.signal.aborted && !this.#fenced.signal.aborted) void this.#pulse()
+  }
+
   /** Says what changed. Rejects with `fenced`, `unknown-agent`, `bad-argument`, or as the node cannot be reached. */
   async change(change: AgentChange, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     this.#throwIfOver()

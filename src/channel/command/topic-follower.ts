@@ -25,6 +25,8 @@ export class TopicFollower {
   readonly #running: Promise<void>
   /** Where to go on after a failure, of each partition. */
   readonly #heard = new Map<number, Position>()
+  /** Where each partition ended when following began, as far as it is not reached yet. */
+  #ahead = new Map<number, number>()
   #isCaughtUp = false
 
   constructor(options: TopicFollowerOptions) {
@@ -71,7 +73,12 @@ export class TopicFollower {
   }
 
   async #begin(reader: Reader): Promise<void> {
-    if (this.#heard.size === 0 && this.#options.from !== 'latest') return
+    if (this.#heard.size === 0 && this.#options.from !== 'latest') {
+      const ends = (await reader.end()).filter(({ sequence }) => sequence > 0)
+      this.#ahead = new Map(ends.map(({ partition, sequence }) => [partition, sequence]))
+      if (this.#ahead.size === 0) this.#arrived()
+      return
+    }
     for (const end of await reader.end()) if (!this.#heard.has(end.partition)) this.#heard.set(end.partition, end)
     await reader.seek([...this.#heard.values()])
     if (this.#options.from === 'latest') this.#arrived()
@@ -82,10 +89,19 @@ export class TopicFollower {
     while (!signal.aborted) {
       const batch = await reader.read(this.#isCaughtUp ? { signal } : { signal, waitMs: QUIET_MS })
       onProgress()
+      // Nothing more: what is before an end and does not come is gone by compaction or retention.
       if (batch === null) this.#arrived()
       for (const delivery of batch?.deliveries ?? []) this.#options.onDelivery(delivery)
-      if (batch !== null) this.#heard.set(batch.partition, batch.last)
+      if (batch !== null) this.#gave(batch.last)
     }
+  }
+
+  #gave(last: Position): void {
+    this.#heard.set(last.partition, last)
+    const end = this.#ahead.get(last.partition)
+    if (end === undefined || last.sequence + 1 < end) return
+    this.#ahead.delete(last.partition)
+    if (this.#ahead.size === 0) this.#arrived()
   }
 
   #arrived(): void {
