@@ -327,5 +327,9 @@ function notFound(path: string): SkeinError {
 function ioFailed(syscall: string, path: string, errno: string): SkeinError {
   const code = errno === 'ENOSPC' ? 'disk-full' : 'io-failed'
   const cause = Object.assign(new Error(`${errno}: ${syscall}`), { code: errno, syscall })
-  return new SkeinError(code, `Cannot ${syscall} ${path}: ${errno}`, { cause, details: { path, syscall, errno } })
+  return new SkeinError(code, `Cannot ${syscall} ${path}: ${errno}`, {
+    cause,
+    retryable: code === 'disk-full',
+    details: { path, syscall, errno },
+  })
 }
