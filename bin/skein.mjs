@@ -4,15 +4,14 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
 if (major > 24 || (major === 24 && minor >= 6)) {
-  const source = join(root, 'src', 'cli', 'main.ts')
-  const entry = existsSync(source) ? source : join(root, 'dist', 'src', 'cli', 'main.js')
-  const { main } = await import(pathToFileURL(entry).href)
+  const inClone = existsSync(join(root, 'src', 'cli', 'index.ts'))
+  const { main } = await (inClone ? import('../src/cli/index.ts') : import('../dist/src/cli/index.js'))
   await main(process.argv.slice(2))
 } else {
   handOver()

@@ -11,7 +11,7 @@ export const headers = Type.Record(Type.String(), Type.String())
 export const position = Type.Object({ partition: Type.Integer(), sequence: Type.Integer() })
 
 /** What every error is answered with. */
-export const problem = Type.Object(
+const problem = Type.Object(
   {
     type: Type.String({ description: 'urn:skein:error:<code>' }),
     title: Type.String(),

@@ -61,22 +61,7 @@ const query = Type.Object({ agent: Type.Optional(Type.String()) }, { additionalP
 
 /** Commands: send one and wait for its outcome, or ask for it later. */
 export function commandRoutes(app: FastifyInstance, services: GatewayServices): void {
-  const { clock, commands } = services
-  let pending = 0
-
-  async function send(request: Static<typeof input>, intentId: string): Promise<readonly Outcome[]> {
-    const declared = untyped(request)
-    pending += 1
-    try {
-      await openIfMissing(services.bus, declared.topicSpec)
-      const options = { intentId, signal: services.signal }
-      const target = request.target as CommandTarget
-      if (typeof target === 'string') return [await commands.send(declared, target, request.value, options)]
-      return await commands.send(declared, target as readonly string[] | AgentSelector, request.value, options)
-    } finally {
-      pending -= 1
-    }
-  }
+  const sending = new Sending(services)
 
   app.post<{ Body: Static<typeof input> }>(
     '/v1/commands',
@@ -90,34 +75,13 @@ export function commandRoutes(app: FastifyInstance, services: GatewayServices): 
       },
     },
     async (request, reply) => {
-      if (pending >= PENDING_MAX) {
-        throw new SkeinError('overloaded', `Cannot send the command: ${PENDING_MAX} are waiting for their outcome`, {
-          retryable: true,
-        })
-      }
-      const intentId = request.body.intentId ?? uuidV7(clock, services.random)
-      const sent = send(request.body, intentId)
-      const answer = await within(sent, request.body.waitMs ?? 30_000)
+      const intentId = request.body.intentId ?? uuidV7(services.clock, services.random)
+      const answer = await sending.send(request.body, intentId)
       if (answer !== undefined) return { intentId, outcomes: answer }
       reply.status(202).header('location', `/v1/commands/${encodeURIComponent(intentId)}`)
       return { intentId, state: 'pending' as const }
     },
   )
-
-  /** The result, or undefined when it takes longer; a later failure is then nobody's: the outcome can be asked for. */
-  async function within<Result>(work: Promise<Result>, waitMs: number): Promise<Result | undefined> {
-    const stop = new AbortController()
-    const timeout = clock.sleep(waitMs, { signal: stop.signal }).then(
-      () => undefined,
-      () => undefined,
-    )
-    try {
-      return await Promise.race([work, timeout])
-    } finally {
-      stop.abort()
-      work.catch(() => {})
-    }
-  }
 
   app.get<{ Params: Static<typeof params>; Querystring: Static<typeof query> }>(
     '/v1/commands/:intentId',
@@ -134,10 +98,54 @@ export function commandRoutes(app: FastifyInstance, services: GatewayServices): 
     async (request) => {
       const { intentId } = request.params
       const { agent } = request.query
-      const found = await commands.outcome(intentId, agent === undefined ? {} : { agentId: agent })
+      const found = await services.commands.outcome(intentId, agent === undefined ? {} : { agentId: agent })
       return { intentId, outcomes: found }
     },
   )
+}
+
+/** Commands on their way. What takes longer than its request waits is still resent and its outcome recorded. */
+class Sending {
+  readonly #services: GatewayServices
+  #pending = 0
+
+  constructor(services: GatewayServices) {
+    this.#services = services
+  }
+
+  /** The outcomes, or undefined when there are none within `waitMs`. */
+  async send(request: Static<typeof input>, intentId: string): Promise<readonly Outcome[] | undefined> {
+    if (this.#pending >= PENDING_MAX) {
+      throw new SkeinError('overloaded', `Cannot send the command: ${PENDING_MAX} are waiting for their outcome`, {
+        retryable: true,
+      })
+    }
+    this.#pending += 1
+    const sent = this.#send(request, intentId).finally(() => {
+      this.#pending -= 1
+    })
+    const stop = new AbortController()
+    const timeout = this.#services.clock.sleep(request.waitMs ?? 30_000, { signal: stop.signal }).then(
+      () => undefined,
+      () => undefined,
+    )
+    try {
+      return await Promise.race([sent, timeout])
+    } finally {
+      stop.abort()
+      // A failure after the answer is nobody's: the outcome can be asked for.
+      sent.catch(() => {})
+    }
+  }
+
+  async #send(request: Static<typeof input>, intentId: string): Promise<readonly Outcome[]> {
+    const { bus, commands, signal } = this.#services
+    const declared = untyped(request)
+    await openIfMissing(bus, declared.topicSpec)
+    const target = request.target as CommandTarget
+    if (typeof target === 'string') return [await commands.send(declared, target, request.value, { intentId, signal })]
+    return commands.send(declared, target as readonly string[] | AgentSelector, request.value, { intentId, signal })
+  }
 }
 
 /** The command as this side knows it: any JSON goes, the agent checks it by its schema. */
