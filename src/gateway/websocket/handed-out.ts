@@ -23,17 +23,13 @@ export class HandedOut {
     this.#entries.push({ number, batch, takenThrough: -1 })
   }
 
-  /** The application has everything up to there. */
+  /** The application has what this batch holds up to there. */
   taken(number: number, sequence: number): void {
-    while (this.#entries.length > 0) {
-      const first = this.#entries[0]!
-      if (first.number > number) return
-      if (first.number === number && sequence < first.batch.last.sequence) {
-        first.takenThrough = sequence
-        return
-      }
-      this.#entries.shift()
-    }
+    const index = this.#entries.findIndex((entry) => entry.number === number)
+    const entry = this.#entries[index]
+    if (entry === undefined) return
+    if (sequence < entry.batch.last.sequence) entry.takenThrough = sequence
+    else this.#entries.splice(index, 1)
   }
 
   clear(): void {

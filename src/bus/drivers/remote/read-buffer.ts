@@ -25,6 +25,9 @@ interface Waiting {
   readonly onAbort: (() => void) | undefined
 }
 
+const MESSAGES_MAX = 4_096
+const BYTES_MAX = 1024 * 1024
+
 /** What came and was not read, in order, and the reads that wait for more. */
 export class ReadBuffer {
   readonly #options: ReadBufferOptions
@@ -91,20 +94,38 @@ export class ReadBuffer {
     for (const batch of dropped) this.#giveBack(batch, undefined)
   }
 
+  /** Joins what came in pieces: a reader that acknowledges once a batch is not made to do so for every frame. */
   #take(limits: ReadLimits): Batch | undefined {
-    const { maxMessages = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = limits
-    for (let first = this.#batches[0]; first !== undefined; first = this.#batches[0]) {
-      const batch = first.take({ maxMessages, maxBytes }, this.#options.clock.monotonicMs())
-      const taken = { number: first.head.number, sequence: batch?.last.sequence ?? first.head.lastSequence }
-      if (first.isTaken) {
-        this.#batches.shift()
-        this.#giveBack(first, taken)
-      } else {
-        this.#options.credit(0, taken)
+    const { maxMessages = MESSAGES_MAX, maxBytes = BYTES_MAX } = limits
+    const nowMs = this.#options.clock.monotonicMs()
+    let joined: Batch | undefined
+    let bytes = 0
+    for (let index = 0; index < this.#batches.length; ) {
+      const next = this.#batches[index]!
+      if (joined !== undefined && !continues(joined, next)) {
+        index += 1
+        continue
       }
-      if (batch !== undefined) return batch
+      const given = joined?.deliveries.length ?? 0
+      if (given >= maxMessages || (given > 0 && bytes + next.byteLength > maxBytes)) break
+      const batch = next.take({ maxMessages: maxMessages - given, maxBytes: maxBytes - bytes }, nowMs)
+      bytes += next.byteLength
+      this.#noteTaken(index, batch)
+      joined = join(joined, batch)
+      if (!next.isTaken) break
     }
-    return undefined
+    return joined
+  }
+
+  #noteTaken(index: number, batch: Batch | undefined): void {
+    const from = this.#batches[index]!
+    const taken = { number: from.head.number, sequence: batch?.last.sequence ?? from.head.lastSequence }
+    if (from.isTaken) {
+      this.#batches.splice(index, 1)
+      this.#giveBack(from, taken)
+    } else {
+      this.#options.credit(0, taken)
+    }
   }
 
   #giveBack(batch: DeliveredBatch, taken: Taken | undefined): void {
@@ -150,4 +171,13 @@ export class ReadBuffer {
     if (waiting.onAbort !== undefined) waiting.limits.signal?.removeEventListener('abort', waiting.onAbort)
     return waiting
   }
+}
+
+function continues(batch: Batch, next: DeliveredBatch): boolean {
+  return next.head.partition === batch.partition && next.generation === batch.generation
+}
+
+function join(first: Batch | undefined, second: Batch | undefined): Batch | undefined {
+  if (first === undefined || second === undefined) return first ?? second
+  return { ...second, deliveries: first.deliveries.concat(second.deliveries) }
 }
