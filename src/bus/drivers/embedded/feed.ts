@@ -131,11 +131,12 @@ export class Feed {
 
   #takesWhole(batch: LogBatch): boolean {
     return (
-      this.#filter === undefined &&
       this.gate.isPlain &&
       this.gate.position <= batch.baseOffset &&
       !hasMark(batch, MARK_TTL | MARK_REPLAY) &&
-      batch.count === batch.lastOffset - batch.baseOffset + 1
+      batch.count === batch.lastOffset - batch.baseOffset + 1 &&
+      // A filter that wants every subject of the batch's table wants every record.
+      (this.#filter === undefined || this.#enter(batch).wanted === undefined)
     )
   }
 
