@@ -5,6 +5,19 @@ interface Entry {
   readonly number: number
   readonly batch: RawBatch
   takenThrough: number
+  /** Keys whose messages were taken back; `all` for every key. */
+  withdrawn: Set<string> | 'all' | undefined
+}
+
+/** What comes behind these messages and was not taken is to come back: of their keys, or of their whole partitions. */
+export interface Withdrawal {
+  readonly behind: readonly SettledMessage[]
+  readonly wholePartition: boolean
+}
+
+export interface Withdrawn {
+  readonly generation: number
+  readonly messages: readonly SettledMessage[]
 }
 
 /**
@@ -20,7 +33,7 @@ export class HandedOut {
   }
 
   add(number: number, batch: RawBatch): void {
-    this.#entries.push({ number, batch, takenThrough: -1 })
+    this.#entries.push({ number, batch, takenThrough: -1, withdrawn: undefined })
   }
 
   /** The application has what this batch holds up to there. */
@@ -30,6 +43,24 @@ export class HandedOut {
     if (entry === undefined) return
     if (sequence < entry.batch.last.sequence) entry.takenThrough = sequence
     else this.#entries.splice(index, 1)
+  }
+
+  /** Takes back what a withdrawal names, out of the batches from this number on. */
+  withdraw(withdrawal: Withdrawal, fromNumber = 0): Withdrawn[] {
+    const { behind, wholePartition } = withdrawal
+    const keys = Map.groupBy(behind, ({ position }) => position.partition)
+    const withdrawn: Withdrawn[] = []
+    for (const entry of this.#entries) {
+      if (entry.number < fromNumber) continue
+      const settled = keys.get(entry.batch.partition)
+      if (settled === undefined) continue
+      const names = new Set(settled.map(({ orderKey }) => orderKey))
+      const messages = untaken(entry).filter(({ orderKey }) => wholePartition || names.has(orderKey))
+      if (wholePartition) entry.withdrawn = 'all'
+      else if (entry.withdrawn !== 'all') entry.withdrawn = new Set([...names, ...(entry.withdrawn ?? [])])
+      if (messages.length > 0) withdrawn.push({ generation: entry.batch.generation, messages })
+    }
+    return withdrawn
   }
 
   clear(): void {
@@ -52,13 +83,16 @@ export class HandedOut {
 
 function untaken(entry: Entry): SettledMessage[] {
   const messages: SettledMessage[] = []
+  const { withdrawn } = entry
+  if (withdrawn === 'all') return messages
   const { partition, pieces } = entry.batch
   for (const piece of pieces) {
     const cursor = recordCursor(piece.body, piece.baseOffset, piece.firstTimestampMs)
     for (let index = 0; cursor.next(); index += 1) {
       const sequence = piece.offsets?.[index] ?? cursor.offset
       if (sequence < piece.fromOffset || sequence > piece.throughOffset || sequence <= entry.takenThrough) continue
-      messages.push({ position: { partition, sequence }, orderKey: cursor.key ?? cursor.subject })
+      const orderKey = cursor.key ?? cursor.subject
+      if (withdrawn?.has(orderKey) !== true) messages.push({ position: { partition, sequence }, orderKey })
     }
   }
   return messages

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { type Head, malformed } from '../../wire/index.ts'
 
 /** What a client may say, checked before anything is done with it. */
-const name = z.string().min(1).max(1_024)
+// Whether a name is a good one is the bus's to say: here it only has to be short.
+const name = z.string().max(4_096)
 const whole = z.int().nonnegative()
 const position = z.object({ partition: whole, sequence: whole })
 const headers = z.record(z.string().max(1_024), z.string()).optional()
@@ -87,6 +88,7 @@ export const settleHead = z.object({
   messages: z.array(z.tuple([whole, whole, z.string()])).max(100_000),
   how: z.enum(['retry', 'release', 'dead']),
   generation: whole,
+  wholePartition: z.boolean(),
   delayMs: z.number().nonnegative().optional(),
   error: z.string().optional(),
 })

@@ -1,7 +1,7 @@
-import type { Assignment, RawBatch, RawReader, StartPosition } from '../../bus/index.ts'
+import type { Assignment, RawBatch, RawReader, SettledMessage, SettleOptions, StartPosition } from '../../bus/index.ts'
 import type { Clock, SkeinError } from '../../core/index.ts'
 import { failureToHead, Lane, Operation, type Session } from '../../wire/index.ts'
-import { HandedOut } from './handed-out.ts'
+import { HandedOut, type Withdrawal, type Withdrawn } from './handed-out.ts'
 
 export interface ReaderPumpOptions {
   readonly id: number
@@ -12,6 +12,12 @@ export interface ReaderPumpOptions {
   readonly isGroup: boolean
   readonly credit: number
   readonly epoch: number
+}
+
+type Settling = SettleOptions & {
+  readonly generation: number
+  /** The group stops at a dead message: nothing behind it may be seen. */
+  readonly wholePartition: boolean
 }
 
 /** Stored bytes taken at once: little enough that other readers get their turn. */
@@ -31,6 +37,9 @@ export class ReaderPump {
   #number = 0
   #isClosed = false
   #isPaused = false
+  #isReading = false
+  /** To be applied to the next batch as well. */
+  #withdrawals: Withdrawal[] = []
   #reading = new AbortController()
   #moved = Promise.withResolvers<void>()
 
@@ -61,6 +70,40 @@ export class ReaderPump {
     this.#credit += credit.bytes
     this.#isPaused = false
     this.#wake()
+  }
+
+  /**
+   * Settles, and takes back what the client has of the same keys and its application has not seen: those come after.
+   * The answer is the number of the last batch that this holds for.
+   */
+  async settle(
+    messages: readonly SettledMessage[],
+    how: 'retry' | 'release' | 'dead',
+    options: Settling,
+  ): Promise<number> {
+    const { wholePartition, ...settling } = options
+    const withdrawal = { behind: messages, wholePartition }
+    // What is being read now may have been given before this: it is treated as if it were.
+    const through = this.#number + (this.#isReading ? 1 : 0)
+    if (this.#isReading) this.#withdrawals.push(withdrawal)
+    const settled = this.reader.settle(messages, how, settling)
+    const back = this.#takeBack(this.#handedOut?.withdraw(withdrawal))
+    await settled
+    await back
+    return through
+  }
+
+  #applyWithdrawals(): void {
+    const withdrawals = this.#withdrawals
+    this.#withdrawals = []
+    for (const withdrawal of withdrawals) {
+      // Revoked or closed meanwhile: then it is given again anyway.
+      this.#takeBack(this.#handedOut?.withdraw(withdrawal, this.#number)).catch(() => {})
+    }
+  }
+
+  async #takeBack(back: readonly Withdrawn[] = []): Promise<void> {
+    for (const { generation, messages } of back) await this.reader.settle(messages, 'release', { generation })
   }
 
   async seek(to: StartPosition, options: { readonly epoch: number; readonly credit: number }): Promise<void> {
@@ -99,14 +142,18 @@ export class ReaderPump {
   async #bring(): Promise<void> {
     const epoch = this.#epoch
     const signal = this.#startReading()
+    this.#isReading = true
     try {
       const batch = await this.reader.readRaw({ maxBytes: Math.min(this.#credit, CHUNK_BYTES), signal })
       // After a seek or a close the batch is of no use: the reader itself has taken it back.
+      this.#isReading = false
       if (batch === null || epoch !== this.#epoch || this.#isClosed) return
       this.#send(batch)
     } catch (error) {
       if (signal.aborted || this.#isClosed) return
       this.#fail(error as SkeinError)
+    } finally {
+      this.#isReading = false
     }
   }
 
@@ -114,6 +161,7 @@ export class ReaderPump {
     const { session, lane, clock } = this.#options
     this.#number += 1
     this.#handedOut?.add(this.#number, batch)
+    this.#applyWithdrawals()
     const body = batch.pieces.map((piece) => piece.body)
     for (const part of body) this.#credit -= part.byteLength
     session.cast(Operation.deliver, {
@@ -154,10 +202,14 @@ export class ReaderPump {
     })
   }
 
+  /** The client answers when its application has let go; one that is gone has let go as well. */
   async #onAssignment(change: Assignment): Promise<void> {
     const { session } = this.#options
-    if (this.#isClosed || !session.isOpen) return
-    await session.call(Operation.assignment, { lane: Lane.urgent, head: { reader: this.id, ...change } })
+    try {
+      await session.call(Operation.assignment, { lane: Lane.urgent, head: { reader: this.id, ...change } })
+    } catch (error) {
+      if (session.isOpen) throw error
+    }
     await this.#handedOut?.release(change.removed)
   }
 

@@ -89,6 +89,14 @@ export class DeliveredBatch {
     return { topic: this.#topic, partition, generation: this.generation, deliveries, last: deliveries.at(-1)!.position }
   }
 
+  /** Takes out what the node has taken back: messages of these keys, or all, that were not read. */
+  withdraw(keys: ReadonlySet<string> | 'all'): void {
+    this.#deliveries ??= this.#decode()
+    const left = this.#deliveries.slice(this.#taken)
+    this.#deliveries = keys === 'all' ? [] : left.filter((delivery) => !keys.has(delivery.key ?? delivery.subject))
+    this.#taken = 0
+  }
+
   #decode(): Delivery[] {
     const { head } = this
     const attempts = head.attempts.length === 0 ? undefined : new Map(head.attempts)

@@ -17,6 +17,13 @@ export interface Taken {
   readonly sequence: number
 }
 
+/** The node has taken messages of a partition back, out of every batch up to this number. */
+export interface Withdrawal {
+  readonly partition: number
+  readonly keys: ReadonlySet<string> | 'all'
+  readonly throughNumber: number
+}
+
 interface Waiting {
   readonly limits: ReadLimits
   readonly resolve: (batch: Batch | null) => void
@@ -32,6 +39,9 @@ const BYTES_MAX = 1024 * 1024
 export class ReadBuffer {
   readonly #options: ReadBufferOptions
   readonly #waiting = new Set<Waiting>()
+  /** Partitions whose batches must not be read just now, and by how many settlements. */
+  readonly #held = new Map<number, number>()
+  #withdrawals: Withdrawal[] = []
   #batches: DeliveredBatch[] = []
   #bytes = 0
   #failure: { readonly error: unknown } | undefined
@@ -62,9 +72,34 @@ export class ReadBuffer {
   add(head: DeliveredHead, parts: Omit<DeliveredParts, 'topic' | 'ttlMs' | 'receivedAtMs'>): void {
     const { topic, ttlMs, clock } = this.#options
     const receivedAtMs = clock.monotonicMs()
-    this.#batches.push(new DeliveredBatch(head, { topic, ttlMs, receivedAtMs, ...parts }))
+    const batch = new DeliveredBatch(head, { topic, ttlMs, receivedAtMs, ...parts })
+    this.#withdrawals = this.#withdrawals.filter(({ throughNumber }) => head.number <= throughNumber)
+    for (const { partition, keys } of this.#withdrawals) if (partition === head.partition) batch.withdraw(keys)
+    this.#batches.push(batch)
     this.#bytes += parts.body.byteLength
     this.#serve()
+  }
+
+  /** While messages of these partitions are being settled, what comes behind them must not be read. */
+  hold(partitions: Iterable<number>): void {
+    for (const partition of partitions) this.#held.set(partition, (this.#held.get(partition) ?? 0) + 1)
+  }
+
+  letGo(partitions: Iterable<number>): void {
+    for (const partition of partitions) {
+      const holds = (this.#held.get(partition) ?? 0) - 1
+      if (holds > 0) this.#held.set(partition, holds)
+      else this.#held.delete(partition)
+    }
+    this.#serve()
+  }
+
+  withdraw(withdrawal: Withdrawal): void {
+    const { partition, keys, throughNumber } = withdrawal
+    for (const batch of this.#batches) {
+      if (batch.head.partition === partition && batch.head.number <= throughNumber) batch.withdraw(keys)
+    }
+    this.#withdrawals.push(withdrawal)
   }
 
   /** The reader cannot go on: the next read behind what has come rejects, the one after it asks again. */
@@ -82,6 +117,7 @@ export class ReadBuffer {
 
   clear(): void {
     this.#batches = []
+    this.#withdrawals = []
     this.#bytes = 0
     this.#failure = undefined
   }
@@ -102,10 +138,12 @@ export class ReadBuffer {
     let bytes = 0
     for (let index = 0; index < this.#batches.length; ) {
       const next = this.#batches[index]!
-      if (joined !== undefined && !continues(joined, next)) {
+      if (this.#held.has(next.head.partition) || (joined !== undefined && !isOfSame(joined, next))) {
         index += 1
         continue
       }
+      // Given again: an acknowledgment of the joined batch would not reach back to what was given before.
+      if (joined !== undefined && next.head.pieces[0]![4] <= joined.last.sequence) break
       const given = joined?.deliveries.length ?? 0
       if (given >= maxMessages || (given > 0 && bytes + next.byteLength > maxBytes)) break
       const batch = next.take({ maxMessages: maxMessages - given, maxBytes: maxBytes - bytes }, nowMs)
@@ -119,12 +157,12 @@ export class ReadBuffer {
 
   #noteTaken(index: number, batch: Batch | undefined): void {
     const from = this.#batches[index]!
-    const taken = { number: from.head.number, sequence: batch?.last.sequence ?? from.head.lastSequence }
+    const { number, lastSequence } = from.head
     if (from.isTaken) {
       this.#batches.splice(index, 1)
-      this.#giveBack(from, taken)
-    } else {
-      this.#options.credit(0, taken)
+      this.#giveBack(from, { number, sequence: lastSequence })
+    } else if (batch !== undefined) {
+      this.#options.credit(0, { number, sequence: batch.last.sequence })
     }
   }
 
@@ -173,7 +211,7 @@ export class ReadBuffer {
   }
 }
 
-function continues(batch: Batch, next: DeliveredBatch): boolean {
+function isOfSame(batch: Batch, next: DeliveredBatch): boolean {
   return next.head.partition === batch.partition && next.generation === batch.generation
 }
 

@@ -139,9 +139,21 @@ export class RemoteReader implements Reader, Resumable {
     const generation = this.#generations.toNode(first.source.generation)
     const messages = deliveries.map((delivery) => {
       const { partition, sequence } = delivery.position
-      return [partition, sequence, delivery.key ?? delivery.subject]
+      return [partition, sequence, delivery.key ?? delivery.subject] as const
     })
-    await this.#callOnce(Operation.settle, { reader: this.id, messages, how, generation, ...options })
+    const wholePartition = this.#options.mode === 'group' && this.#options.retry?.onDead === 'block'
+    const head = { reader: this.id, messages, how, generation, wholePartition, ...options }
+    const byPartition = Map.groupBy(messages, ([partition]) => partition)
+    this.#buffer.hold(byPartition.keys())
+    try {
+      const answer = await this.#callOnce(Operation.settle, head)
+      for (const [partition, settled] of byPartition) {
+        const keys = wholePartition ? 'all' : new Set(settled.map(([, , key]) => key))
+        this.#buffer.withdraw({ partition, keys, throughNumber: answer.through as number })
+      }
+    } finally {
+      this.#buffer.letGo(byPartition.keys())
+    }
   }
 
   onAssignment(listener: (change: Assignment) => Promise<void> | void): void {
@@ -248,12 +260,12 @@ export class RemoteReader implements Reader, Resumable {
   }
 
   /** For what must not be done twice. Lost with the connection means revoked: what is not settled comes again. */
-  async #callOnce(operation: number, head: Head): Promise<void> {
+  async #callOnce(operation: number, head: Head): Promise<Head> {
     const { session } = this.#link
     if (session === undefined) throw revoked('the connection has ended')
     await this.#opened
     try {
-      await session.call(operation, { lane: Lane.urgent, head })
+      return (await session.call(operation, { lane: Lane.urgent, head })).head
     } catch (error) {
       if (isLost(error)) throw this.#isOpen ? revoked('the connection has ended') : this.#closedError()
       throw error

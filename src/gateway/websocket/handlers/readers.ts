@@ -72,8 +72,8 @@ export class Readers {
       position: { partition, sequence },
       orderKey,
     }))
-    await this.#find(reader).reader.settle(settled, how, options)
-    return {}
+    const through = await this.#find(reader).settle(settled, how, options)
+    return { head: { through } }
   }
 
   async seek(call: IncomingCall): Promise<CallResult> {

@@ -1,0 +1,4 @@
+import { busConformance } from '../../testing/index.ts'
+import { RemoteWorld } from './remote-world.ts'
+
+busConformance({ name: 'remote', create: () => RemoteWorld.create() })
