@@ -32,8 +32,8 @@ const GOOD: History = {
   told: [outcome('a', 'done'), outcome('b', 'unknown')],
   effects: [effect('a'), effect('d')],
   joins: [
-    { agentId: KILLED, epoch: 1 },
-    { agentId: KILLED, epoch: 9 },
+    { agentId: KILLED, epoch: 1, atMs: 10 },
+    { agentId: KILLED, epoch: 9, atMs: 40 },
   ],
 }
 
@@ -61,6 +61,11 @@ test('A clean run passes, with its figures counted from ledgers and log', () => 
     staleEffects: 0,
     contradicted: 0,
   })
+})
+
+test('A command whose time was over before the agent came back may stay without an outcome', () => {
+  const commands = [...GOOD.commands, { intentId: 'e', agentId: KILLED, startByMs: 30 }]
+  assert.equal(audit({ ...GOOD, commands }, KILLED).recovered, true)
 })
 
 const BAD: Readonly<Record<string, readonly [Partial<History>, RegExp]>> = {
@@ -112,7 +117,16 @@ const BAD: Readonly<Record<string, readonly [Partial<History>, RegExp]>> = {
     { outcomes: GOOD.outcomes.filter(({ state }) => state !== 'failed') },
     /no command was replaced/,
   ],
-  'a killed agent that never came back': [{ joins: [{ agentId: KILLED, epoch: 1 }] }, /did not come back/],
+  'a killed agent that never came back': [{ joins: [{ agentId: KILLED, epoch: 1, atMs: 10 }] }, /did not come back/],
+  'a killed agent whose second epoch is no newer': [
+    {
+      joins: [
+        { agentId: KILLED, epoch: 9, atMs: 10 },
+        { agentId: KILLED, epoch: 9, atMs: 40 },
+      ],
+    },
+    /did not come back/,
+  ],
   'a killed agent that came back and did nothing': [{ effects: [effect('a', 50, 1)] }, /did not come back/],
   'a command to the killed agent without an outcome': [
     { outcomes: GOOD.outcomes.filter(({ intentId }) => intentId !== 'd') },

@@ -36,7 +36,10 @@ export interface CommandFigures {
 export interface Audit {
   readonly telemetry: TelemetryFigures
   readonly commands: CommandFigures
-  /** The agent that was killed came back with a new epoch, acted again, and none of its commands is without an outcome. */
+  /**
+   * The agent that was killed came back with a new epoch and acted again, and every command that could still be done
+   * then has an outcome.
+   */
   readonly recovered: boolean
 }
 
@@ -177,15 +180,14 @@ function finalOutcomes(outcomes: readonly OutcomeRecord[]): Map<string, OutcomeR
 }
 
 function hasRecovered(history: History, agentId: string): boolean {
-  const epochs = history.joins.filter((join) => join.agentId === agentId).map((join) => join.epoch)
-  const [first = -1] = epochs
-  const newest = Math.max(...epochs, -1)
+  const joins = history.joins.filter((join) => join.agentId === agentId)
+  const newest = joins.at(-1)
+  if (newest === undefined || newest.epoch <= joins[0]!.epoch) return false
   const outcomes = finalOutcomes(history.outcomes)
-  const own = history.commands.filter((command) => command.agentId === agentId)
+  const waited = history.commands.filter((command) => command.agentId === agentId && command.startByMs > newest.atMs)
   return (
-    newest > first &&
-    history.effects.some((effect) => effect.agentId === agentId && effect.epoch === newest) &&
-    own.every((command) => outcomes.has(targetOf(command)))
+    history.effects.some((effect) => effect.agentId === agentId && effect.epoch === newest.epoch) &&
+    waited.every((command) => outcomes.has(targetOf(command)))
   )
 }
 

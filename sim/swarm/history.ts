@@ -65,4 +65,6 @@ export interface EffectLine {
 export interface JoinRecord {
   readonly agentId: string
   readonly epoch: number
+  /** By the node's clock. */
+  readonly atMs: number
 }

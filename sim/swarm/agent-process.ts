@@ -1,0 +1,124 @@
+/** All agents of one type, in a process of their own. */
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type FabricAgent as Agent, connect } from '../../src/fabric/index.ts'
+import { Capture, Frame, Health, Inspect, MoveTo, Plan, Position, Sighting, Survey } from './contract.ts'
+import { type AgentSpec, type AgentType, FLEET } from './fleet.ts'
+import type { AcknowledgedLine, EffectLine } from './history.ts'
+import { Ledger } from './ledger.ts'
+import { leave, takeRole } from './role.ts'
+
+const role = takeRole()
+const { url, folder, type } = role.arguments
+const fabric = await connect(url)
+let publishing = true
+
+/** One joined agent with its two ledgers: what it was told is safe, and what it did. */
+class Member {
+  readonly #agent: Agent
+  readonly #spec: AgentSpec
+  readonly #acknowledged: Ledger
+  readonly #effects: Ledger
+  readonly #counts = new Map<string, number>()
+
+  constructor(agent: Agent, spec: AgentSpec) {
+    this.#agent = agent
+    this.#spec = spec
+    this.#acknowledged = new Ledger(join(folder, `${spec.id}.acknowledged`))
+    this.#effects = new Ledger(join(folder, `${spec.id}.effects`))
+  }
+
+  /** Runs the command for about so long, then writes the effect: the last thing before the handler returns. */
+  async effect(intentId: string, signal: AbortSignal, aboutMs: number): Promise<void> {
+    const startedAtMs = Date.now()
+    await sleep(aboutMs * (0.5 + Math.random()) * this.#spec.slowness, undefined, { signal })
+    signal.throwIfAborted()
+    const line: EffectLine = { intentId, agentId: this.#spec.id, epoch: this.#agent.epoch, startedAtMs }
+    this.#effects.write(line)
+  }
+
+  async report(
+    channel: string,
+    everyMs: number,
+    publish: (origin: { epoch: number; count: number }) => Promise<{ durability: string }>,
+  ): Promise<void> {
+    while (publishing) {
+      const count = (this.#counts.get(channel) ?? 0) + 1
+      this.#counts.set(channel, count)
+      const { epoch } = this.#agent
+      const { durability } = await publish({ epoch, count })
+      const line: AcknowledgedLine = { agentId: this.#spec.id, epoch, channel, count, durability }
+      this.#acknowledged.write(line)
+      await sleep(everyMs * (0.8 + 0.4 * Math.random()))
+    }
+  }
+}
+
+const BEHAVIOURS: Readonly<
+  Record<AgentType, (agent: Agent, member: Member, spec: AgentSpec) => ReadonlyArray<Promise<void>>>
+> = {
+  quadrotor(agent, member, spec) {
+    agent.handle(MoveTo, async (command, { signal }) => {
+      await member.effect(command.intentId, signal, 600)
+      return command.value
+    })
+    return [flyAround(agent, member, spec, 25), tellHealth(agent, member, 500)]
+  },
+  rover(agent, member, spec) {
+    agent.handle(Inspect, (command, { signal }) => member.effect(command.intentId, signal, 250))
+    return [flyAround(agent, member, spec, 50), tellHealth(agent, member, 500)]
+  },
+  camera(agent, member, spec) {
+    agent.handle(Capture, async (command, { signal }) => {
+      await member.effect(command.intentId, signal, command.value.exposureMs)
+      await agent.append(Sighting, { camera: spec.id, object: `object-${Math.ceil(Math.random() * 9)}` })
+    })
+    return [
+      member.report(Frame.type, 100, (origin) =>
+        agent.publish(Frame, { ...origin, objects: Math.floor(Math.random() * 5), sharpness: Math.random() }),
+      ),
+    ]
+  },
+  'planner-bot'(agent, member) {
+    agent.handle(Plan, async (command, { signal }) => {
+      await member.effect(command.intentId, signal, 200)
+      return { steps: ['look', `reach ${command.value.goal}`, 'report'] }
+    })
+    return [tellHealth(agent, member, 250)]
+  },
+  scout(agent, member, spec) {
+    agent.handle(Survey, (command, { signal }) => member.effect(command.intentId, signal, 400))
+    return [flyAround(agent, member, spec, 25)]
+  },
+}
+
+function flyAround(agent: Agent, member: Member, spec: AgentSpec, everyMs: number): Promise<void> {
+  let angle = Math.random() * 2 * Math.PI
+  const home = { latitude: spec.region === 'north' ? 47.4 : 46.2, longitude: 8.5 }
+  return member.report(Position.type, everyMs, (origin) => {
+    angle += 0.01
+    const at = { latitude: home.latitude + Math.sin(angle) / 100, longitude: home.longitude + Math.cos(angle) / 100 }
+    return agent.publish(Position, { ...origin, ...at, altitude: spec.type === 'rover' ? 0 : 120 })
+  })
+}
+
+function tellHealth(agent: Agent, member: Member, everyMs: number): Promise<void> {
+  return member.report(Health.type, everyMs, (origin) =>
+    agent.publish(Health, { ...origin, battery: Math.random(), memoryBytes: process.memoryUsage.rss() }),
+  )
+}
+
+const reporting: Promise<void>[] = []
+for (const spec of FLEET.filter((agent) => agent.type === type)) {
+  // Cameras have no disk of their own: the node keeps their inbox.
+  const state = spec.type === 'camera' ? {} : { stateDir: join(folder, 'state', spec.id) }
+  const agent = await fabric.join({ id: spec.id, type: spec.type, region: spec.region, ...state })
+  const member = new Member(agent, spec)
+  reporting.push(...BEHAVIOURS[spec.type](agent, member, spec))
+}
+role.ready()
+await role.finish
+publishing = false
+await Promise.all(reporting)
+await fabric.drain()
+leave()
