@@ -42,8 +42,13 @@ export interface EncodedReceipt {
 }
 
 /** A reader whose batches stay encoded. Everything else is as with `Reader`. */
-export interface RawReader extends Omit<Reader, 'read' | 'settle'> {
+export interface RawReader extends Omit<Reader, 'read' | 'acknowledge' | 'settle'> {
   readRaw(limits?: ReadLimits): Promise<RawBatch | null>
+  /**
+   * As `Reader.acknowledge`. `ordinal`: of the last batch of this partition that the application has taken; what was sent
+   * ahead of it stays in hand, even where a message comes for the second time.
+   */
+  acknowledge(through: Position, generation?: number, ordinal?: number): Promise<void>
   settle(
     messages: readonly SettledMessage[],
     how: 'retry' | 'release' | 'dead',
@@ -63,6 +68,8 @@ export interface RawBatch {
   readonly topic: string
   readonly partition: number
   readonly generation: number
+  /** Rises with every batch of this partition and generation. */
+  readonly ordinal: number
   readonly pieces: readonly RawPiece[]
   readonly count: number
   readonly last: Position

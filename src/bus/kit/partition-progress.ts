@@ -122,9 +122,17 @@ export class PartitionProgress {
     return !this.#again.some((hand) => hand.ordinal === ordinal)
   }
 
-  /** Cumulative, in the order of giving: what was given later, or lies beyond, stays in hand. */
-  acknowledge(through: number): void {
-    const ordinal = this.#ordinalOf(through)
+  /** Of the batch given last. */
+  get lastOrdinal(): number {
+    return this.#ordinal
+  }
+
+  /**
+   * Cumulative, in the order of giving: what was given later, or lies beyond, stays in hand. `ordinalMax`: batches
+   * behind it have not reached the application yet, so it cannot mean them.
+   */
+  acknowledge(through: number, ordinalMax: number = this.#ordinal): void {
+    const ordinal = this.#ordinalOf(through, ordinalMax)
     this.#emptied.delete(through)
     if (ordinal === undefined) return
     for (const hand of this.#fresh) {
@@ -135,10 +143,11 @@ export class PartitionProgress {
   }
 
   /** Which batch an acknowledgment speaks of. What was given again has gaps in which later batches may lie. */
-  #ordinalOf(through: number): number | undefined {
-    const fresh = this.#fresh.findLast((hand) => hand.from <= through)
+  #ordinalOf(through: number, ordinalMax: number): number | undefined {
+    const fresh = this.#fresh.findLast((hand) => hand.from <= through && hand.ordinal <= ordinalMax)
     if (fresh !== undefined && through <= fresh.to) return fresh.ordinal
-    return this.#again.findLast((hand) => hand.gave(through))?.ordinal ?? this.#emptied.get(through) ?? fresh?.ordinal
+    const again = this.#again.findLast((hand) => hand.ordinal <= ordinalMax && hand.gave(through))
+    return again?.ordinal ?? this.#emptied.get(through) ?? fresh?.ordinal
   }
 
   #acknowledgeAgain(hand: Hand, through: number): void {

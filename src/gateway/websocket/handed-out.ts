@@ -27,6 +27,7 @@ export interface Withdrawn {
 export class HandedOut {
   readonly #reader: RawReader
   #entries: Entry[] = []
+  readonly #ordinals = new Map<number, number>()
 
   constructor(reader: RawReader) {
     this.#reader = reader
@@ -41,6 +42,7 @@ export class HandedOut {
     const index = this.#entries.findIndex((entry) => entry.number === number)
     const entry = this.#entries[index]
     if (entry === undefined) return
+    this.#ordinals.set(entry.batch.partition, entry.batch.ordinal)
     if (sequence < entry.batch.last.sequence) entry.takenThrough = sequence
     else this.#entries.splice(index, 1)
   }
@@ -63,8 +65,14 @@ export class HandedOut {
     return withdrawn
   }
 
+  /** Of the last batch of a partition that the application has some of. */
+  ordinalOf(partition: number): number {
+    return this.#ordinals.get(partition) ?? 0
+  }
+
   clear(): void {
     this.#entries = []
+    this.#ordinals.clear()
   }
 
   /** Gives back what was not taken: of these partitions, or of all. */

@@ -1,4 +1,12 @@
-import type { Assignment, RawBatch, RawReader, SettledMessage, SettleOptions, StartPosition } from '../../bus/index.ts'
+import type {
+  Assignment,
+  Position,
+  RawBatch,
+  RawReader,
+  SettledMessage,
+  SettleOptions,
+  StartPosition,
+} from '../../bus/index.ts'
 import type { Clock, SkeinError } from '../../core/index.ts'
 import { failureToHead, Lane, Operation, type Session } from '../../wire/index.ts'
 import { HandedOut, type Withdrawal, type Withdrawn } from './handed-out.ts'
@@ -104,6 +112,11 @@ export class ReaderPump {
 
   async #takeBack(back: readonly Withdrawn[] = []): Promise<void> {
     for (const { generation, messages } of back) await this.reader.settle(messages, 'release', { generation })
+  }
+
+  /** A client's acknowledgment can mean only what its application has taken, not what was sent ahead. */
+  acknowledge(through: Position, generation: number | undefined): Promise<void> {
+    return this.reader.acknowledge(through, generation, this.#handedOut?.ordinalOf(through.partition))
   }
 
   async seek(to: StartPosition, options: { readonly epoch: number; readonly credit: number }): Promise<void> {

@@ -42,7 +42,7 @@ class OpenGate implements Gate {
 }
 
 /** Reads every partition of a topic for itself alone, and keeps its place in memory. */
-export class BroadcastReader implements Reader, Omit<RawReader, 'settle'> {
+export class BroadcastReader implements Reader, RawReader {
   readonly dropped = 0
   readonly #core: ReaderCore
   readonly #onClosed: () => void
@@ -99,6 +99,7 @@ export class BroadcastReader implements Reader, Omit<RawReader, 'settle'> {
       topic: this.#core.topic.settings.name,
       partition,
       generation: GENERATION,
+      ordinal: 0,
       pieces,
       count: collector.count,
       last: { partition, sequence: pieces.at(-1)!.throughOffset },

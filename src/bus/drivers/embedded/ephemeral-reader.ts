@@ -150,7 +150,16 @@ export class EphemeralReader implements Reader {
     }
     const topic = this.#topic.settings.name
     const last = deliveries.at(-1)!.position
-    return { topic, partition: 0, generation: GENERATION, pieces: [piece], count: records.count, last, attempts: [] }
+    return {
+      topic,
+      partition: 0,
+      generation: GENERATION,
+      ordinal: 0,
+      pieces: [piece],
+      count: records.count,
+      last,
+      attempts: [],
+    }
   }
 
   /** Nothing to acknowledge: accepted, so that one loop can serve every kind of reader. */

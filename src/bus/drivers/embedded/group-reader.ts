@@ -126,22 +126,18 @@ export class GroupReader implements Reader, Member {
   }
 
   async readRaw(limits: ReadLimits = {}): Promise<RawBatch | null> {
-    const generations = new Map<RawCollector, number>()
-    const given = await this.#read(limits, ({ generation }) => {
-      const collector = new RawCollector()
-      generations.set(collector, generation)
-      return collector
-    })
+    const given = await this.#read(limits, () => new RawCollector())
     if (given === null) return null
     const { collector, feed } = given
-    const partition = feed.partition.index
+    const { generation, progress, partition } = feed.gate as MemberPartition
     return {
       topic: this.#topicName,
-      partition,
-      generation: generations.get(collector)!,
+      partition: partition.index,
+      generation,
+      ordinal: progress.lastOrdinal,
       pieces: collector.finish(),
       count: collector.count,
-      last: { partition, sequence: collector.last },
+      last: { partition: partition.index, sequence: collector.last },
       attempts: collector.attempts,
     }
   }
@@ -197,10 +193,10 @@ export class GroupReader implements Reader, Member {
     for (const offset of missing) progress.finish(offset)
   }
 
-  async acknowledge(through: Position, generation?: number): Promise<void> {
+  async acknowledge(through: Position, generation?: number, ordinal?: number): Promise<void> {
     if (this.#core.isClosed) throw this.#core.closedError()
     const partition = this.#group.requireOwned(this, through.partition, generation)
-    partition.progress.acknowledge(through.sequence)
+    partition.progress.acknowledge(through.sequence, ordinal)
     this.#settled(partition)
     await this.#group.flush()
   }

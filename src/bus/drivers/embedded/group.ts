@@ -202,7 +202,8 @@ export class Group {
       )
     }
     const added = gained.map(({ partition }) => partition.index)
-    void member.tell({ generation, added, removed: [] })
+    // News only: an application that fails on them is not asked to go on.
+    member.tell({ generation, added, removed: [] }).catch(() => {})
   }
 }
 

@@ -62,7 +62,7 @@ export class Readers {
 
   async acknowledge(call: IncomingCall): Promise<CallResult> {
     const { reader, generation, ...position } = parseHead(acknowledgeHead, call.head)
-    await this.#find(reader).reader.acknowledge(position, generation)
+    await this.#find(reader).acknowledge(position, generation)
     return {}
   }
 
