@@ -55,7 +55,8 @@ function judge(tree: Tree, room: Room, target: string | undefined): string | und
   if (target === undefined) return undefined
   const other = roomOf(tree, target)
   if (other === undefined) {
-    return /^src\/[^/]+$/.test(target)
+    // The manifest is the one place where the version stands.
+    return /^src\/[^/]+$/.test(target) || target === 'package.json'
       ? undefined
       : `imports ${target}, which is outside src: production code stands alone`
   }
