@@ -64,6 +64,7 @@ export class SimulatedDisk implements Disk {
   readonly kind = 'real'
   readonly calls = new Map<DiskCall, number>()
   capacityBytes: number
+  bytesRead = 0
   readonly #random: Random
   #entries = new Map<string, SimulatedFile | 'directory'>()
   #durableEntries = new Map<string, SimulatedFile | 'directory'>()
@@ -172,7 +173,9 @@ export class SimulatedDisk implements Disk {
       writev: async (buffers, position) => this.#write(file, path, { bytes: Buffer.concat(buffers), position, enter }),
       read: async (target, position) => {
         enter('read')
-        return file.read(target, position)
+        const read = file.read(target, position)
+        this.bytesRead += read
+        return read
       },
       datasync: async () => {
         enter('fdatasync', () => file.failSync())

@@ -137,6 +137,8 @@ class PowerRound {
       if (waiting.size > this.#pick(waitingMax)) await Promise.race(waiting)
       if (this.#random.float() < 0.1) await this.#pass(log)
       if (this.#random.float() < 0.1) await this.#note(log)
+      if (this.#random.float() < 0.03)
+        await this.ledger.advanceStart(log, Math.floor(log.endOffset * this.#random.float()))
     }
     await Promise.all(waiting)
     const end = this.#random.float()
@@ -170,7 +172,7 @@ class PowerRound {
 
   async #examine(): Promise<void> {
     const log = await this.#open()
-    const found = await readBack(log)
+    const found = await readBack(log, 1 + this.#pick(20_000))
     const verdict = judge(this.ledger, found)
     this.lost += verdict.lost
     this.silent += verdict.silent

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { SimulatedClock } from '../../testing/index.ts'
+import { SimulatedClock, SimulatedDisk } from '../../testing/index.ts'
 import { type Disk, memoryDisk } from '../core/index.ts'
 import type { Log } from './log.ts'
 import { type LogOptions, openLog } from './open-log.ts'
@@ -105,6 +105,46 @@ describe('openLog()', () => {
     await log.close()
     await assert.rejects(log.append(records(['x']), STAMP, 'written'), { code: 'closed' })
     await assert.rejects(log.read(0, 10), { code: 'closed' })
+  })
+
+  it('refuses appends when too much waits, and takes them again later', async () => {
+    const log = await open(memoryDisk(), { queueBytesMax: 1_000 })
+    const appends = Array.from({ length: 50 }, (_, index) => log.append(records([`value ${index}`]), STAMP, 'durable'))
+    const outcomes = await Promise.allSettled(appends)
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
+    assert.ok(refused.length > 0 && refused.length < 50)
+    for (const outcome of refused) assert.equal(outcome.reason.code, 'overloaded')
+    assert.equal(log.endOffset, 50 - refused.length)
+    await appendNumbered(log, 1)
+    await log.close()
+  })
+
+  it('reads little when it is opened, however much there is', async () => {
+    const disk = new SimulatedDisk()
+    const readAtOpening = async () => {
+      const before = disk.bytesRead
+      const opened = await open(disk, { segmentBytes: 100_000 })
+      const bytes = disk.bytesRead - before
+      await opened.close()
+      return bytes
+    }
+    const log = await open(disk, { segmentBytes: 100_000 })
+    for (let index = 0; index < 100; index += 1) await log.append(records(['x'.repeat(5_000)]), STAMP, 'durable')
+    await log.close()
+    assert.ok(log.status().sizeBytes > 500_000)
+    assert.ok((await readAtOpening()) < 2_000, 'after a clean end')
+    const clock = new SimulatedClock()
+    const idle = await open(disk, { clock, idleMs: 100 })
+    await appendNumbered(idle, 10, 100)
+    await clock.advance(1_000)
+    disk.kill()
+    disk.restart()
+    assert.ok((await readAtOpening()) < 2_000, 'after a kill in a quiet moment')
+    const busy = await open(disk)
+    await appendNumbered(busy, 10, 110)
+    disk.kill()
+    disk.restart()
+    assert.ok((await readAtOpening()) < 100_000, 'after a kill under load: one segment at most')
   })
 
   it('refuses a directory that is in use', async () => {

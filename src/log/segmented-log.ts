@@ -89,8 +89,15 @@ export class SegmentedLog implements Log {
       this.#state.active = last
       this.#appender.resume(file, last.readableBytes)
     }
-    await this.#dropBefore(this.#state.startOffset)
-    if (this.#end.wasUnclean) await this.#writeCheckpoint().catch(() => undefined)
+    const hasLeftovers = (this.#state.segments[1]?.baseOffset ?? Number.POSITIVE_INFINITY) <= this.#state.startOffset
+    if (!this.#end.wasUnclean && !hasLeftovers) return
+    try {
+      // What was read of the checkpoint may be in the page cache alone: nothing is deleted on its word before it is synced.
+      await this.#writeCheckpoint()
+      await this.#dropBefore(this.#state.startOffset)
+    } catch {
+      // The next opening finds the same and tries again.
+    }
   }
 
   get startOffset(): number {

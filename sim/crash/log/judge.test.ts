@@ -70,6 +70,20 @@ describe('judge()', () => {
     assert.ok(judge(ledgerOf({ firstNumber: 1, untyped: new Error('boom') }), found([1])).silent > 0)
   })
 
+  it('rejects a log that begins before where it was cut, or behind', () => {
+    const cut = ledgerOf({ firstNumber: 1 }, { firstNumber: 2 }, { firstNumber: 3 })
+    cut.start.promised = 1
+    cut.start.asked = 2
+    const beginningAt = (startOffset: number) => {
+      const all = found([1, 2, 3])
+      return { ...all, startOffset, records: all.records.slice(startOffset) }
+    }
+    assert.equal(judge(cut, beginningAt(1)).silent, 0)
+    assert.equal(judge(cut, beginningAt(2)).silent, 0)
+    assert.equal(judge(cut, beginningAt(0)).silent, 1)
+    assert.equal(judge(cut, beginningAt(3)).silent, 1)
+  })
+
   it('asks for written records only when told that the process alone died', () => {
     const written = ledgerOf({ firstNumber: 1, durability: 'written' })
     assert.equal(judge(written, found([])).lost, 0)

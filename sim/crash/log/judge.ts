@@ -27,6 +27,10 @@ export function judge(
   const judging = new Judging(found)
   const byOffset = judging.readRecords(ledger)
   judging.checkGaps(byOffset)
+  const { promised: startMin, asked: startMax } = ledger.start
+  if (found.startOffset < startMin || found.startOffset > startMax) {
+    judging.wrong(`the log begins at ${found.startOffset}, not between ${startMin} and ${startMax}`)
+  }
   for (const attempt of ledger.attempts) {
     if (attempt.untyped !== undefined) judging.wrong(`append failed without a type: ${attempt.untyped}`)
     if (attempt.outcome !== 'acknowledged') continue

@@ -22,6 +22,8 @@ export class LogLedger {
   readonly attempts: Attempt[] = []
   /** By offset, the numbers that a reader was given at a time when that promised they would stay. */
   readonly seen = new Map<number, number>()
+  /** Where the log was told to begin: done, and asked for at most. */
+  readonly start = { promised: 0, asked: 0 }
   // All of one width.
   #nextNumber = 1_000_001
 
@@ -56,6 +58,17 @@ export class LogLedger {
       else if (REFUSALS.has(error.code)) attempt.outcome = 'refused'
     }
     return attempt
+  }
+
+  async advanceStart(log: Log, wanted: number): Promise<void> {
+    const offset = Math.min(wanted, log.endOffset)
+    this.start.asked = Math.max(this.start.asked, offset)
+    try {
+      await log.advanceStart(offset)
+      this.start.promised = Math.max(this.start.promised, offset)
+    } catch (error) {
+      if (!(error instanceof SkeinError)) throw error
+    }
   }
 
   /** Records acknowledged as durable. */
