@@ -1,55 +1,72 @@
 import { globSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Step } from './hunt.ts'
 
-const STEP_TIMEOUT_MS = 180_000
+const STEP_TIMEOUT_MS = 240_000
 
 /**
  * The general harness: small variants of what proves the fabric. It is the same for every bug. The law of the house,
  * types and formatting are not in it: they would catch patches for how they look.
  */
 export function harnessSteps(root: string): Step[] {
-  return [
-    tests(root, 'unit tests of the log', ['src/core', 'src/log'], ['src/log', 'src/core']),
-    command('crash power', ['sim/crash.ts', 'power', '--rounds', '150'], ['src/log']),
-    command('crash syscalls', ['sim/crash.ts', 'syscalls'], ['src/log']),
-    command('crash flip', ['sim/crash.ts', 'flip'], ['src/log']),
-    command('crash truncate', ['sim/crash.ts', 'truncate'], ['src/log']),
-    command('conformance memory', ['sim/conformance.ts', 'memory'], ['src/bus']),
-    command('conformance embedded', ['sim/conformance.ts', 'embedded'], ['src/bus']),
-    command(
-      'conformance remote',
-      ['sim/conformance.ts', 'remote'],
-      ['src/wire', 'src/bus/drivers/remote', 'src/gateway/websocket'],
-    ),
-    tests(root, 'unit tests of the bus', ['src/bus', 'src/wire'], ['src/bus', 'src/wire']),
-    tests(
-      root,
-      'unit tests of channels',
-      ['src/channel', 'src/schema', 'src/objects'],
-      ['src/channel', 'src/schema', 'src/objects'],
-    ),
-    tests(root, 'unit tests of the swarm', ['src/swarm', 'src/fabric'], ['src/swarm', 'src/fabric']),
-    tests(root, 'simulations', ['sim'], ['src/channel/command']),
-    tests(
-      root,
-      'unit tests of gateways, node and command line',
-      ['src/gateway', 'src/node', 'src/cli'],
-      ['src/gateway', 'src/node', 'src/cli'],
-    ),
-  ].filter((step) => step !== undefined)
+  const files = testFiles(root)
+  const steps = STEPS.map(({ name, tests, covers }) => {
+    const chosen = files.filter((file) => tests.some((prefix) => file.startsWith(prefix)))
+    if (chosen.length === 0) throw new Error(`The step "${name}" has no tests: its paths are ${tests.join(', ')}`)
+    return { name, args: [...TEST_OPTIONS, ...chosen], covers, timeoutMs: STEP_TIMEOUT_MS }
+  })
+  return steps
 }
 
-function command(name: string, args: readonly string[], covers: readonly string[]): Step {
-  return { name, args, covers, timeoutMs: STEP_TIMEOUT_MS }
+interface StepPlan {
+  readonly name: string
+  /** Beginnings of the paths of its tests. */
+  readonly tests: readonly string[]
+  readonly covers: readonly string[]
 }
 
-function tests(root: string, name: string, folders: readonly string[], covers: readonly string[]): Step | undefined {
-  const files = folders
-    .flatMap((folder) => globSync(`${folder}/**/*.test.ts`, { cwd: root }))
-    .filter((file) => !file.startsWith(join('sim', 'planted')))
-    .sort()
-  if (files.length === 0) return undefined
-  const options = ['--test', '--test-concurrency=2', '--test-timeout=60000', '--test-reporter=dot']
-  return { name, args: [...options, ...files], covers, timeoutMs: STEP_TIMEOUT_MS }
+/** The quick ones first; those with real processes last. */
+const STEPS: readonly StepPlan[] = [
+  { name: 'groups under failures, rebalances, crashes, power losses', tests: ['sim/groups/'], covers: ['src/bus/'] },
+  { name: 'commands under repeats, kills and delays', tests: ['sim/commands/'], covers: ['src/channel/command/'] },
+  { name: 'unit tests of the log', tests: ['src/core/', 'src/log/', 'testing/'], covers: ['src/core/', 'src/log/'] },
+  {
+    name: 'the log under power loss, damage and failing calls',
+    tests: ['sim/crash/log-crash'],
+    covers: ['src/core/', 'src/log/'],
+  },
+  {
+    name: 'unit tests of channels',
+    tests: ['src/channel/', 'src/schema/', 'src/objects/'],
+    covers: ['src/channel/', 'src/schema/', 'src/objects/'],
+  },
+  { name: 'commands and killed agents', tests: ['sim/crash/commands'], covers: ['src/channel/command/'] },
+  {
+    name: 'unit tests of bus and wire',
+    tests: ['src/bus/', 'src/wire/'],
+    covers: ['src/bus/', 'src/wire/', 'src/gateway/websocket/'],
+  },
+  { name: 'conformance of the embedded bus', tests: ['sim/conformance/embedded'], covers: ['src/bus/'] },
+  {
+    name: 'conformance of the remote bus',
+    tests: ['sim/conformance/remote'],
+    covers: ['src/wire/', 'src/bus/drivers/remote/', 'src/gateway/websocket/'],
+  },
+  {
+    name: 'unit tests of swarm and fabric',
+    tests: ['src/swarm/', 'src/fabric/', 'examples/'],
+    covers: ['src/swarm/', 'src/fabric/'],
+  },
+  {
+    name: 'unit tests of gateways, node and command line',
+    tests: ['src/gateway/', 'src/node/', 'src/cli/'],
+    covers: ['src/gateway/', 'src/node/', 'src/cli/'],
+  },
+  { name: 'a node killed under load', tests: ['sim/crash/kill'], covers: [] },
+  { name: 'the whole swarm', tests: ['sim/swarm/'], covers: [] },
+]
+
+const TEST_OPTIONS = ['--test', '--test-concurrency=2', '--test-timeout=90000', '--test-reporter=spec']
+
+function testFiles(root: string): string[] {
+  return globSync('{src,testing,sim,examples}/**/*.test.ts', { cwd: root }).sort()
 }

@@ -30,7 +30,7 @@ export const MoveTo = command('swarm.commands.{agentId}.move-to', {
   schema: Point,
   reply: Point,
   startWithinMs: 2_000,
-  completeWithinMs: 20_000,
+  completeWithinMs: 6_000,
   overlap: 'replace',
 })
 
@@ -38,7 +38,7 @@ export const MoveTo = command('swarm.commands.{agentId}.move-to', {
 export const Inspect = command('swarm.commands.{agentId}.inspect', {
   schema: Type.Object({ object: Type.String() }),
   startWithinMs: 1_500,
-  completeWithinMs: 20_000,
+  completeWithinMs: 6_000,
   overlap: 'queue',
 })
 
@@ -60,7 +60,7 @@ export const Plan = command('swarm.commands.{agentId}.plan', {
 export const Survey = command('swarm.commands.{agentId}.survey', {
   schema: Type.Object({ area: Type.String() }),
   startWithinMs: 8_000,
-  completeWithinMs: 20_000,
+  completeWithinMs: 6_000,
   overlap: 'queue',
 })
 
