@@ -2,7 +2,7 @@
 // The command `skein`. Skein needs Node >= 24.6; under an older one this hands over to the Node that `npm ci` installed.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import module, { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -10,6 +10,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
 if (major > 24 || (major === 24 && minor >= 6)) {
+  // What was compiled once need not be the next time: a command starts in half the time.
+  module.enableCompileCache()
   const inClone = existsSync(join(root, 'src', 'cli', 'index.ts'))
   const { main } = await (inClone ? import('../src/cli/index.ts') : import('../dist/src/cli/index.js'))
   await main(process.argv.slice(2))

@@ -77,3 +77,19 @@ test('Other failures of the disk say nothing about its health', async () => {
   assert.equal(health.full, false)
   assert.equal(health.syncFailed, false)
 })
+
+test('Whoever runs the node is told once when its disk is full, and when it has room', async () => {
+  const { mood, disk } = moodyDisk()
+  const clock = new SimulatedClock()
+  const told: string[] = []
+  await disk.makeDirectory('data')
+  const health = new DiskHealth(disk, { clock, directory: 'data', onChange: (state) => told.push(state) })
+  const file = await health.disk.open('data/log', 'create')
+  mood.full = true
+  for (let n = 0; n < 3; n += 1) await assert.rejects(file.writev([Buffer.from('x')], 0))
+  await clock.advance(3_000)
+  mood.full = false
+  await clock.advance(3_000)
+  assert.deepEqual(told, ['full', 'room'])
+  health.close()
+})

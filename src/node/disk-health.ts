@@ -4,6 +4,15 @@ const PROBE_EVERY_MS = 1_000
 /** A block and a bit: what a full disk can't give. */
 const PROBE_BYTES = 64 * 1024
 
+export type DiskState = 'full' | 'room' | 'sync-failed'
+
+export interface DiskHealthOptions {
+  readonly clock: Clock
+  /** Of the data: a small file is written there to find out whether a full disk has room again. */
+  readonly directory: string
+  readonly onChange?: (state: DiskState) => void
+}
+
 /**
  * Watches what a disk answers to the log that stands on it, without changing it: a full disk until it takes writes
  * again, and a failed sync for good, for after that nobody knows what the disk holds.
@@ -17,11 +26,13 @@ export class DiskHealth {
   readonly #inner: Disk
   readonly #clock: Clock
   readonly #probePath: string
+  readonly #onChange: (state: DiskState) => void
 
-  constructor(inner: Disk, options: { readonly clock: Clock; readonly directory: string }) {
+  constructor(inner: Disk, options: DiskHealthOptions) {
     this.#inner = inner
     this.#clock = options.clock
     this.#probePath = `${options.directory}/room.probe`
+    this.#onChange = options.onChange ?? (() => {})
     this.disk = {
       kind: inner.kind,
       open: (path, mode) => this.#open(path, mode),
@@ -72,12 +83,14 @@ export class DiskHealth {
     try {
       await file.datasync()
     } catch (error) {
+      if (!this.#syncFailed) this.#onChange('sync-failed')
       this.#syncFailed = true
       throw error
     }
   }
 
   #foundFull(): void {
+    if (!this.#full) this.#onChange('full')
     this.#full = true
     this.#timer ??= this.#clock.setTimer(() => {
       this.#timer = undefined
@@ -97,5 +110,6 @@ export class DiskHealth {
       await this.#inner.remove(this.#probePath)
     }
     this.#full = false
+    this.#onChange('room')
   }
 }

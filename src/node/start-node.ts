@@ -7,7 +7,7 @@ import { httpGateway } from '../gateway/http/index.ts'
 import { websocketGateway } from '../gateway/websocket/index.ts'
 import type { FencedAgent } from '../swarm/index.ts'
 import type { NodeConfig } from './config-schema.ts'
-import { DiskHealth } from './disk-health.ts'
+import { DiskHealth, type DiskState } from './disk-health.ts'
 import { checkListenHost } from './listen-address.ts'
 import type { NodeLog } from './node-log.ts'
 import { NodeProbes } from './node-probes.ts'
@@ -34,7 +34,8 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const keep = <Part extends { close(): Promise<void> | void }>(part: Part) =>
     parts.adopt(part, async (made) => made.close())
 
-  const health = keep(new DiskHealth(dependencies.disk, { clock, directory: config.data }))
+  const onChange = (state: DiskState) => tellDisk(log, state)
+  const health = keep(new DiskHealth(dependencies.disk, { clock, directory: config.data, onChange }))
   const probes = new NodeProbes(health)
   const bus = keep(await openBus(config, { ...dependencies, disk: health.disk }))
   for (const topic of config.topics) await bus.open(topic as TopicSpec)
@@ -124,6 +125,12 @@ function openSockets(
 
 function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`
+}
+
+function tellDisk(log: NodeLog, state: DiskState): void {
+  if (state === 'room') log.info('The disk has room again: the node is ready')
+  else if (state === 'full') log.warn('The disk is full: writes are refused until there is room, reads go on')
+  else log.error('A sync to disk failed: nothing more is written until the node is started again')
 }
 
 function tellError(log: NodeLog, error: unknown): void {

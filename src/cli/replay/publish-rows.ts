@@ -1,4 +1,4 @@
-import type { Durability, Message, Receipt, Writer } from '../../bus/index.ts'
+import { type Durability, type Message, type Receipt, WriteError, type Writer } from '../../bus/index.ts'
 import { SkeinError } from '../../core/index.ts'
 import { KeyedDigest } from '../digest.ts'
 import type { Row } from './columns.ts'
@@ -60,6 +60,7 @@ export class RowPublisher {
   }
 
   #failed(error: unknown): void {
+    if (error instanceof WriteError) this.acked += error.accepted.length
     this.#failure ??= new SkeinError('write-failed', `Cannot go on publishing: ${(error as Error).message}`, {
       cause: error,
       details: { rows: this.rows, acked: this.acked },
