@@ -19,7 +19,7 @@ export class Ledger {
 }
 
 /** Every line of a ledger. A process killed while writing may leave half a last line: it is nobody's word. */
-export function readLedger<Line>(path: string): Line[] {
+function readLedger<Line>(path: string): Line[] {
   const text = readFileSync(path, 'utf8')
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
   return whole

@@ -1,13 +1,17 @@
 import type { Rule } from '../rule.ts'
 import { isTest, publicEntries, resolveImport, type Tree } from '../tree.ts'
 
-/** Law 6, first part. A file is alive when something that is run, or a public entry, leads to it; tests do not count. */
+/**
+ * Law 6, first part. A file is alive when something that is run, or a public entry, leads to it. Tests are run, but what
+ * only tests lead to is dead in `src/`.
+ */
 export const deadFiles: Rule = {
   name: 'Every file is reached from a public entry, a command or a script',
   check(tree) {
     const alive = reachable(tree, roots(tree))
+    const tested = reachable(tree, [...tree.sources.keys()].filter(isTest))
     return [...tree.sources.keys()]
-      .filter((path) => !isTest(path) && !alive.has(path))
+      .filter((path) => !isTest(path) && !alive.has(path) && (path.startsWith('src/') || !tested.has(path)))
       .map((path) => `${path}: nothing that runs leads here: delete it, or use it`)
   },
   guilty: [
@@ -25,6 +29,7 @@ export const deadFiles: Rule = {
     },
   ],
   innocent: [
+    { 'package.json': '{"exports":{}}', 'sim/a.test.ts': "import './world.ts'\n", 'sim/world.ts': '' },
     {
       'package.json': '{"scripts":{"go":"node sim/go.ts"}}',
       'sim/go.ts': "await import('./a.ts')\n",
@@ -66,7 +71,11 @@ function reachable(tree: Tree, from: readonly string[]): Set<string> {
   return alive
 }
 
+/** A name is relative to the file, to the project, or, in what is no production code, to a folder somewhere below. */
 function named(tree: Tree, from: string, text: string): string[] {
   const relative = resolveImport(tree, from, text.startsWith('.') ? text : `./${text}`)
-  return [text, relative ?? ''].filter((path) => tree.sources.has(path))
+  const found = [text, relative ?? ''].filter((path) => tree.sources.has(path))
+  const top = `${from.split('/', 1)[0]}/`
+  if (found.length > 0 || top === 'src/') return found
+  return [...tree.sources.keys()].filter((path) => path.startsWith(top) && path.endsWith(text.replace(/^\./, '')))
 }
