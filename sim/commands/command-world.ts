@@ -77,6 +77,10 @@ export class CommandWorld {
     await this.run(this.#services.watch(COMMAND_TOPIC))
   }
 
+  async watch(topic: string): Promise<void> {
+    if (this.#services !== undefined) await this.run(this.#services.watch(topic))
+  }
+
   async stopServices(): Promise<void> {
     await this.#services?.close()
   }

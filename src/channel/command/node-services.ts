@@ -81,8 +81,9 @@ class Services implements CommandServices {
     this.#stopAnswering = await this.#options.bus.requests.answer(OUTCOME_GET, answer)
   }
 
-  watch(topic: string): Promise<void> {
-    return this.#follow(topic, (delivery) => this.#seen(delivery))
+  async watch(topic: string): Promise<void> {
+    const { spec } = await this.#options.bus.admin.describeTopic(topic)
+    await this.#follow(topic, (delivery) => this.#seen(delivery), spec.storage === 'ephemeral')
   }
 
   async drain(): Promise<void> {
@@ -99,11 +100,11 @@ class Services implements CommandServices {
     await this.#inbox.close()
   }
 
-  #follow(topic: string, onDelivery: (delivery: Delivery) => void): Promise<void> {
+  #follow(topic: string, onDelivery: (delivery: Delivery) => void, isLive = false): Promise<void> {
     const known = this.#followers.get(topic)
     if (known !== undefined) return known.caughtUp
     const { bus, clock, random, onError = () => {} } = this.#options
-    const from = { timestampMs: clock.nowMs() - REMEMBERED_MS }
+    const from = isLive ? 'live' : { timestampMs: clock.nowMs() - REMEMBERED_MS }
     const follower = new TopicFollower({ bus, clock, random, topic, from, onDelivery, onError })
     this.#followers.set(topic, follower)
     return follower.caughtUp

@@ -9,8 +9,11 @@ export interface TopicFollowerOptions {
   readonly topic: string
   /** Default: all of the topic. */
   readonly subjects?: readonly string[]
-  /** `latest` is where the topic ends when following begins, not when the first read comes. */
-  readonly from: StartPosition
+  /**
+   * `latest` is where the topic ends when following begins, not when the first read comes; `live` is for a topic that
+   * stores nothing: what passes while nobody is connected is missed.
+   */
+  readonly from: StartPosition | 'live'
   readonly onDelivery: (delivery: Delivery) => void
   readonly onError: (error: unknown) => void
 }
@@ -69,11 +72,17 @@ export class TopicFollower {
   #open(): Reader {
     const { bus, topic, subjects, from } = this.#options
     const filter = subjects === undefined ? {} : { subjects }
+    if (from === 'live') return bus.reader(topic, { mode: 'broadcast', from: 'latest', ...filter })
     return bus.reader(topic, { mode: 'broadcast', from, overflow: 'wait', ...filter })
   }
 
   async #begin(reader: Reader): Promise<void> {
-    if (this.#heard.size === 0 && this.#options.from !== 'latest') {
+    const { from } = this.#options
+    if (from === 'live') {
+      this.#arrived()
+      return
+    }
+    if (this.#heard.size === 0 && from !== 'latest') {
       const ends = (await reader.end()).filter(({ sequence }) => sequence > 0)
       this.#ahead = new Map(ends.map(({ partition, sequence }) => [partition, sequence]))
       if (this.#ahead.size === 0) this.#arrived()
@@ -81,7 +90,7 @@ export class TopicFollower {
     }
     for (const end of await reader.end()) if (!this.#heard.has(end.partition)) this.#heard.set(end.partition, end)
     await reader.seek([...this.#heard.values()])
-    if (this.#options.from === 'latest') this.#arrived()
+    if (from === 'latest') this.#arrived()
   }
 
   async #readFrom(reader: Reader, onProgress: () => void): Promise<void> {
