@@ -393,7 +393,7 @@ describe('commands', () => {
     })
     const [spec] = topicsOf([Live])
     assert.equal(spec?.storage, 'ephemeral')
-    await world.bus.open(spec!)
+    await world.run(world.bus.open(spec!))
     await world.watch(Live.topic)
     const sender = await world.sender('tower')
     const agent = world.agent('drone-7')
