@@ -42,6 +42,7 @@ export function inboxStoreSuite(name: string, openWorld: (options: InboxWorldOpt
     describeRefusals(withWorld)
     describeCrashes(withWorld)
     describeReports(withWorld)
+    describeReported(withWorld)
     describeWindow(withWorld)
     describeBounds(withWorld)
     it('runs a command once, whatever is repeated, lost and crashed', () => checkHistories(openWorld))
@@ -235,7 +236,9 @@ function describeReports(withWorld: WithWorld): void {
       )
     }),
   )
+}
 
+function describeReported(withWorld: WithWorld): void {
   it(
     'does not ask for a report of what was reported, once the note is written',
     withWorld(async (world) => {

@@ -1,7 +1,6 @@
 import { checkRecords, recordCursor } from '../../../log/index.ts'
+import type { EncodedReceipt, EncodedWrite, Message } from '../../index.ts'
 import { TTL_HEADER } from '../../kit/index.ts'
-import type { Message } from '../../message.ts'
-import type { EncodedReceipt, EncodedWrite } from '../../raw.ts'
 import type { EphemeralTopic } from './ephemeral-topic.ts'
 
 const NEVER = new AbortController().signal

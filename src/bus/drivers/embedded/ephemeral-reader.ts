@@ -13,7 +13,7 @@ import type {
 } from '../../index.ts'
 import { storedHeaders } from '../../kit/index.ts'
 import type { EphemeralDelivery } from './ephemeral-delivery.ts'
-import type { EphemeralTopic } from './ephemeral-topic.ts'
+import type { EphemeralFanOut } from './ephemeral-fan-out.ts'
 import { SubjectFilter } from './subject-filter.ts'
 import { WaitPoint } from './wait-point.ts'
 
@@ -25,7 +25,7 @@ const GENERATION = 1
 /** Reads what passes through an ephemeral topic, from a buffer of bounded bytes. */
 export class EphemeralReader implements Reader {
   dropped = 0
-  readonly #topic: EphemeralTopic
+  readonly #topic: EphemeralFanOut
   readonly #clock: Clock
   readonly #arrivals: WaitPoint
   readonly #departures: WaitPoint
@@ -38,7 +38,7 @@ export class EphemeralReader implements Reader {
   #closed = false
 
   constructor(
-    topic: EphemeralTopic,
+    topic: EphemeralFanOut,
     parts: { readonly options: BroadcastReaderOptions; readonly clock: Clock; readonly onClosed: () => void },
   ) {
     const { options, clock } = parts

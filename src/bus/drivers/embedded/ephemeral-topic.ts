@@ -2,6 +2,7 @@ import { type Clock, UnsupportedError } from '../../../core/index.ts'
 import type { Capabilities, Message, ReaderOptions, Receipt, Writer, WriterOptions } from '../../index.ts'
 import { MessageChecker, SubjectIndex, type TopicSettings } from '../../kit/index.ts'
 import { EphemeralDelivery } from './ephemeral-delivery.ts'
+import type { EphemeralFanOut } from './ephemeral-fan-out.ts'
 import { EphemeralReader } from './ephemeral-reader.ts'
 import { EphemeralWriter } from './ephemeral-writer.ts'
 import { grantDurability } from './topic.ts'
@@ -10,7 +11,7 @@ const ALL = ['>']
 const NOTHING: readonly never[] = Object.freeze([])
 
 /** Fan-out to the readers that are there; nothing is stored. */
-export class EphemeralTopic {
+export class EphemeralTopic implements EphemeralFanOut {
   readonly kind = 'ephemeral'
   readonly settings: TopicSettings
   readonly capabilities: Capabilities
@@ -74,7 +75,6 @@ export class EphemeralTopic {
     this.#readers.delete(reader)
   }
 
-  /** Hands every message to whoever wants it. The readers that overflow and ask to be waited for come back. */
   publish(batch: readonly Message[]): { readonly receipt: Receipt; readonly slow: readonly EphemeralReader[] } {
     for (const [index, message] of batch.entries()) this.#checker.check(message, index)
     const appendedAtMs = this.#clock.nowMs()

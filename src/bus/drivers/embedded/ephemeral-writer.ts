@@ -1,18 +1,18 @@
 import { ClosedError } from '../../../core/index.ts'
 import type { Message, Receipt, Writer, WriterOptions } from '../../index.ts'
 import { WriteGate } from '../../kit/index.ts'
-import type { EphemeralTopic } from './ephemeral-topic.ts'
+import type { EphemeralFanOut } from './ephemeral-fan-out.ts'
 
 const PENDING_BYTES_MAX = 8 * 1024 * 1024
 
 /** Writes into an ephemeral topic. It waits only for readers that asked for it (`overflow: 'wait'`). */
 export class EphemeralWriter implements Writer {
-  readonly #topic: EphemeralTopic
+  readonly #topic: EphemeralFanOut
   readonly #gate: WriteGate
   readonly #abort = new AbortController()
   readonly #onClosed: () => void
 
-  constructor(topic: EphemeralTopic, options: WriterOptions, onClosed: () => void) {
+  constructor(topic: EphemeralFanOut, options: WriterOptions, onClosed: () => void) {
     this.#topic = topic
     this.#gate = new WriteGate(`the writer of "${topic.settings.name}"`, options.pendingBytesMax ?? PENDING_BYTES_MAX)
     this.#onClosed = onClosed

@@ -212,7 +212,7 @@ function filterText(member: Member): string {
 }
 
 /** Of a group that nobody reads now. */
-export function storedCommitted(
+function storedCommitted(
   state: GroupState,
   of: { readonly topic: string; readonly group: string; readonly partition: number },
 ): number {
