@@ -29,7 +29,7 @@ serveRequests(async ({ port, messages }: { port: number; messages: number }): Pr
   }
   while (acknowledgments.count < messages) await acknowledgments.next()
   socket.destroy()
-  return { startedAtMs, acknowledged: acknowledgments.count, durability: 'durable' }
+  return { startedAtMs, published: messages, acknowledged: acknowledgments.count, durability: 'durable' }
 })
 
 function encode(from: number, count: number): Buffer {

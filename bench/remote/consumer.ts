@@ -1,7 +1,5 @@
-import { connectRemoteBus } from '../../src/bus/drivers/remote/index.ts'
-import { Channels } from '../../src/channel/index.ts'
-import { systemClock, systemRandom } from '../../src/core/system/index.ts'
-import { positionsOf } from './position.ts'
+import { connect, type Fabric } from '../../src/fabric/index.ts'
+import { COMMANDED_AGENT, positionsOf, Turn } from './contract.ts'
 import { Tally } from './tally.ts'
 import { wallMs } from './wall-clock.ts'
 import { serveRequests } from './worker.ts'
@@ -9,7 +7,10 @@ import { serveRequests } from './worker.ts'
 export interface ConsumeRequest {
   readonly url: string
   readonly round: string
-  readonly messages: number
+  /** Answers when so many have been counted; without it, at once, and goes on reading. */
+  readonly messages?: number
+  /** Where the commanded agent keeps its inbox. */
+  readonly stateDir?: string
 }
 
 export interface Consumed {
@@ -19,26 +20,27 @@ export interface Consumed {
   readonly reordered: number
 }
 
-let channels: Promise<Channels> | undefined
+let connecting: Promise<Fabric> | undefined
 
-async function connected(url: string): Promise<Channels> {
-  const bus = await connectRemoteBus({ url, clock: systemClock, random: systemRandom, client: 'bench-consumer' })
-  return new Channels({ bus, clock: systemClock, random: systemRandom, source: 'bench' })
-}
-
-serveRequests(async ({ url, round, messages }: ConsumeRequest): Promise<Consumed> => {
-  channels ??= connected(url)
-  const bound = await channels
-  const positions = positionsOf(round)
-  await bound.open([positions])
-  const tally = new Tally(messages)
+serveRequests(async ({ url, round, messages, stateDir }: ConsumeRequest): Promise<Consumed> => {
+  connecting ??= connect(url, { name: 'bench-consumer' })
+  const fabric = await connecting
+  if (stateDir !== undefined) await takeCommands(fabric, stateDir)
+  const tally = new Tally(messages ?? 0)
   const whole = Promise.withResolvers<number>()
-  const processing = await bound.process(positions, { group: 'bench' }, ({ value }) => {
+  const processing = await fabric.process(positionsOf(round), { group: 'bench' }, ({ value }) => {
+    if (messages === undefined) return
     tally.add(value.sequence, value.agentId)
     if (tally.isWhole) whole.resolve(wallMs())
   })
   processing.done.catch((error: unknown) => whole.reject(error))
+  if (messages === undefined) whole.resolve(wallMs())
   const endedAtMs = await whole.promise
-  await processing.stop()
+  if (messages !== undefined) await processing.stop()
   return { endedAtMs, consumed: tally.count, repeated: tally.repeated, reordered: tally.reordered }
 })
+
+async function takeCommands(fabric: Fabric, stateDir: string): Promise<void> {
+  const agent = await fabric.join({ id: COMMANDED_AGENT, type: 'bench', region: 'bench', stateDir })
+  agent.handle(Turn, async (command) => ({ waitedMs: wallMs() - command.value.sentAtMs }))
+}

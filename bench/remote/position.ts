@@ -1,16 +1,3 @@
-import Type from 'typebox'
-import { telemetry } from '../../src/channel/index.ts'
-
-export const PositionSchema = Type.Object({
-  sequence: Type.Integer(),
-  agentId: Type.String({ minLength: 1 }),
-  latitude: Type.Number({ minimum: -90, maximum: 90 }),
-  longitude: Type.Number({ minimum: -180, maximum: 180 }),
-  altitude: Type.Number(),
-  heading: Type.Number(),
-  battery: Type.Number(),
-})
-
 /** The value that is measured: a position of about 128 bytes as JSON, each another. */
 export interface Position {
   readonly sequence: number
@@ -34,9 +21,4 @@ export function position(sequence: number): Position {
     heading: (sequence % 3600) / 10,
     battery: (sequence % 100) / 100,
   }
-}
-
-/** A topic of its own for each round, so that every round stores and reads the same number. */
-export function positionsOf(round: string) {
-  return telemetry(`bench.${round}.{agentId}`, { schema: PositionSchema, key: 'agentId', durability: 'durable' })
 }

@@ -1,69 +1,105 @@
-import { connectRemoteBus } from '../../src/bus/drivers/remote/index.ts'
-import { Channels, type PublishReceipt } from '../../src/channel/index.ts'
-import { systemClock, systemRandom } from '../../src/core/system/index.ts'
-import { position, positionsOf } from './position.ts'
+import { connect, type Fabric, type PublishReceipt } from '../../src/fabric/index.ts'
+import { COMMANDED_AGENT, positionsOf, Turn } from './contract.ts'
+import { position } from './position.ts'
 import { wallMs } from './wall-clock.ts'
 import { serveRequests } from './worker.ts'
 
 export interface PublishRequest {
   readonly url: string
   readonly round: string
-  readonly messages: number
+  /** Values to publish; with commands, as many as it takes until their outcomes are known. */
+  readonly messages?: number
+  readonly commands?: number
 }
 
 export interface Published {
   readonly startedAtMs: number
+  readonly published: number
   readonly acknowledged: number
   readonly durability: string
+  /** How long each command waited for its handler. */
+  readonly waitedMs?: readonly number[]
 }
 
 /** Values published and not acknowledged: well within what the channel lets wait. */
 const IN_FLIGHT_MAX = 40_000
+const COMMAND_EVERY_MS = 10
 
-let channels: Promise<Channels> | undefined
+let connecting: Promise<Fabric> | undefined
 
-async function connected(url: string): Promise<Channels> {
-  const bus = await connectRemoteBus({ url, clock: systemClock, random: systemRandom, client: 'bench-publisher' })
-  return new Channels({ bus, clock: systemClock, random: systemRandom, source: 'bench' })
+serveRequests(async ({ url, round, messages, commands }: PublishRequest): Promise<Published> => {
+  connecting ??= connect(url, { name: 'bench-publisher' })
+  const fabric = await connecting
+  if (commands === undefined) return publish(fabric, round, (sequence) => sequence < messages!)
+  let isSending = true
+  const [published, waitedMs] = await Promise.all([
+    publish(fabric, round, () => isSending),
+    sendAll(fabric, commands).finally(() => {
+      isSending = false
+    }),
+  ])
+  return { ...published, waitedMs }
+})
+
+async function publish(fabric: Fabric, round: string, goesOn: (sequence: number) => boolean): Promise<Published> {
+  const positions = positionsOf(round)
+  // Opening the topic is not what is measured.
+  await fabric.ready(positions)
+  const startedAtMs = wallMs()
+  const receipts = new Receipts()
+  let sequence = 0
+  for (; goesOn(sequence); sequence += 1) {
+    receipts.add(fabric.publish(positions, position(sequence)))
+    if (sequence % 500 !== 499) continue
+    await new Promise((resolve) => setImmediate(resolve))
+    await receipts.atLeast(sequence - IN_FLIGHT_MAX)
+  }
+  await receipts.atLeast(sequence)
+  return { startedAtMs, published: sequence, acknowledged: receipts.acknowledged, durability: receipts.durability }
 }
 
-serveRequests(async ({ url, round, messages }: PublishRequest): Promise<Published> => {
-  channels ??= connected(url)
-  const bound = await channels
-  const positions = positionsOf(round)
-  await bound.open([positions])
-  const startedAtMs = wallMs()
-  let acknowledged = 0
-  const counted = new Set<PublishReceipt>()
-  let last = ''
-  let failure: unknown
-  let progress = Promise.withResolvers<void>()
-  let receipt: ReturnType<typeof bound.publish> | undefined
-  for (let sequence = 0; sequence < messages; sequence += 1) {
-    const given = bound.publish(positions, position(sequence))
-    // All values of a batch share one promise and one receipt: each batch is counted once.
-    if (given !== receipt) {
-      receipt = given
-      given.then(
-        (stored) => {
-          if (!counted.has(stored)) acknowledged += stored.accepted
-          counted.add(stored)
-          progress.resolve()
-          progress = Promise.withResolvers()
-          last = stored.durability
-        },
-        (error: unknown) => {
-          failure = error
-          progress.resolve()
-        },
-      )
-    }
-    if (sequence % 1_000 === 999) {
-      await new Promise((resolve) => setImmediate(resolve))
-      while (sequence - acknowledged > IN_FLIGHT_MAX && failure === undefined) await progress.promise
-    }
+/** All values of a batch share one promise and one receipt: each is counted once. */
+class Receipts {
+  acknowledged = 0
+  durability = 'none'
+  readonly #counted = new Set<PublishReceipt>()
+  #last: Promise<PublishReceipt> | undefined
+  #progress = Promise.withResolvers<void>()
+
+  add(receipt: Promise<PublishReceipt>): void {
+    if (receipt === this.#last) return
+    this.#last = receipt
+    receipt.then(
+      (stored) => this.#count(stored),
+      (error: unknown) => this.#progress.reject(error),
+    )
   }
-  while (acknowledged < messages && failure === undefined) await progress.promise
-  if (failure !== undefined) throw failure
-  return { startedAtMs, acknowledged, durability: last }
-})
+
+  #count(stored: PublishReceipt): void {
+    if (!this.#counted.has(stored)) this.acknowledged += stored.accepted
+    this.#counted.add(stored)
+    this.durability = stored.durability
+    this.#progress.resolve()
+    this.#progress = Promise.withResolvers()
+  }
+
+  async atLeast(count: number): Promise<void> {
+    while (this.acknowledged < count) await this.#progress.promise
+  }
+}
+
+/** One every few milliseconds, whether or not the one before has an outcome. */
+async function sendAll(fabric: Fabric, commands: number): Promise<readonly number[]> {
+  const outcomes: Promise<number>[] = []
+  for (let index = 0; index < commands; index += 1) {
+    outcomes.push(send(fabric))
+    await new Promise((resolve) => setTimeout(resolve, COMMAND_EVERY_MS))
+  }
+  return Promise.all(outcomes)
+}
+
+async function send(fabric: Fabric): Promise<number> {
+  const outcome = await fabric.send(Turn, COMMANDED_AGENT, { sentAtMs: wallMs() })
+  if (outcome.state !== 'done') throw new Error(`A command came to ${JSON.stringify(outcome)}`)
+  return outcome.reply.waitedMs
+}

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 export class Worker {
   readonly #child: ChildProcess
 
-  constructor(file: string) {
-    this.#child = fork(fileURLToPath(new URL(file, import.meta.url)), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  constructor(file: URL) {
+    this.#child = fork(fileURLToPath(file), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   }
 
   get pid(): number {
