@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { SkeinError } from '../core/index.ts'
 import { MessageAssembler } from './assembler.ts'
+import { BufferPool } from './buffer-pool.ts'
 import { decodeFrame, encodeFrameHeader, FRAME_HEADER_BYTES, FrameKind } from './frame.ts'
 import { LANES, Lane } from './lane.ts'
 import { outgoing } from './message.ts'
@@ -76,7 +77,7 @@ test('100,000 mutated frames are each decoded or refused with a typed error, non
     state = (Math.imul(state, 1103515245) + 12345) >>> 0
     return state % below
   }
-  let assembler = new MessageAssembler(1024 * 1024)
+  let assembler = new MessageAssembler(1024 * 1024, new BufferPool(0))
   let refused = 0
   let slowestMs = 0
   for (let round = 0; round < 100_000; round += 1) {
@@ -90,7 +91,7 @@ test('100,000 mutated frames are each decoded or refused with a typed error, non
       assert.ok(error instanceof SkeinError, `round ${round}: ${String(error)}`)
       assert.match(error.code, /^(malformed-frame|future-version)$/)
       refused += 1
-      assembler = new MessageAssembler(1024 * 1024)
+      assembler = new MessageAssembler(1024 * 1024, new BufferPool(0))
     }
     slowestMs = Math.max(slowestMs, performance.now() - startedAt)
   }
@@ -102,7 +103,7 @@ test('A chopped message comes together again, with messages of other lanes in be
   const queue = new SendQueue()
   const body = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251))
   queue.push(outgoing(FrameKind.call, { lane: Lane.bulk, channel: 5, operation: 16, head: { n: 1 }, body: [body] }))
-  const assembler = new MessageAssembler(1024 * 1024)
+  const assembler = new MessageAssembler(1024 * 1024, new BufferPool(0))
   const seen: string[] = []
   for (let frame = queue.next(false), index = 0; frame !== undefined; frame = queue.next(false), index += 1) {
     if (index < 2) queue.push(outgoing(FrameKind.cast, { lane: Lane.urgent, head: { urgent: index } }))
@@ -115,14 +116,37 @@ test('A chopped message comes together again, with messages of other lanes in be
   assert.equal(queue.byteLength, 0)
 })
 
-test('MessageAssembler refuses a message over its limit before it has come whole', () => {
+test('MessageAssembler refuses a message over its limit before it has come', () => {
   const queue = new SendQueue()
   queue.push(outgoing(FrameKind.call, { lane: Lane.bulk, body: [Buffer.alloc(400_000)] }))
-  const assembler = new MessageAssembler(150_000)
-  assembler.add(decodeFrame(queue.next(false)!))
-  assembler.add(decodeFrame(queue.next(false)!))
+  const assembler = new MessageAssembler(150_000, new BufferPool(0))
   assert.throws(() => assembler.add(decodeFrame(queue.next(false)!)), {
     code: 'malformed-frame',
     message: /longer than/,
   })
+})
+
+test('A message that is longer or shorter than it said is refused', () => {
+  const frames = () => {
+    const queue = new SendQueue()
+    queue.push(outgoing(FrameKind.call, { lane: Lane.bulk, body: [Buffer.alloc(40_000)] }))
+    return [queue.next(false)!, queue.next(false)!, queue.next(false)!].map(decodeFrame)
+  }
+  const short = new MessageAssembler(150_000, new BufferPool(0))
+  const [first, second, third] = frames()
+  short.add(first!)
+  assert.throws(() => short.add({ ...second!, isLast: true }), { code: 'malformed-frame', message: /instead of/ })
+  const long = new MessageAssembler(150_000, new BufferPool(0))
+  for (const frame of [first!, second!, { ...third!, isLast: false }]) assert.equal(long.add(frame), undefined)
+  assert.throws(() => long.add(second!), { code: 'malformed-frame', message: /longer than the/ })
+})
+
+test('BufferPool gives memory again that was given back, within its bound', () => {
+  const pool = new BufferPool(64 * 1024)
+  const first = pool.take(40_000)
+  const second = pool.take(40_000)
+  pool.give(first)
+  pool.give(second)
+  assert.equal(pool.take(33_000), first)
+  assert.notEqual(pool.take(33_000), second)
 })

@@ -6,8 +6,11 @@ export const PROTOCOL_VERSION = 1
 
 export const FRAME_HEADER_BYTES = 16
 
-/** Payload of one frame at most: a longer message is chopped, so that an urgent frame gets in between. */
-export const FRAME_PAYLOAD_BYTES_MAX = 64 * 1024
+/**
+ * Payload of one frame at most: a longer message is chopped, so that an urgent frame gets in between. Several frames
+ * fit into what a socket gives at once, so that most of them are taken as they lie there.
+ */
+export const FRAME_PAYLOAD_BYTES_MAX = 16 * 1024
 
 export const FrameKind = {
   hello: 1,

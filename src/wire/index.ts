@@ -1,3 +1,4 @@
+export { BufferPool } from './buffer-pool.ts'
 export { failureFromHead, failureToHead } from './failure.ts'
 export {
   decodeFrame,

@@ -14,6 +14,8 @@ export interface WireMessage {
   readonly head: Head
   /** A view, valid as long as it is referenced. */
   readonly body: Uint8Array
+  /** Memory that may be used again once nobody needs the body any more; undefined for a body that shares its memory. */
+  readonly memory?: Uint8Array | undefined
 }
 
 /** One message to send. `body` parts are consecutive; they are read until the message has left the queue. */
@@ -24,9 +26,12 @@ export interface OutgoingMessage {
   readonly operation: number
   readonly head: Uint8Array
   readonly body: readonly Uint8Array[]
-  /** Head and body with the four bytes of the head's length: the payload over all frames. */
+  /** Head and body with the eight bytes of their lengths: the payload over all frames. */
   readonly byteLength: number
 }
+
+/** The lengths of head and body, four bytes each, with which the payload of a message begins. */
+export const LENGTHS_BYTES = 8
 
 const EMPTY: readonly Uint8Array[] = []
 const NO_BYTES = new Uint8Array(0)
@@ -45,7 +50,7 @@ export function outgoing(
 ): OutgoingMessage {
   const head = fields.head === undefined ? NO_BYTES : encoder.encode(JSON.stringify(fields.head))
   const body = fields.body ?? EMPTY
-  let byteLength = 4 + head.length
+  let byteLength = LENGTHS_BYTES + head.length
   for (const part of body) byteLength += part.length
   return {
     kind,
@@ -58,21 +63,25 @@ export function outgoing(
   }
 }
 
-/** The four bytes of the head's length, then the head: what the payload of a first frame begins with. */
+/** The lengths of head and body, then the head: what the payload of a first frame begins with. */
 export function headPrefix(message: OutgoingMessage): Uint8Array {
-  const prefix = new Uint8Array(4 + message.head.length)
-  writeUint32(prefix, 0, message.head.length)
-  prefix.set(message.head, 4)
+  const { head } = message
+  const prefix = new Uint8Array(LENGTHS_BYTES + head.length)
+  writeUint32(prefix, 0, head.length)
+  writeUint32(prefix, 4, message.byteLength - prefix.length)
+  prefix.set(head, LENGTHS_BYTES)
   return prefix
 }
 
-/** Splits a whole payload into head and body. Throws `malformed-frame`. */
-export function splitPayload(payload: Uint8Array): { readonly head: Head; readonly body: Uint8Array } {
-  if (payload.length < 4) throw malformed(`its payload of ${payload.length} bytes has no room for a head's length`)
-  const headBytes = readUint32(payload, 0)
-  if (headBytes > payload.length - 4) throw malformed(`its head of ${headBytes} bytes is longer than its payload`)
-  const body = payload.subarray(4 + headBytes)
-  return { head: headBytes === 0 ? NO_HEAD : parseHead(payload.subarray(4, 4 + headBytes)), body }
+/** How long a message is, from the payload of its first frame. Throws `malformed-frame`. */
+export function readLengths(payload: Uint8Array): { readonly headBytes: number; readonly bodyBytes: number } {
+  if (payload.length < LENGTHS_BYTES) throw malformed(`its payload of ${payload.length} bytes has no room for lengths`)
+  return { headBytes: readUint32(payload, 0), bodyBytes: readUint32(payload, 4) }
+}
+
+/** The JSON object that a head is. Throws `malformed-frame`. */
+export function decodeHead(bytes: Uint8Array): Head {
+  return bytes.length === 0 ? NO_HEAD : parseHead(bytes)
 }
 
 function parseHead(bytes: Uint8Array): Head {

@@ -9,6 +9,8 @@ export interface IncomingCall {
   readonly lane: Lane
   readonly head: Head
   readonly body: Uint8Array
+  /** Give it to the session's pool once nothing refers to the body any more. */
+  readonly memory: Uint8Array | undefined
   /** Aborted when the caller no longer waits. */
   readonly signal: AbortSignal
 }
@@ -28,6 +30,7 @@ class Call implements IncomingCall {
   readonly lane: Lane
   readonly head: Head
   readonly body: Uint8Array
+  readonly memory: Uint8Array | undefined
   #controller: AbortController | undefined
   #abortedWith: unknown
 
@@ -36,6 +39,7 @@ class Call implements IncomingCall {
     this.lane = message.lane
     this.head = message.head
     this.body = message.body
+    this.memory = message.memory
   }
 
   // Most calls are short and never look at it: it is made when asked for.

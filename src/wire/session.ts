@@ -1,5 +1,6 @@
 import { type Clock, SkeinError, type Timer } from '../core/index.ts'
 import { MessageAssembler } from './assembler.ts'
+import { BufferPool } from './buffer-pool.ts'
 import { failureFromHead, failureToHead } from './failure.ts'
 import { decodeFrame, FrameKind, malformed, readUint32, writeUint32 } from './frame.ts'
 import { Lane } from './lane.ts'
@@ -105,13 +106,15 @@ export class Session {
     /** `client` waits for a welcome, `node` for a hello. */
     readonly side: 'client' | 'node'
     readonly handlers: SessionHandlers
+    /** Memory for messages of several frames, shared by sessions whose handlers give it back. Default: none is kept. */
+    readonly pool?: BufferPool
   }) {
     this.#transport = options.transport
     this.#clock = options.clock
     this.#limits = options.limits
     this.#handlers = options.handlers
     this.#greetedBy = options.side === 'client' ? FrameKind.welcome : FrameKind.hello
-    this.#assembler = new MessageAssembler(options.limits.messageBytesMax)
+    this.#assembler = new MessageAssembler(options.limits.messageBytesMax, options.pool ?? new BufferPool(0))
     this.#calls = new OutgoingCalls((channel) => this.#send(outgoing(FrameKind.cancel, { lane: Lane.urgent, channel })))
     this.#served = new ServedCalls({
       callsMax: options.limits.callsMax,
@@ -123,7 +126,7 @@ export class Session {
     this.#progressAtMs = this.#heardAtMs
     this.#transport.attach({
       onFrame: (frame) => this.#receive(frame),
-      onSent: () => this.#pump(),
+      onSent: (frame) => this.#onSent(frame),
       onClosed: (error) => this.#finish(lost('the connection was closed', error)),
     })
     this.#scheduleWatch()
@@ -274,6 +277,11 @@ export class Session {
     this.#queue.push(message)
     this.#pump()
     if (this.#queue.byteLength > this.#limits.pendingBytesMax) this.#cutOff('more waits for it than it may')
+  }
+
+  #onSent(frame: Uint8Array | undefined): void {
+    if (frame !== undefined) this.#queue.recycle(frame)
+    this.#pump()
   }
 
   #pump(): void {

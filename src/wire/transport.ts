@@ -17,8 +17,8 @@ export interface Transport {
 
 export interface TransportEvents {
   onFrame(frame: Uint8Array): void
-  /** `bufferedBytes` has fallen. */
-  onSent(): void
+  /** `bufferedBytes` has fallen. The frame, when it is given, has left: its memory may be used again. */
+  onSent(frame?: Uint8Array): void
   /** Once, whoever closed. */
   onClosed(error?: Error): void
 }

@@ -29,9 +29,6 @@ const REASON_BYTES_MAX = 120
 export function websocketTransport(socket: WebSocketLike): Transport {
   let events: TransportEvents | undefined
   let failure: Error | undefined
-  const onSent = (error?: Error) => {
-    if (error === undefined || error === null) events?.onSent()
-  }
   socket.binaryType = 'nodebuffer'
   socket.on('message', (data, isBinary) => {
     // A text message is no frame: an empty one is refused with the protocol's own reason.
@@ -45,7 +42,10 @@ export function websocketTransport(socket: WebSocketLike): Transport {
     get bufferedBytes() {
       return socket.bufferedAmount
     },
-    send: (frame) => socket.send(frame, { binary: true }, onSent),
+    send: (frame) =>
+      socket.send(frame, { binary: true }, (error) => {
+        if (error === undefined || error === null) events?.onSent(frame)
+      }),
     close: (reason: CloseReason) => socket.close(CLOSE_CODES[reason.code] ?? NORMAL_CLOSURE, shortened(reason.message)),
     destroy: () => socket.terminate(),
     attach: (given) => {

@@ -1,6 +1,7 @@
 import type { Bus, RawAccess } from '../../bus/index.ts'
 import { type Clock, SkeinError } from '../../core/index.ts'
 import {
+  type BufferPool,
   type CallResult,
   type IncomingCall,
   malformed,
@@ -22,6 +23,8 @@ export interface ConnectionContext {
   readonly bus: Bus & RawAccess
   readonly clock: Clock
   readonly session: Session
+  /** Where the memory of written bodies goes back to. */
+  readonly pool: BufferPool
   readonly authorise: Authorise | undefined
   readonly readersMax: number
 }

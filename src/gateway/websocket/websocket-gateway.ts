@@ -4,6 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { Bus, RawAccess } from '../../bus/index.ts'
 import { type Clock, type Random, uuidV7 } from '../../core/index.ts'
 import {
+  BufferPool,
   FRAME_HEADER_BYTES,
   FRAME_PAYLOAD_BYTES_MAX,
   type Head,
@@ -54,6 +55,9 @@ export interface WebsocketGateway {
 const LIMITS: WebsocketLimits = { connectionsMax: 10_000, readersMax: 1_000, pendingBytesMax: 8 * 1024 * 1024 }
 const PATH = '/v1/skein'
 
+/** Memory kept for bodies on their way into the log. */
+const POOL_BYTES_MAX = 16 * 1024 * 1024
+
 export function websocketGateway(options: WebsocketGatewayOptions): WebsocketGateway {
   return new Gateway(options)
 }
@@ -76,6 +80,7 @@ class Gateway implements WebsocketGateway {
     clientTracking: false,
     maxPayload: FRAME_HEADER_BYTES + FRAME_PAYLOAD_BYTES_MAX,
   })
+  readonly #pool = new BufferPool(POOL_BYTES_MAX)
   readonly #entries = new Set<Entry>()
   readonly #byToken = new Map<string, Entry>()
   /** Clean-up of connections that have ended. */
@@ -142,6 +147,7 @@ class Gateway implements WebsocketGateway {
       clock,
       limits: this.#sessionLimits,
       side: 'node',
+      pool: this.#pool,
       handlers: {
         onGreeting: (_session, head) => this.#greet(entry, head),
         onCall: (call) => entry.client!.onCall(call),
@@ -167,6 +173,7 @@ class Gateway implements WebsocketGateway {
       bus,
       clock,
       session,
+      pool: this.#pool,
       authorise,
       readersMax: this.#limits.readersMax,
     })

@@ -22,6 +22,8 @@ export class Writes {
       const { accepted, duplicates, durability } = receipt
       return { head: { sequence: receipt.last.sequence, accepted, duplicates, durability } }
     } finally {
+      // Written or refused, the bus has done with the body.
+      if (call.memory !== undefined) this.#context.pool.give(call.memory)
       this.#underWay -= 1
       if (this.#underWay === 0) this.#settled?.resolve()
     }
