@@ -89,7 +89,7 @@ export class Fabric implements AsyncDisposable {
     this.#throwIfOver()
     const roster = await this.#parts.swarm.roster()
     await roster.ready()
-    return roster.select(selector)
+    return this.#parts.swarm.heard(roster.select(selector))
   }
 
   /** One agent, whether it left or not; undefined when it never joined, or long ago. */
@@ -97,7 +97,8 @@ export class Fabric implements AsyncDisposable {
     this.#throwIfOver()
     const roster = await this.#parts.swarm.roster()
     await roster.ready()
-    return roster.get(agentId)
+    const record = roster.get(agentId)
+    return record && (await this.#parts.swarm.heard([record]))[0]
   }
 
   /** Resolves when the batch that the value joined is stored as the channel asks. All of a batch share one receipt. */

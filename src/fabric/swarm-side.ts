@@ -1,6 +1,6 @@
 import type { Bus, RequestedDurability, TopicSpec } from '../bus/index.ts'
 import type { AgentRecord, NodeTime, Roster } from '../channel/index.ts'
-import { type LivenessPolicy, NodeTimeKeeper, RosterView } from '../swarm/index.ts'
+import { type LivenessPolicy, NodeTimeKeeper, RosterView, withLastHeard } from '../swarm/index.ts'
 import { hostNodeServices, type NodeServices } from './host-node-services.ts'
 import type { Machine } from './machine.ts'
 
@@ -14,6 +14,8 @@ export interface WholeRoster extends Roster {
 export interface SwarmSide {
   roster(): Promise<WholeRoster>
   nodeTime(): Promise<NodeTime>
+  /** The records with the time each agent was last heard, which the roster itself does not keep. */
+  heard(records: readonly AgentRecord[]): Promise<readonly AgentRecord[]>
   topicOpened(topic: TopicSpec): Promise<void>
   drain(): Promise<void>
   close(): Promise<void>
@@ -48,6 +50,10 @@ class HostedSwarm implements SwarmSide {
 
   async nodeTime(): Promise<NodeTime> {
     return this.#node.nodeTime
+  }
+
+  async heard(records: readonly AgentRecord[]): Promise<readonly AgentRecord[]> {
+    return records
   }
 
   async topicOpened(topic: TopicSpec): Promise<void> {
@@ -91,6 +97,10 @@ export class RemoteSwarm implements SwarmSide {
       this.#time = undefined
     })
     return starting
+  }
+
+  heard(records: readonly AgentRecord[]): Promise<readonly AgentRecord[]> {
+    return withLastHeard(this.#bus.requests, records)
   }
 
   async topicOpened(): Promise<void> {}

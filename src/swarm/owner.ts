@@ -9,9 +9,11 @@ import { lastToldSequence, untoldMessages } from './owner-recovery.ts'
 import {
   encodeAnswer,
   encodeRefusal,
+  type HeardReply,
   type JoinReply,
   parseAgentRequest,
   parseChange,
+  parseHeard,
   parseJoin,
   textOf,
 } from './protocol.ts'
@@ -21,6 +23,7 @@ import { RosterView } from './roster-view.ts'
 import { RosterWriter } from './roster-writer.ts'
 import {
   CHANGE_REQUEST,
+  HEARD_REQUEST,
   JOIN_REQUEST,
   LEAVE_REQUEST,
   PULSE_REQUEST,
@@ -133,6 +136,7 @@ export class Owner implements Roster {
     await this.#answer(PULSE_REQUEST, (text, connection) => this.#pulse(text, connection))
     await this.#answer(CHANGE_REQUEST, (text) => this.#change(text))
     await this.#answer(LEAVE_REQUEST, (text) => this.#leave(text))
+    await this.#answer(HEARD_REQUEST, (text) => this.#heard(text))
     await this.#answer(TIME_REQUEST, () => ({ nowMs: this.#clock.nowMs() }))
     this.#tick()
   }
@@ -234,6 +238,10 @@ export class Owner implements Roster {
     const reply = this.#decider.pulse(parseAgentRequest(text), connection, this.#now())
     if (this.#decider.hasUnwritten) this.#flush()
     return reply
+  }
+
+  #heard(text: string): HeardReply {
+    return { heardAtMs: parseHeard(text).map((id) => this.#decider.get(id)?.seenAtMs ?? null) }
   }
 
   #change(text: string): Promise<unknown> {

@@ -39,6 +39,22 @@ export interface ChangeRequest extends AgentRequest {
   readonly change: AgentChange
 }
 
+/** Agents that one question about the last time heard may name. */
+export const HEARD_IDS_MAX = 1_000
+
+export interface HeardReply {
+  /** Node time of the last sign of life of each agent asked for, in that order; null for one that is not known. */
+  readonly heardAtMs: ReadonlyArray<number | null>
+}
+
+/** Reads a question about the last time heard. Throws `bad-argument`. */
+export function parseHeard(text: string): readonly string[] {
+  const { ids } = parseObject(text, 'question')
+  if (!Array.isArray(ids) || ids.length > HEARD_IDS_MAX) throw malformed('question', 'ids')
+  for (const id of ids) checkAgentId(id)
+  return ids
+}
+
 /** Reads a join request from anyone: every field is checked. Throws `bad-argument`. */
 export function parseJoin(text: string): JoinRequest {
   const body = parseObject(text, 'join request')

@@ -6,6 +6,7 @@ import type { Bus, Message, Request } from '../bus/index.ts'
 import { memoryDisk, type SkeinError } from '../core/index.ts'
 import { type Agent, joinSwarm } from './agent.ts'
 import { LagMonitor } from './lag-monitor.ts'
+import { withLastHeard } from './last-heard.ts'
 import { CONNECTION_HEADER, type Owner, type OwnerOptions, openOwner } from './owner.ts'
 import type { PulseAggregate } from './pulse-aggregate.ts'
 import { RosterView } from './roster-view.ts'
@@ -206,6 +207,18 @@ describe('A swarm', () => {
     assert.equal(swarm.owner.get('drone-1')?.liveness, 'alive')
     assert.deepEqual(await swarm.told(), ['joined drone-1', 'suspect drone-1', 'back drone-1'])
     assert.equal((await swarm.events())[1]!.reason, 'connection-closed')
+  })
+
+  it('knows when each agent was last heard, though pulses are not written', async (test) => {
+    const swarm = await testSwarm(test)
+    await swarm.join('drone-1')
+    const view = swarm.view()
+    await view.ready()
+    await swarm.clock.advance(30_000)
+    const [stored] = view.select({})
+    const [known] = await withLastHeard(swarm.bus.requests, view.select({}))
+    assert.ok(stored!.seenAtMs <= swarm.clock.nowMs() - 30_000)
+    assert.ok(known!.seenAtMs >= swarm.clock.nowMs() - 1_100)
   })
 
   it('moves, changes of role and leaves are in the roster and told', async (test) => {

@@ -13,6 +13,7 @@ export const PULSE_REQUEST = 'skein.swarm.pulse'
 export const LEAVE_REQUEST = 'skein.swarm.leave'
 export const CHANGE_REQUEST = 'skein.swarm.change'
 export const TIME_REQUEST = 'skein.swarm.time'
+export const HEARD_REQUEST = 'skein.swarm.heard'
 
 /** The swarm's own topics. `durability` holds for the roster and the events; pulses are never stored. */
 export function swarmTopics(durability: RequestedDurability): readonly TopicSpec[] {

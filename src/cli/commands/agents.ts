@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { AgentRecord } from '../../channel/index.ts'
-import { RosterView } from '../../swarm/index.ts'
+import { RosterView, withLastHeard } from '../../swarm/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { table } from '../terminal.ts'
@@ -27,12 +27,13 @@ async function agents(options: AgentsOptions, context: CommandContext): Promise<
     const roster = new RosterView({ bus, clock: context.clock })
     await roster.ready()
     const { type, region, capability } = options
-    const found = roster.select({
+    const selected = roster.select({
       ...(type !== undefined && { type }),
       ...(region !== undefined && { region }),
       ...(capability !== undefined && { capability }),
     })
     await roster.close()
+    const found = await withLastHeard(bus.requests, selected, { signal: context.signal })
     if (options.json) await context.terminal.line(JSON.stringify({ agents: found }))
     else await context.terminal.line(plain(found, context.clock.nowMs()))
   })
