@@ -77,7 +77,7 @@ export interface ConsumeOptions extends Selection {
   /** Default: `earliest` for a group, `latest` without one. */
   readonly from?: StartPosition
   readonly retry?: RetryPolicy
-  /** Messages per batch. Default 512. */
+  /** Messages per batch. Default 512; a channel that chunks needs room for a whole value, and takes 4,096. */
   readonly messagesMax?: number
   readonly signal?: AbortSignal
 }
@@ -184,7 +184,7 @@ export class Channels {
     return new Consumption<T>({
       reader: this.#options.bus.reader(channel.topic, readerOptions),
       inbound: this.#inbound<T>(channel),
-      messagesMax: options.messagesMax,
+      messagesMax: channel.largePayloads === 'chunk' ? CHUNKS_MAX : options.messagesMax,
       signal: options.signal,
       isGroup: group !== undefined,
       onError: (error) => this.#report(error),

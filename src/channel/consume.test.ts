@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Type from 'typebox'
 import { channelsInMemory } from '../../testing/channels-in-memory.ts'
+import type { Bus, Reader } from '../bus/index.ts'
 import { systemClock, systemRandom } from '../core/system/index.ts'
 import type { ReceivedMessage } from './consume/received-message.ts'
 import { notice } from './notice.ts'
@@ -95,6 +96,74 @@ test('process() keeps the order of each key under random failures, synchronous, 
     for (const id of ids) assert.deepEqual(done.get(id), range(0, 200), `${id} with concurrency ${concurrency}`)
     assert.deepEqual(errors, [])
   }
+})
+
+/** A bus whose group readers read ahead, as one over a network does. */
+function readingAhead(bus: Bus): Bus {
+  const reader: Bus['reader'] = (topic, options) => {
+    const inner = bus.reader(topic, options)
+    const ahead: Array<ReturnType<Reader['read']>> = []
+    const read: Reader['read'] = (limits = {}) => {
+      while (ahead.length < 8) {
+        const { signal: _signal, ...rest } = limits
+        const one = inner.read({ ...rest, maxMessages: 7 })
+        one.catch(() => undefined)
+        ahead.push(one)
+      }
+      const { signal } = limits
+      const aborted = new Promise<never>((_resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+      })
+      return Promise.race([ahead.shift()!, aborted])
+    }
+    return {
+      read,
+      acknowledge: (through, generation) => inner.acknowledge(through, generation),
+      settle: (deliveries, how, settleOptions) => inner.settle(deliveries, how, settleOptions),
+      onAssignment: (listener) => inner.onAssignment(listener),
+      seek: (to) => inner.seek(to),
+      end: () => inner.end(),
+      lag: () => inner.lag(),
+      dropped: 0,
+      drain: () => inner.drain(),
+      close: () => inner.close(),
+    }
+  }
+  return {
+    name: bus.name,
+    open: (topic) => bus.open(topic),
+    writer: (topic, options) => bus.writer(topic, options),
+    reader,
+    requests: bus.requests,
+    admin: bus.admin,
+    drain: () => bus.drain(),
+    close: () => bus.close(),
+  }
+}
+
+test('a retried message is not overtaken by messages that the driver had read ahead', async (t) => {
+  const { bus } = await channelsInMemory(t)
+  const { channels } = await channelsInMemory(t, { bus: readingAhead(bus) })
+  await channels.open([Step])
+  const [one, other] = [channels.as(agent('one')), channels.as(agent('other'))]
+  await Promise.all(range(0, 100).flatMap((n) => [one.publish(Step, { n }), other.publish(Step, { n })]))
+  const done = new Map<string, number[]>([
+    ['one', []],
+    ['other', []],
+  ])
+  const processing = await channels.process(Step, { group: 'g', ...quickly }, async (message) => {
+    const { n } = message.value
+    if (n % 20 === 5 && message.attempt === 1) throw new Error('by turns')
+    if (message.key === 'one' && n === 50) throw new Error('for good')
+    done.get(message.key!)!.push(n)
+  })
+  await until(() => done.get('one')!.length === 99 && done.get('other')!.length === 100)
+  await processing.close()
+  assert.deepEqual(
+    done.get('one'),
+    range(0, 100).filter((n) => n !== 50),
+  )
+  assert.deepEqual(done.get('other'), range(0, 100))
 })
 
 test('process() runs different keys at once up to the concurrency, and one key never beside itself', async (t) => {

@@ -99,6 +99,32 @@ test('a chunked value whose handler fails is retried whole, in its place, and di
   assert.deepEqual(replayed, [60_000])
 })
 
+test('consume() gives large values whole, gives them again whole, and acknowledges them whole', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Frames])
+  const agent = channels.as(drone)
+  for (const bytes of [70_000, 3, 80_000]) await agent.publish(Frames, new Uint8Array(bytes))
+  const seen: Array<readonly [bytes: number, attempt: number]> = []
+  for await (const batch of await channels.consume(Frames, { group: 'g' })) {
+    for (const message of batch) {
+      seen.push([message.value.byteLength, message.attempt])
+      if (message.value.byteLength === 70_000 && message.attempt === 1) batch.retry(message)
+    }
+    if (seen.some(([bytes]) => bytes === 80_000)) break
+  }
+  assert.deepEqual(seen.slice(0, 3), [
+    [70_000, 1],
+    [70_000, 2],
+    [3, 1],
+  ])
+  const again: Array<readonly [bytes: number, attempt: number]> = []
+  for await (const batch of await channels.consume(Frames, { group: 'g' })) {
+    for (const message of batch) again.push([message.value.byteLength, message.attempt])
+    if (again.some(([bytes]) => bytes === 80_000)) break
+  }
+  assert.deepEqual(again.at(-1), [80_000, 2])
+})
+
 test('no acknowledgment passes an unfinished large value: a crash in its middle loses nothing', async (t) => {
   const before = await channelsInMemory(t)
   await before.channels.open([Frames])

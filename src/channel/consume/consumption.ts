@@ -1,8 +1,8 @@
 import type { Batch, Delivery, Lag, Reader } from '../../bus/index.ts'
-import { ConsumedBatch } from './consumed-batch.ts'
+import { type BatchInHand, ConsumedBatch, together } from './consumed-batch.ts'
+import { HeldKeys } from './held-keys.ts'
 import type { Inbound } from './inbound.ts'
-import type { ReceivedMessage } from './received-message.ts'
-import { errorText, isGone, isUndecodable, Settlement } from './settlement.ts'
+import { errorText, isGone, isUndecodable, orderKeyOf, Settlement } from './settlement.ts'
 
 const MESSAGES_MAX = 512
 
@@ -16,10 +16,10 @@ export interface ConsumptionOptions<T> {
   readonly onError: (error: unknown) => void
 }
 
-interface InHand<T> {
-  readonly batch: Batch
-  readonly settlement: Settlement
-  readonly open: Map<ReceivedMessage<T>, Delivery>
+/** What is remembered of a partition from batch to batch. */
+interface PartitionState {
+  readonly generation: number
+  readonly held: HeldKeys
 }
 
 /**
@@ -29,7 +29,8 @@ interface InHand<T> {
 export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
   readonly #options: ConsumptionOptions<T>
   readonly #reader: Reader
-  #inHand: InHand<T> | undefined
+  #inHand: BatchInHand<T> | undefined
+  readonly #partitions = new Map<number, PartitionState>()
   #isEnded = false
 
   constructor(options: ConsumptionOptions<T>) {
@@ -48,7 +49,7 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
       if (batch === undefined) break
       const inHand = await this.#open(batch)
       this.#inHand = inHand
-      if (inHand.open.size > 0) return { done: false, value: new ConsumedBatch<T>(batch, inHand) }
+      if (inHand.open.size > 0) return { done: false, value: new ConsumedBatch<T>(inHand) }
       await this.#acknowledge()
     }
     return { done: true, value: undefined }
@@ -84,20 +85,57 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
     }
   }
 
-  async #open(batch: Batch): Promise<InHand<T>> {
-    const settlement = new Settlement(this.#reader)
-    const open = new Map<ReceivedMessage<T>, Delivery>()
+  async #open(batch: Batch): Promise<BatchInHand<T>> {
+    const { held } = this.#stateOf(batch)
+    const inHand = { batch, settlement: new Settlement(this.#reader), held, open: new Map() }
     for (const delivery of batch.deliveries) {
-      try {
-        const message = await this.#options.inbound.open(delivery)
-        if (message !== undefined) open.set(message, delivery)
-      } catch (error) {
-        this.#options.onError(error)
-        if (!this.#options.isGroup) continue
-        settlement.settle([delivery], isUndecodable(error) ? 'dead' : 'retry', { error: errorText(error) })
+      if (!held.isEmpty && held.holdsBack(orderKeyOf(delivery), delivery.position.sequence)) {
+        inHand.settlement.settle([delivery], 'release')
+      } else {
+        await this.#openOne(delivery, inHand)
       }
     }
-    return { batch, settlement, open }
+    this.#dropUnfinished(inHand)
+    return inHand
+  }
+
+  async #openOne(delivery: Delivery, { settlement, open }: BatchInHand<T>): Promise<void> {
+    const { inbound, onError, isGroup } = this.#options
+    try {
+      const message = await inbound.open(delivery)
+      if (message !== undefined) open.set(message, this.#partsOf(delivery))
+    } catch (error) {
+      const deliveries = this.#partsOf(delivery)
+      onError(error)
+      if (!isGroup) return
+      const how = isUndecodable(error) ? 'dead' : 'retry'
+      settlement.settle(deliveries, how, together(deliveries, how, { error: errorText(error) }))
+    }
+  }
+
+  /** A whole large value is not kept longer: its message has the bytes. */
+  #partsOf(delivery: Delivery): readonly Delivery[] {
+    const { inbound } = this.#options
+    const set = inbound.setOf(delivery)
+    if (set === undefined) return [delivery]
+    inbound.chunks.finish(set)
+    return set.chunks.filter((chunk) => chunk !== undefined)
+  }
+
+  #dropUnfinished({ batch, settlement }: BatchInHand<T>): void {
+    for (const { deliveries, error } of this.#options.inbound.chunks.takeDropped(batch.partition)) {
+      this.#options.onError(error)
+      if (this.#options.isGroup) settlement.settle(deliveries, 'dead', { error: errorText(error) })
+    }
+  }
+
+  #stateOf({ partition, generation }: Batch): PartitionState {
+    const known = this.#partitions.get(partition)
+    if (known?.generation === generation) return known
+    const state = { generation, held: new HeldKeys() }
+    this.#partitions.set(partition, state)
+    this.#options.inbound.chunks.forget(partition)
+    return state
   }
 
   async #acknowledge(): Promise<void> {
@@ -105,14 +143,15 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
     this.#inHand = undefined
     if (inHand === undefined || !this.#options.isGroup) return
     try {
-      await inHand.settlement.acknowledge(inHand.batch)
+      const { batch, settlement } = inHand
+      await settlement.acknowledge(batch, this.#options.inbound.chunks.leastIncomplete(batch.partition))
     } catch (error) {
       if (!isGone(error)) throw error
     }
   }
 
-  async #giveBack({ settlement, open }: InHand<T>): Promise<void> {
-    settlement.settle([...open.values()], 'retry', {
+  async #giveBack({ settlement, open }: BatchInHand<T>): Promise<void> {
+    settlement.settle([...open.values()].flat(), 'retry', {
       delayMs: 0,
       error: 'The loop was left before it was acknowledged',
     })

@@ -1,34 +1,37 @@
+interface HeldKey {
+  /** Of the message that failed. */
+  readonly sequence: number
+  /** Later messages of the key that were given back, to come again behind it. */
+  readonly released: Set<number>
+}
+
 /**
- * Keys of which a message failed, while batches that were read before still hold later messages of theirs. Those must
- * not be handled now: they are released, and the bus parks them behind the failed one.
+ * Keys of one partition of which a message failed, while later messages of theirs are already on the way: in the batch
+ * in hand, or in a driver's buffer. Those are released, and the bus parks them behind the failed one. The key is free
+ * again when the failed message comes, or when one that was released comes: then the failed one is dead or expired.
  */
 export class HeldKeys {
-  /** Key → the last batch that may have been read before the failure was settled. */
-  readonly #keys = new Map<string, number>()
+  readonly #keys = new Map<string, HeldKey>()
 
   get isEmpty(): boolean {
     return this.#keys.size === 0
   }
 
-  has(key: string): boolean {
-    return this.#keys.has(key)
+  /** This message failed and was given back to be retried. */
+  hold(key: string, sequence: number): void {
+    this.#keys.set(key, { sequence, released: new Set() })
   }
 
-  /** From now until `settled`, every batch counts as read before. */
-  hold(key: string): void {
-    this.#keys.set(key, Number.POSITIVE_INFINITY)
-  }
-
-  /** Everything held so far is settled; batches read after `lastOrdinal` come in the right order by themselves. */
-  settled(lastOrdinal: number): void {
-    for (const [key, ordinal] of this.#keys) {
-      if (ordinal === Number.POSITIVE_INFINITY) this.#keys.set(key, lastOrdinal)
+  /** Whether this message has to be released now. */
+  holdsBack(key: string, sequence: number): boolean {
+    const held = this.#keys.get(key)
+    if (held === undefined) return false
+    if (sequence > held.sequence && !held.released.has(sequence)) {
+      held.released.add(sequence)
+      return true
     }
-  }
-
-  /** A batch begins: what only earlier ones had to fear is over. */
-  begin(ordinal: number): void {
-    for (const [key, last] of this.#keys) if (last < ordinal) this.#keys.delete(key)
+    this.#keys.delete(key)
+    return false
   }
 
   /** Another assignment: the bus gives everything that is not settled again, in order. */

@@ -3,7 +3,7 @@ import type { ChunkSet } from '../payload/chunk-assembler.ts'
 import { HeldKeys } from './held-keys.ts'
 import type { Inbound } from './inbound.ts'
 import type { ReceivedMessage } from './received-message.ts'
-import { errorText, isUndecodable, Settlement } from './settlement.ts'
+import { errorText, isUndecodable, orderKeyOf, Settlement } from './settlement.ts'
 
 /** A return acknowledges the message, a throw is a retry of it. */
 export type MessageHandler<T> = (message: ReceivedMessage<T>, context: HandlerContext) => unknown
@@ -55,14 +55,9 @@ export class PartitionWorker<T> {
   }
 
   /** Undefined when every handler was synchronous. Never rejects: what fails is settled. */
-  handle(batch: Batch, ordinal: number): Promise<void> | undefined {
-    this.#begin(batch, ordinal)
+  handle(batch: Batch): Promise<void> | undefined {
+    this.#begin(batch)
     return this.#options.concurrency > 1 ? this.#handleByKey(batch) : this.#handleFrom(batch, 0)
-  }
-
-  /** Something of the batch in hand failed, was released or given up: the next one waits until that is settled. */
-  get hasSettled(): boolean {
-    return this.#released.length > 0 || !this.#settlement.isEmpty
   }
 
   /** Call it once the batch is handled. Rejects when something could not be settled or acknowledged. */
@@ -74,14 +69,8 @@ export class PartitionWorker<T> {
     return this.#settlement.acknowledge(batch, chunks.isEmpty ? undefined : chunks.leastIncomplete(batch.partition))
   }
 
-  /** Batches up to this one may have been read before the failures of the last one were settled. */
-  settledThrough(ordinal: number): void {
-    this.#held.settled(ordinal)
-  }
-
-  #begin(batch: Batch, ordinal: number): void {
+  #begin(batch: Batch): void {
     this.#settlement = new Settlement(this.#reader)
-    if (!this.#held.isEmpty) this.#held.begin(ordinal)
     if (batch.generation === this.#generation) return
     this.#generation = batch.generation
     this.#held.clear()
@@ -123,7 +112,7 @@ export class PartitionWorker<T> {
 
   /** Never throws or rejects: what fails is settled. */
   #deliver(delivery: Delivery): Promise<void> | undefined {
-    if (this.#isStopping || (!this.#held.isEmpty && this.#held.has(orderKeyOf(delivery)))) {
+    if (this.#isStopping || this.#mustWait(delivery)) {
       this.#released.push(delivery)
       return undefined
     }
@@ -132,6 +121,10 @@ export class PartitionWorker<T> {
     if (message instanceof Promise) return this.#deliverFetched(message, delivery)
     const set = this.#inbound.setOf(delivery)
     return set === undefined ? this.#handle(message, delivery) : this.#handleLarge(message, set)
+  }
+
+  #mustWait(delivery: Delivery): boolean {
+    return !this.#held.isEmpty && this.#held.holdsBack(orderKeyOf(delivery), delivery.position.sequence)
   }
 
   #open(delivery: Delivery): ReceivedMessage<T> | Promise<ReceivedMessage<T>> | undefined {
@@ -198,7 +191,7 @@ export class PartitionWorker<T> {
   }
 
   #retry(delivery: Delivery, error: unknown): void {
-    this.#held.hold(orderKeyOf(delivery))
+    this.#held.hold(orderKeyOf(delivery), delivery.position.sequence)
     this.#settlement.settle([delivery], 'retry', { error: errorText(error) })
   }
 
@@ -216,10 +209,6 @@ export class PartitionWorker<T> {
       this.#settlement.settle(deliveries, 'dead', { error: errorText(error) })
     }
   }
-}
-
-function orderKeyOf(delivery: Delivery): string {
-  return delivery.key ?? delivery.subject
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

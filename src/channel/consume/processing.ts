@@ -39,7 +39,6 @@ export class Processing<T> {
   readonly #busy = new Map<number, Promise<void>>()
   readonly #acknowledging = new Set<Promise<void>>()
   readonly #sizer: BatchSizer
-  #ordinal = 0
   #turnStartMs = 0
   #failure: { readonly error: unknown } | undefined
 
@@ -77,41 +76,36 @@ export class Processing<T> {
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#fail(error)
     }
-    await Promise.all([...this.#busy.values(), ...this.#acknowledging])
+    await Promise.all(this.#busy.values())
+    await Promise.all(this.#acknowledging)
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
   async #next(): Promise<void> {
     const batch = await this.#reader.read({ maxMessages: this.#sizer.messages, signal: this.#stop.signal })
     if (batch === null) return
-    this.#ordinal += 1
-    const ordinal = this.#ordinal
     const worker = this.#workerOf(batch.partition)
     await this.#busy.get(batch.partition)
     const startMs = this.#options.clock.monotonicMs()
-    const work = worker.handle(batch, ordinal)
-    const finish = () => this.#finish(batch, { worker, startMs })
-    if (work === undefined) finish()
-    else this.#keepBusy(batch.partition, work.then(finish))
+    const work = worker.handle(batch)
+    if (work === undefined) this.#finish(batch, { worker, startMs })
+    else
+      this.#keepBusy(
+        batch.partition,
+        work.then(() => this.#finish(batch, { worker, startMs })),
+      )
     if (this.#acknowledging.size >= ACKNOWLEDGING_MAX) await Promise.race(this.#acknowledging)
     await this.#shareTurn()
   }
 
-  /** An acknowledgment need not be waited for before the next batch; what was settled must be. */
-  #finish(
-    batch: Batch,
-    { worker, startMs }: { readonly worker: PartitionWorker<T>; readonly startMs: number },
-  ): Promise<void> | undefined {
+  /** Settling and acknowledging need not be waited for before the next batch, within a bound. */
+  #finish(batch: Batch, { worker, startMs }: { readonly worker: PartitionWorker<T>; readonly startMs: number }): void {
     this.#sizer.took(this.#options.clock.monotonicMs() - startMs)
-    const { hasSettled } = worker
-    const finished = worker
+    const acknowledging = worker
       .finish(batch)
-      .then(() => worker.settledThrough(this.#ordinal))
       .catch((error: unknown) => this.#fail(error))
-      .finally(() => this.#acknowledging.delete(finished))
-    this.#acknowledging.add(finished)
-    if (hasSettled) this.#keepBusy(batch.partition, finished)
-    return hasSettled ? finished : undefined
+      .finally(() => this.#acknowledging.delete(acknowledging))
+    this.#acknowledging.add(acknowledging)
   }
 
   #keepBusy(partition: number, work: Promise<void>): void {

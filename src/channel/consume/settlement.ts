@@ -26,10 +26,6 @@ export class Settlement {
     this.#reader = reader
   }
 
-  get isEmpty(): boolean {
-    return this.#settled.size === 0
-  }
-
   settle(deliveries: readonly Delivery[], how: Verdict, options: SettleOptions = {}): void {
     if (deliveries.length === 0) return
     for (const delivery of deliveries) this.#settled.add(delivery)
@@ -64,4 +60,9 @@ export class Settlement {
 
 export function errorText(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}
+
+/** What order is kept by: the key, or the subject where there is none. */
+export function orderKeyOf(message: { readonly key: string | undefined; readonly subject: string }): string {
+  return message.key ?? message.subject
 }
