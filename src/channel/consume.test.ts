@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Type from 'typebox'
 import { channelsInMemory } from '../../testing/channels-in-memory.ts'
-import type { Bus, Reader } from '../bus/index.ts'
+import type { Batch, Bus, Reader } from '../bus/index.ts'
 import { systemClock, systemRandom } from '../core/system/index.ts'
 import type { ReceivedMessage } from './consume/received-message.ts'
 import { notice } from './notice.ts'
@@ -102,19 +102,19 @@ test('process() keeps the order of each key under random failures, synchronous, 
 function readingAhead(bus: Bus): Bus {
   const reader: Bus['reader'] = (topic, options) => {
     const inner = bus.reader(topic, options)
-    const ahead: Array<ReturnType<Reader['read']>> = []
-    const read: Reader['read'] = (limits = {}) => {
-      while (ahead.length < 8) {
-        const { signal: _signal, ...rest } = limits
-        const one = inner.read({ ...rest, maxMessages: 7 })
-        one.catch(() => undefined)
-        ahead.push(one)
+    const ahead: Batch[] = []
+    const fill = async () => {
+      for (;;) {
+        const batch = await inner.read({ maxMessages: 7 })
+        if (batch !== null) ahead.push(batch)
+        await until(() => ahead.length < 8)
       }
-      const { signal } = limits
-      const aborted = new Promise<never>((_resolve, reject) => {
-        signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
-      })
-      return Promise.race([ahead.shift()!, aborted])
+    }
+    fill().catch(() => undefined)
+    const read: Reader['read'] = async ({ signal } = {}) => {
+      await until(() => ahead.length > 0 || signal?.aborted === true)
+      signal?.throwIfAborted()
+      return ahead.shift()!
     }
     return {
       read,

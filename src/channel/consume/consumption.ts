@@ -5,6 +5,8 @@ import type { Inbound } from './inbound.ts'
 import { errorText, isGone, isUndecodable, orderKeyOf, Settlement } from './settlement.ts'
 
 const MESSAGES_MAX = 512
+/** How often to look after large values that are unfinished while nothing comes. */
+const UNFINISHED_LOOK_MS = 1_000
 
 export interface ConsumptionOptions<T> {
   readonly reader: Reader
@@ -75,14 +77,26 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
   }
 
   async #read(): Promise<Batch | undefined> {
-    const { signal, messagesMax } = this.#options
+    const { signal, messagesMax, inbound } = this.#options
+    const limits = { maxMessages: messagesMax ?? MESSAGES_MAX, ...(signal === undefined ? {} : { signal }) }
     try {
-      const limits = { maxMessages: messagesMax ?? MESSAGES_MAX }
-      return (await this.#reader.read(signal === undefined ? limits : { ...limits, signal })) ?? undefined
+      for (;;) {
+        const isWhole = inbound.chunks.isEmpty
+        const batch = await this.#reader.read(isWhole ? limits : { ...limits, waitMs: UNFINISHED_LOOK_MS })
+        if (batch !== null) return batch
+        await this.#tidy()
+      }
     } catch (error) {
       if (this.#isEnded) return undefined
       throw error
     }
+  }
+
+  /** While nothing comes: gives back what has stopped coming, and gives up what was unfinished for too long. */
+  async #tidy(): Promise<void> {
+    const settlement = new Settlement(this.#reader)
+    for (const partition of this.#partitions.keys()) this.#settleUnfinished(partition, settlement)
+    await settlement.done()
   }
 
   async #open(batch: Batch): Promise<BatchInHand<T>> {
@@ -95,7 +109,7 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
         await this.#openOne(delivery, inHand)
       }
     }
-    this.#dropUnfinished(inHand)
+    this.#settleUnfinished(batch.partition, inHand.settlement)
     return inHand
   }
 
@@ -122,11 +136,13 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
     return set.chunks.filter((chunk) => chunk !== undefined)
   }
 
-  #dropUnfinished({ batch, settlement }: BatchInHand<T>): void {
-    for (const { deliveries, error } of this.#options.inbound.chunks.takeDropped(batch.partition)) {
-      this.#options.onError(error)
-      if (this.#options.isGroup) settlement.settle(deliveries, 'dead', { error: errorText(error) })
+  #settleUnfinished(partition: number, settlement: Settlement): void {
+    const { inbound, onError, isGroup } = this.#options
+    for (const { deliveries, error } of inbound.chunks.takeDropped(partition)) {
+      onError(error)
+      if (isGroup) settlement.settle(deliveries, 'dead', { error: errorText(error) })
     }
+    if (isGroup) settlement.settle(inbound.chunks.takeStalled(partition), 'release')
   }
 
   #stateOf({ partition, generation }: Batch): PartitionState {

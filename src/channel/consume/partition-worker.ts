@@ -63,7 +63,7 @@ export class PartitionWorker<T> {
   /** Call it once the batch is handled. Rejects when something could not be settled or acknowledged. */
   finish(batch: Batch): Promise<void> {
     const { chunks } = this.#inbound
-    if (!chunks.isEmpty) this.#dropUnfinished(batch)
+    if (!chunks.isEmpty) this.#settleUnfinished(batch.partition, this.#settlement)
     this.#settlement.settle(this.#released, 'release')
     this.#released = []
     return this.#settlement.acknowledge(batch, chunks.isEmpty ? undefined : chunks.leastIncomplete(batch.partition))
@@ -203,11 +203,20 @@ export class PartitionWorker<T> {
     this.#options.onError(error)
   }
 
-  #dropUnfinished(batch: Batch): void {
-    for (const { deliveries, error } of this.#inbound.chunks.takeDropped(batch.partition)) {
+  /** While nothing comes: gives back what has stopped coming, and gives up what was unfinished for too long. */
+  tidy(partition: number): Promise<void> {
+    const settlement = new Settlement(this.#reader)
+    this.#settleUnfinished(partition, settlement)
+    return settlement.done()
+  }
+
+  #settleUnfinished(partition: number, settlement: Settlement): void {
+    const { chunks } = this.#inbound
+    for (const { deliveries, error } of chunks.takeDropped(partition)) {
       this.#options.onError(error)
-      this.#settlement.settle(deliveries, 'dead', { error: errorText(error) })
+      settlement.settle(deliveries, 'dead', { error: errorText(error) })
     }
+    settlement.settle(chunks.takeStalled(partition), 'release')
   }
 }
 

@@ -9,6 +9,8 @@ import { isGone } from './settlement.ts'
 const ACKNOWLEDGING_MAX = 16
 /** How long handlers may keep the event loop to themselves while more is ready. */
 const TURN_MS_MAX = 10
+/** How often to look after large values that are unfinished while nothing comes. */
+const UNFINISHED_LOOK_MS = 1_000
 // As `RetryPolicy` has them.
 const ATTEMPTS_MAX = 5
 const RETRY_DELAY_MS = 100
@@ -82,8 +84,10 @@ export class Processing<T> {
   }
 
   async #next(): Promise<void> {
-    const batch = await this.#reader.read({ maxMessages: this.#sizer.messages, signal: this.#stop.signal })
-    if (batch === null) return
+    const limits = { maxMessages: this.#sizer.messages, signal: this.#stop.signal }
+    const isWhole = this.#options.inbound.chunks.isEmpty
+    const batch = await this.#reader.read(isWhole ? limits : { ...limits, waitMs: UNFINISHED_LOOK_MS })
+    if (batch === null) return this.#tidy()
     const worker = this.#workerOf(batch.partition)
     await this.#busy.get(batch.partition)
     const startMs = this.#options.clock.monotonicMs()
@@ -96,6 +100,12 @@ export class Processing<T> {
       )
     if (this.#acknowledging.size >= ACKNOWLEDGING_MAX) await Promise.race(this.#acknowledging)
     await this.#shareTurn()
+  }
+
+  async #tidy(): Promise<void> {
+    for (const [partition, worker] of this.#workers) {
+      if (!this.#busy.has(partition)) await worker.tidy(partition).catch((error: unknown) => this.#fail(error))
+    }
   }
 
   /** Settling and acknowledging need not be waited for before the next batch, within a bound. */

@@ -5,6 +5,7 @@ import { LARGE_PAYLOAD_BYTES_MAX } from './large-payload-limits.ts'
 
 const HELD_BYTES_MAX = 2 * LARGE_PAYLOAD_BYTES_MAX
 const INCOMPLETE_MS_MAX = 60_000
+const STALLED_MS = 5_000
 
 /** The chunks of one large value, as far as they have come. */
 export interface ChunkSet {
@@ -14,6 +15,7 @@ export interface ChunkSet {
   readonly chunks: Array<Delivery | undefined>
   received: number
   bytes: number
+  readonly firstArrivalMs: number
   lastArrivalMs: number
 }
 
@@ -90,20 +92,36 @@ export class ChunkAssembler {
     return this.#sets.size === 0
   }
 
-  /** Sets that waited too long, and the oldest ones while too many bytes are held. */
+  /**
+   * Chunks of sets that have stopped coming. What is missing may wait behind them in the bus, so they are to be released
+   * and will come again together. The set is still remembered, and is given up in the end.
+   */
+  takeStalled(partition: number): readonly Delivery[] {
+    const now = this.#clock.monotonicMs()
+    const stalled: Delivery[] = []
+    for (const set of this.#unfinished(partition)) {
+      if (set.received === 0 || now - set.lastArrivalMs < STALLED_MS) continue
+      stalled.push(...presentChunks(set))
+      set.chunks.fill(undefined)
+      this.#bytes -= set.bytes
+      set.bytes = 0
+      set.received = 0
+    }
+    return stalled
+  }
+
+  /** Sets that are unfinished for too long, and the oldest ones while too many bytes are held. */
   takeDropped(partition: number): readonly DroppedSet[] {
     const now = this.#clock.monotonicMs()
     const dropped: DroppedSet[] = []
-    for (const set of this.#sets.values()) {
-      if (set.partition !== partition || set.received === set.mark.count) continue
-      const why = this.#bytes > HELD_BYTES_MAX ? 'too many large values are unfinished' : waited(set, now)
-      if (why === undefined) continue
+    for (const set of this.#unfinished(partition)) {
+      const isTooLate = now - set.firstArrivalMs > INCOMPLETE_MS_MAX
+      if (!isTooLate && this.#bytes <= HELD_BYTES_MAX) continue
       this.finish(set)
-      const deliveries = set.chunks.filter((chunk) => chunk !== undefined)
-      dropped.push({
-        deliveries,
-        error: badChunk(set.mark, `${set.received} of ${set.mark.count} chunks came, and ${why}`),
-      })
+      if (set.received === 0) continue
+      const why = isTooLate ? `no more in ${INCOMPLETE_MS_MAX} ms` : 'too many large values are unfinished'
+      const error = badChunk(set.mark, `${set.received} of ${set.mark.count} chunks came, and ${why}`)
+      dropped.push({ deliveries: presentChunks(set), error })
     }
     return dropped
   }
@@ -113,20 +131,26 @@ export class ChunkAssembler {
     for (const set of this.#sets.values()) if (set.partition === partition) this.finish(set)
   }
 
+  /** Oldest first; a whole one is being handled. */
+  #unfinished(partition: number): readonly ChunkSet[] {
+    return [...this.#sets.values()].filter((set) => set.partition === partition && set.received < set.mark.count)
+  }
+
   #setOf(delivery: Delivery, mark: ChunkMark): ChunkSet {
     const { partition } = delivery.position
     const name = `${partition} ${mark.set}`
     const known = this.#sets.get(name)
     if (known !== undefined) return known
+    const nowMs = this.#clock.monotonicMs()
     const chunks = new Array<Delivery | undefined>(mark.count).fill(undefined)
-    const set = { name, partition, mark, chunks, received: 0, bytes: 0, lastArrivalMs: 0 }
+    const set = { name, partition, mark, chunks, received: 0, bytes: 0, firstArrivalMs: nowMs, lastArrivalMs: nowMs }
     this.#sets.set(name, set)
     return set
   }
 }
 
-function waited(set: ChunkSet, nowMs: number): string | undefined {
-  return nowMs - set.lastArrivalMs > INCOMPLETE_MS_MAX ? `no more for ${INCOMPLETE_MS_MAX} ms` : undefined
+function presentChunks(set: ChunkSet): readonly Delivery[] {
+  return set.chunks.filter((chunk) => chunk !== undefined)
 }
 
 function badChunk(mark: ChunkMark, why: string): SkeinError {

@@ -142,6 +142,7 @@ export class View<S, T> {
         const ends = this.#isWaitedFor(topic) ? await source.reader.end() : undefined
         const batch = await source.reader.read({ waitMs: QUIET_MS, signal })
         if (batch === null) this.#passQuietly(topic, ends ?? [])
+        else this.#giveUpUnfinished(inbound, batch.partition)
         for (const delivery of batch?.deliveries ?? []) await this.#fold(inbound, delivery)
         if (batch !== null) this.#advance(topic, batch.last)
         this.#saveIfDue()
@@ -157,12 +158,19 @@ export class View<S, T> {
     try {
       const opened = inbound.open(delivery)
       const message = opened instanceof Promise ? await opened : opened
+      const set = inbound.setOf(delivery)
+      if (set !== undefined) inbound.chunks.finish(set)
       if (message === undefined) return
       this.#state = this.#options.fold(this.#state, message)
       this.#folded += 1
     } catch (error) {
       this.#dependencies.onError(error)
     }
+  }
+
+  #giveUpUnfinished(inbound: Inbound<T>, partition: number): void {
+    if (inbound.chunks.isEmpty) return
+    for (const { error } of inbound.chunks.takeDropped(partition)) this.#dependencies.onError(error)
   }
 
   #isWaitedFor(topic: string): boolean {
