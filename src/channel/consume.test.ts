@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Type from 'typebox'
-import { channelsInMemory } from '../../testing/channels-in-memory.ts'
+import { channelsInMemory } from '../../test/channels-in-memory.ts'
 import type { Batch, Bus, Reader } from '../bus/index.ts'
 import { systemClock, systemRandom } from '../core/system/index.ts'
 import type { ReceivedMessage } from './consume/received-message.ts'

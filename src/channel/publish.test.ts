@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Type from 'typebox'
-import { channelsInMemory } from '../../testing/channels-in-memory.ts'
+import { channelsInMemory } from '../../test/channels-in-memory.ts'
 import { SimulatedDisk } from '../../testing/index.ts'
 import type { Message, Receipt, Writer } from '../bus/index.ts'
 import { WriteError } from '../bus/index.ts'

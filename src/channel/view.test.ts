@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Type from 'typebox'
-import { channelsInMemory } from '../../testing/channels-in-memory.ts'
+import { channelsInMemory } from '../../test/channels-in-memory.ts'
 import { event } from './event.ts'
 import type { ViewOptions } from './view/view.ts'
 
