@@ -2,6 +2,7 @@ import { text as wholeText } from 'node:stream/consumers'
 import { type Command, Option } from 'commander'
 import {
   type Bus,
+  checkNotOwnTopic,
   type Intent,
   type Message,
   openIfMissing,
@@ -56,6 +57,7 @@ export function pubCommand(context: CommandContext): Command {
 
 async function pub(topic: string, value: string | undefined, options: PubOptions, context: CommandContext) {
   checkSubject(topic, 'topic')
+  checkNotOwnTopic(topic)
   await withBus(options, context, async (bus) => {
     const { intent, partitions, durability } = options
     await openIfMissing(bus, { name: topic, intent, partitions, ...(durability && { durability }) })

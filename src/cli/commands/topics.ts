@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import type { Intent, RequestedDurability, TopicDescription } from '../../bus/index.ts'
+import { checkNotOwnTopic, type Intent, type RequestedDurability, type TopicDescription } from '../../bus/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { durationMs, wholeNumber } from '../options.ts'
@@ -68,6 +68,7 @@ function createCommand(context: CommandContext): Command {
     .option('--compact', 'keep the last message of each key')
     .action((topic: string, options: CreateOptions) =>
       withBus(options, context, async (bus) => {
+        checkNotOwnTopic(topic)
         const capabilities = await bus.open(topicSpec(topic, options))
         if (options.json) return context.terminal.line(JSON.stringify({ topic, ...capabilities }))
         context.terminal.note(`${topic}: ${capabilities.partitions} partitions, ${capabilities.durability}`)
@@ -98,6 +99,7 @@ function deleteCommand(context: CommandContext): Command {
     .requiredOption('--yes', 'mean it: there is no way back')
     .action((topic: string, options: ClientOptions) =>
       withBus(options, context, async (bus) => {
+        checkNotOwnTopic(topic)
         await bus.admin.deleteTopic(topic)
         if (options.json) await context.terminal.line(JSON.stringify({ topic, deleted: true }))
       }),

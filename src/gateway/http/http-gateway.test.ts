@@ -251,6 +251,8 @@ test('Errors are problems with a stable code, a status and what to do', async (t
     [['POST', `${EVENTS}/messages?durability=durable`, { value: 1 }], 422, 'unsupported', /durable/],
     [['PUT', EVENTS, { ...events, partitions: 9 }], 400, 'bad-argument', /partitions/],
     [['PUT', EVENTS, { ...events, partitons: 9 }], 400, 'bad-argument', /partitons/],
+    [['PUT', '/v1/topics/skein.mine', events], 403, 'unauthorised', /Skein's own/],
+    [['POST', '/v1/topics/skein.roster/messages', { value: 1 }], 403, 'unauthorised', /Skein's own/],
     [['PUT', '/v1/topics/a..b', events], 400, 'bad-subject', /empty/],
     [['GET', `${EVENTS}/messages?from=tomorrow`], 400, 'bad-argument', /tomorrow/],
     [['GET', `${EVENTS}/messages?max=0`], 400, 'bad-argument', /max/],

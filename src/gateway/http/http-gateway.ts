@@ -37,6 +37,7 @@ export interface HttpGateway {
 }
 
 const IDLE_CHECK_MS = 20
+const REQUEST_ARRIVES_WITHIN_MS = 60_000
 
 /** A node's HTTP interface: everything that can be done with `curl`, and `/openapi.json` that says how. */
 export async function httpGateway(options: HttpGatewayOptions): Promise<HttpGateway> {
@@ -46,6 +47,8 @@ export async function httpGateway(options: HttpGatewayOptions): Promise<HttpGate
     bodyLimit: bodyBytesMax,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
+    // From the first byte of a request to its last; how long the answer takes is another matter.
+    requestTimeout: REQUEST_ARRIVES_WITHIN_MS,
     routerOptions: { maxParamLength: 1024 },
   })
   await prepare(app, options)

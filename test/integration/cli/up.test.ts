@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -95,4 +95,13 @@ test('skein up refuses data of a newer version, and leaves it alone', async (t) 
   const ended = await skein(t, ['up', '--data', directory, '--port', '0'])
   assert.equal(ended.code, 13)
   assert.match(ended.stderr, /version 99.*\(future-version\)/)
+})
+
+test('skein up refuses a data directory whose format file is damaged, and leaves it alone', async (t) => {
+  const directory = await temporaryDirectory(t)
+  await writeFile(join(directory, 'format.json'), 'not a format')
+  const ended = await skein(t, ['up', '--data', directory, '--port', '0'])
+  assert.equal(ended.code, 14)
+  assert.match(ended.stderr, /\(corrupt\)/)
+  assert.equal(await readFile(join(directory, 'format.json'), 'utf8'), 'not a format')
 })

@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { Message, RequestedDurability, Writer } from '../../../bus/index.ts'
+import { checkNotOwnTopic, type Message, type RequestedDurability, type Writer } from '../../../bus/index.ts'
 import { SkeinError } from '../../../core/index.ts'
 import { type MessageInput, messageInput, messageOf } from '../message-input.ts'
 import { durability, failures, position, topicParams } from '../schemas.ts'
@@ -64,6 +64,7 @@ export function publishRoute(app: FastifyInstance, services: GatewayServices): v
     },
     async (request) => {
       const { topic } = request.params
+      checkNotOwnTopic(topic)
       const messages = readMessages(request.headers['content-type'] ?? '', request.body, topic, request.query)
       const writer = await writers.take(topic, request.query.durability as RequestedDurability | undefined)
       return publish(topic, writer, messages, services.signal)

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { TopicDescription, TopicSpec } from '../../../bus/index.ts'
+import { checkNotOwnTopic, type TopicDescription, type TopicSpec } from '../../../bus/index.ts'
 import { checkSubject } from '../../../core/index.ts'
 import { durability, failures, intent, position, topicParams } from '../schemas.ts'
 import type { GatewayServices } from '../services.ts'
@@ -85,6 +85,7 @@ export function topicRoutes(app: FastifyInstance, { bus }: GatewayServices): voi
     async (request) => {
       const name = request.params.topic
       checkSubject(name, 'topic')
+      checkNotOwnTopic(name)
       await bus.open({ ...request.body, name })
       return shown(await bus.admin.describeTopic(name))
     },
