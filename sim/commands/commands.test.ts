@@ -109,6 +109,9 @@ describe('commands', () => {
     const world = await openWorld(t)
     const sender = await world.sender('tower')
     await assert.rejects(world.run(sender.send(Move, 'nobody', { ms: 1 })), { code: 'unknown-agent' })
+    for (const intentId of ['', 'x'.repeat(257)]) {
+      await assert.rejects(world.run(sender.send(Move, 'nobody', { ms: 1 }, { intentId })), { code: 'bad-argument' })
+    }
     const wrong = { ms: 'soon' } as unknown as { ms: number }
     await assert.rejects(world.run(sender.send(Move, 'nobody', wrong)), { code: 'schema-mismatch' })
     const [end] = await world.bus.reader('swarm.commands', { mode: 'broadcast', from: 'earliest' }).end()

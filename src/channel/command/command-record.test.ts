@@ -6,6 +6,7 @@ import type { AgentRecord } from '../ports.ts'
 import { commandFilters, decodeCommand, encodeCommand } from './command-record.ts'
 import { planRecords, WIDE_MIN } from './fan-out.ts'
 
+const codec = { contentType: 'application/json', schemaId: 'abc' }
 const pattern = compilePattern('swarm.commands.{agentId}.move-to')
 
 function agent(id: string): AgentRecord {
@@ -30,7 +31,7 @@ describe('a command record', () => {
     const plain = record.map((each) => ({ ...each }))
     fc.assert(
       fc.property(plain, (given) => {
-        const body = { subject: 'swarm.commands.a.move-to', key: 'a', value: '{}', ttlMs: 5 }
+        const body = { subject: 'swarm.commands.a.move-to', key: 'a', value: '{}', codec, ttlMs: 5 }
         const message = encodeCommand(given, body)
         assert.deepEqual(decodeCommand({ subject: message.subject, headers: message.headers! }), given)
       }),
@@ -38,9 +39,9 @@ describe('a command record', () => {
   })
 
   it('is refused as malformed when a header is missing or is no list of targets', () => {
-    const body = { subject: 's.a', key: 'a', value: '{}', ttlMs: 5 }
+    const body = { subject: 's.a', key: 'a', value: '{}', codec, ttlMs: 5 }
     const { headers } = encodeCommand({ intentId: 'i', sender: 's', type: 't', deadlineMs: 1, addressees: [] }, body)
-    for (const name of Object.keys(headers!)) {
+    for (const name of ['source', 'type', 'skeinintent', 'skeindeadline', 'skeintargets']) {
       const { [name]: _, ...rest } = headers!
       assert.throws(() => decodeCommand({ subject: 's.a', headers: rest }), { code: 'malformed-frame' })
     }

@@ -36,6 +36,7 @@ export function encodeCommand(
     readonly subject: string
     readonly key: string
     readonly value: Uint8Array | string
+    readonly codec: { readonly contentType: string; readonly schemaId: string }
     readonly ttlMs: number
   },
 ): Message {
@@ -44,7 +45,12 @@ export function encodeCommand(
     key: body.key,
     value: body.value,
     ttlMs: body.ttlMs,
+    // A resend is the same event: it has the same id.
+    id: `${record.intentId}/${record.addressees[0]?.agentId}`,
     headers: {
+      specversion: '1.0',
+      datacontenttype: body.codec.contentType,
+      dataschema: `urn:skein:schema:${body.codec.schemaId}`,
       source: record.sender,
       type: record.type,
       [INTENT]: record.intentId,

@@ -170,6 +170,7 @@ class Sender implements CommandSender {
   ): Promise<ReadonlyArray<Outcome<unknown>>> {
     if (this.#draining || this.#stop.signal.aborted) throw new ClosedError('the command sender')
     options.signal?.throwIfAborted()
+    if (options.intentId !== undefined) checkIntentId(options.intentId)
     const encoded = command.value.encode(value)
     const agents = await resolveTarget(this.#options.roster, target)
     if (agents.length === 0) return []
@@ -274,7 +275,7 @@ class Sender implements CommandSender {
       )
       if (addressees.length === 0) return []
       const record = { intentId, type, deadlineMs, sender: this.#options.sender, addressees }
-      return [encodeCommand(record, { ...plan, value: body.encoded, ttlMs: body.ttlMs })]
+      return [encodeCommand(record, { ...plan, value: body.encoded, codec: command.value, ttlMs: body.ttlMs })]
     })
     if (messages.length === 0) return
     try {
@@ -354,6 +355,17 @@ const NO_ANSWER: StoredOutcome = {
   reason: 'no-answer',
   message: 'Nothing was heard of it in time; outcome() may resolve it later',
   atMs: 0,
+}
+
+const INTENT_ID_BYTES_MAX = 256
+
+function checkIntentId(intentId: string): void {
+  const bytes = Buffer.byteLength(intentId)
+  if (bytes > 0 && bytes <= INTENT_ID_BYTES_MAX) return
+  throw new SkeinError(
+    'bad-argument',
+    `Cannot send a command: an intent id has 1 to ${INTENT_ID_BYTES_MAX} bytes, this one has ${bytes}`,
+  )
 }
 
 function defaultTimeoutMs(command: Registered): number {
