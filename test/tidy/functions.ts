@@ -7,7 +7,7 @@ interface FunctionSpan {
 }
 
 /** The callback of a suite is a list of tests, not a function to understand. */
-const SUITE = /\b(?:describe|suite)\(\s*(['"`])\s*\1\s*,\s*(?:async\s*)?$/
+const SUITE = /\b(?:describe|suite)\([^()]*,\s*(?:async\s*)?$|\bfunction describe\w+\s*$/
 const CONTROL = new Set(['if', 'for', 'while', 'switch', 'catch', 'with'])
 
 /** Every function, method, accessor and arrow function with a block in masked code. */

@@ -33,7 +33,10 @@ export const size: Rule = {
     { files: { 'src/core/a.ts': `const o = { get size() {${'\n'.repeat(70)}} }\n` }, finds: /size/ },
   ],
   innocent: [
-    { 'src/core/a.test.ts': `describe('a suite', () => {${'\n'.repeat(90)}})\n` },
+    {
+      'src/core/a.test.ts': `describe('a suite', () => {${'\n'.repeat(90)}})\ndescribe(name, () => {${'\n'.repeat(90)}})\n`,
+    },
+    { 'testing/a.suite.ts': `function describeIt(): void {${'\n'.repeat(90)}}\n` },
     {
       'src/core/a.ts': `class Long {\n${'  a() {\n    if (x) {\n    }\n  }\n'.repeat(60)}}\n`,
       'src/core/b.ts': `interface A {${'\n'.repeat(90)}}\nconst table = {${'\n'.repeat(90)}}\n`,
