@@ -1,3 +1,5 @@
+export type { FaultyBus } from './bus/faulty-buses.ts'
+export { faultyBuses, faultyWorld } from './bus/faulty-buses.ts'
 export type { BusCase, BusWorld, Feature } from './bus/world.ts'
 export type { BusConformanceOptions, CreateBusWorld } from './bus.suite.ts'
 export { busCases, busConformance, runBusCase } from './bus.suite.ts'

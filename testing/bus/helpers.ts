@@ -59,7 +59,7 @@ export async function takeAll(reader: Reader, count: number): Promise<Delivery[]
     taken.push(...batch.deliveries)
     await acknowledge(reader, batch)
   }
-  assert.equal(taken.length, count, `more came than was expected: ${texts(taken)}`)
+  assert.equal(taken.length, count, 'more came than was expected')
   return taken
 }
 
@@ -72,7 +72,8 @@ export async function holdAll(reader: Reader, count: number): Promise<Delivery[]
 
 export async function assertQuiet(reader: Reader): Promise<void> {
   const batch = await reader.read({ waitMs: QUIET_MS })
-  assert.equal(batch, null, `delivered although nothing was due: ${texts(batch?.deliveries ?? [])}`)
+  const given = texts(batch?.deliveries ?? []).map((text) => text.slice(0, 40))
+  assert.ok(batch === null, `delivered although nothing was due: ${given}`)
 }
 
 export function texts(deliveries: readonly Delivery[]): string[] {
