@@ -14,6 +14,9 @@ export class SimulatedFile {
   #dirty = new Map<number, Buffer>()
   /** Pages that a failed sync left behind as if they were clean: no later sync writes them, only a new write does. */
   readonly #forsaken = new Map<number, Buffer>()
+  /** What was written since the last sync and cut off again: the system may have put it on the disk in between. */
+  readonly #overtaken = new Map<number, Buffer>()
+  #overtakenSize = 0
 
   constructor(content: Uint8Array = Buffer.alloc(0)) {
     this.#content = Buffer.from(content)
@@ -41,13 +44,27 @@ export class SimulatedFile {
 
   truncate(length: number): void {
     this.#reserve(length)
+    if (length < this.size) this.#overtake(length)
     this.#touch(Math.min(length, this.size), Math.max(length, this.size))
     this.#content.fill(0, length)
     this.size = length
   }
 
+  #overtake(length: number): void {
+    this.#overtakenSize = Math.max(this.#overtakenSize, this.size)
+    for (const page of this.#dirty.keys()) {
+      if ((page + 1) * PAGE_BYTES > length) this.#overtaken.set(page, this.#page(page))
+    }
+  }
+
+  #page(page: number): Buffer {
+    return Buffer.from(this.#content.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES))
+  }
+
   sync(): void {
     this.#dirty.clear()
+    this.#overtaken.clear()
+    this.#overtakenSize = 0
     this.#durableSize = this.size
   }
 
@@ -58,11 +75,20 @@ export class SimulatedFile {
 
   /** Makes the content what the disk has after the power failed. */
   losePower(random: Random): void {
-    const size = this.#settleSize(random)
+    const sizeIfCut = this.#settleSize(random)
     for (const [page, before] of this.#forsaken) this.#content.set(before, page * PAGE_BYTES)
-    for (const [page, before] of this.#dirty) this.#settlePage(random, page, before)
+    // A cut that was not synced is as if it had not been, or had: of the whole file, as systems keep it.
+    const isUncut = this.#overtaken.size > 0 && random.float() < 0.3
+    for (const [page, before] of this.#dirty) {
+      const overtaken = isUncut ? this.#overtaken.get(page) : undefined
+      if (overtaken === undefined) this.#settlePage(random, page, before)
+      else this.#content.set(overtaken, page * PAGE_BYTES)
+    }
     this.#forsaken.clear()
     this.#dirty.clear()
+    const size = isUncut ? this.#overtakenSize : sizeIfCut
+    this.#overtaken.clear()
+    this.#overtakenSize = 0
     this.#reserve(size)
     this.#content.fill(0, size)
     this.size = size
@@ -98,7 +124,7 @@ export class SimulatedFile {
       const forsaken = this.#forsaken.get(page)
       this.#forsaken.delete(page)
       this.#reserve((page + 1) * PAGE_BYTES)
-      this.#dirty.set(page, forsaken ?? Buffer.from(this.#content.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES)))
+      this.#dirty.set(page, forsaken ?? this.#page(page))
     }
   }
 

@@ -34,7 +34,12 @@ export async function loadSegments(
     if (marked.has(segment.baseOffset)) segment.damage ??= await readReason(disk, directory, segment)
     segments.push(segment)
   }
-  for (const [index, segment] of segments.entries()) limitToWritten(segment, segments[index + 1])
+  const startOffset = checkpoint?.startOffset ?? 0
+  for (const [index, segment] of segments.entries()) {
+    const next = segments[index + 1]
+    // Before the start a deletion may have been interrupted: holes there are no damage.
+    if (next === undefined || next.baseOffset > startOffset) limitToWritten(segment, next)
+  }
   return segments
 }
 

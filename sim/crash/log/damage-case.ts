@@ -49,6 +49,10 @@ export async function runDamageCase(damage: DamageCase): Promise<DamageResult> {
         if (!readable.has(offset)) result.lostDurable += 1
       }
     }
+    for (const attempt of ledger.attempts.slice(damage.victim.ledger.attempts.length)) {
+      // Appended after the damage: nothing excuses its loss.
+      if (!readable.has(attempt.baseOffset!)) result.lostDurable += 1
+    }
     if (found.lost.length > 0 && log.status().quarantined.length === 0) {
       result.silent += 1
       result.notes.push('damage was met but the status does not say so')
