@@ -10,11 +10,17 @@ import { processTerminal } from './terminal.ts'
 
 /** The command `skein`: runs it and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
+  const how = { json: false, verbose: false }
   const controller = new AbortController()
   watchInterrupts(controller)
   const terminal = processTerminal(() =>
     controller.abort(new SkeinError('aborted', 'The reader of the output has gone')),
   )
+  // A mistake of ours: told like any other failure, but with its stack, for whoever reports it.
+  process.on('uncaughtException', (error) => {
+    reportFailure(error, terminal, { json: how.json, verbose: true })
+    process.exit(exitCodeOf(error))
+  })
   const context: CommandContext = {
     terminal,
     clock: systemClock,
@@ -23,7 +29,6 @@ export async function main(argv: readonly string[]): Promise<void> {
     signal: controller.signal,
     exitCode: EXIT.ok,
   }
-  const how = { json: false, verbose: false }
   try {
     const program = buildProgram(context)
     program.hook('preAction', (_, command) => {

@@ -32,26 +32,29 @@ export class RowPublisher {
   /** Hands over what is gathered. A promise means: the node is behind. Throws what an earlier batch failed with. */
   flush(): Promise<void> | undefined {
     if (this.#failure !== undefined) throw this.#failure
-    if (this.#batch.length > 0) {
-      const batch = this.#batch
-      this.#batch = []
-      this.#writer.write(batch).then(
-        (receipt) => this.#acknowledged(receipt),
-        (error: unknown) => this.#failed(error),
-      )
-    }
+    this.#handOver()
     return this.#writer.full ? this.#writer.drained({ signal: this.#signal }) : undefined
   }
 
   /** Waits for every receipt. Throws what a batch failed with. */
   async finish(): Promise<void> {
-    this.flush()
+    if (this.#failure === undefined) this.#handOver()
     await this.#writer.drain()
     if (this.#failure !== undefined) throw this.#failure
   }
 
   digest(): string {
     return this.#digest.value()
+  }
+
+  #handOver(): void {
+    if (this.#batch.length === 0) return
+    const batch = this.#batch
+    this.#batch = []
+    this.#writer.write(batch).then(
+      (receipt) => this.#acknowledged(receipt),
+      (error: unknown) => this.#failed(error),
+    )
   }
 
   #acknowledged(receipt: Receipt): void {
