@@ -1,33 +1,11 @@
-import type { Bus, RawAccess } from '../../bus/index.ts'
-import { type Clock, SkeinError } from '../../core/index.ts'
-import {
-  type BufferPool,
-  type CallResult,
-  type IncomingCall,
-  malformed,
-  Operation,
-  type Session,
-  type WireMessage,
-} from '../../wire/index.ts'
-import type { Authorise } from './access.ts'
+import { SkeinError } from '../../core/index.ts'
+import { type CallResult, type IncomingCall, malformed, Operation, type WireMessage } from '../../wire/index.ts'
+import type { ConnectionContext } from './connection-context.ts'
 import { Answerers } from './handlers/answerers.ts'
 import { ask } from './handlers/ask.ts'
 import { Readers } from './handlers/readers.ts'
 import { type TopicCalls, topicCalls } from './handlers/topics.ts'
 import { Writes } from './handlers/writes.ts'
-
-/** What the handlers of one connection's calls work with. */
-export interface ConnectionContext {
-  readonly connectionId: string
-  readonly principal: string | undefined
-  readonly bus: Bus & RawAccess
-  readonly clock: Clock
-  readonly session: Session
-  /** Where the memory of written bodies goes back to. */
-  readonly pool: BufferPool
-  readonly authorise: Authorise | undefined
-  readonly readersMax: number
-}
 
 type Handler = (call: IncomingCall) => Promise<CallResult>
 

@@ -1,7 +1,7 @@
 import type { Reply, Request } from '../../../bus/index.ts'
 import { SkeinError } from '../../../core/index.ts'
 import { type CallResult, type IncomingCall, Lane, Operation } from '../../../wire/index.ts'
-import type { ConnectionContext } from '../client-connection.ts'
+import type { ConnectionContext } from '../connection-context.ts'
 import { closeAnswererHead, openAnswererHead, parseHead, replyHead } from '../heads.ts'
 
 /** The subjects that one client answers: requests are passed to it. */

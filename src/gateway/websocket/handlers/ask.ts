@@ -1,5 +1,5 @@
 import type { CallResult, IncomingCall } from '../../../wire/index.ts'
-import type { ConnectionContext } from '../client-connection.ts'
+import type { ConnectionContext } from '../connection-context.ts'
 import { askHead, parseHead } from '../heads.ts'
 
 /** Tells the node's own services over which connection a request came; a client cannot set it. */

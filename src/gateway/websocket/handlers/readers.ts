@@ -1,7 +1,7 @@
 import type { Position, RawReader, ReaderOptions, TopicDescription } from '../../../bus/index.ts'
 import { SkeinError } from '../../../core/index.ts'
 import { type CallResult, type Head, type IncomingCall, laneOfIntent } from '../../../wire/index.ts'
-import type { ConnectionContext } from '../client-connection.ts'
+import type { ConnectionContext } from '../connection-context.ts'
 import {
   acknowledgeHead,
   closeReaderHead,

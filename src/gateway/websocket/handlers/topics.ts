@@ -1,5 +1,5 @@
 import type { CallResult, IncomingCall } from '../../../wire/index.ts'
-import type { ConnectionContext } from '../client-connection.ts'
+import type { ConnectionContext } from '../connection-context.ts'
 import { groupHead, lagHead, parseHead, replayHead, topicHead, topicSpecHead } from '../heads.ts'
 
 type Handler = (call: IncomingCall) => Promise<CallResult>

@@ -1,6 +1,6 @@
 import { recordCursor } from '../../../log/index.ts'
 import type { CallResult, IncomingCall } from '../../../wire/index.ts'
-import type { ConnectionContext } from '../client-connection.ts'
+import type { ConnectionContext } from '../connection-context.ts'
 import { parseHead, writeHead } from '../heads.ts'
 
 /** Bodies that a client encoded, appended as they are. */

@@ -1,0 +1,17 @@
+import type { Bus, RawAccess } from '../../bus/index.ts'
+import type { Clock } from '../../core/index.ts'
+import type { BufferPool, Session } from '../../wire/index.ts'
+import type { Authorise } from './access.ts'
+
+/** What the handlers of one connection's calls work with. */
+export interface ConnectionContext {
+  readonly connectionId: string
+  readonly principal: string | undefined
+  readonly bus: Bus & RawAccess
+  readonly clock: Clock
+  readonly session: Session
+  /** Where the memory of written bodies goes back to. */
+  readonly pool: BufferPool
+  readonly authorise: Authorise | undefined
+  readonly readersMax: number
+}
