@@ -292,6 +292,24 @@ describe('commands', () => {
     assert.deepEqual((await world.run(sender.outcome('one'))).map(short), ['unknown: interrupted'])
   })
 
+  it('are not withdrawn by a node that was started anew and cannot know when the agent was heard last', async (t) => {
+    const world = await openWorld(t)
+    const sender = await world.sender('tower')
+    const agent = world.agent('drone-7')
+    const { started } = await start(world, agent)
+    const { joinedAtMs } = world.roster.get('drone-7')!
+    await world.clock.advance(20_000)
+    const sending = sender.send(Beep, 'drone-7', { ms: 60_000 }, { intentId: 'one', timeoutMs: 15_000 })
+    await world.clock.advance(100)
+    assert.deepEqual(started, ['one'])
+    await agent.kill()
+    // Pulses are not stored: all that a new node finds is the join.
+    world.roster.set('drone-7', { liveness: 'lost', seenAtMs: joinedAtMs })
+    await world.run(world.stopServices())
+    await world.startServices()
+    assert.equal(short(await world.run(sending)), 'unknown: no-answer')
+  })
+
   it('to an older epoch of an agent that was there are rejected as stale', async (t) => {
     const world = await openWorld(t)
     const sender = await world.sender('tower')

@@ -29,20 +29,20 @@ interface Entry {
   readonly outcomes: Map<string, StoredOutcome>
 }
 
-/** Intents and their outcomes, the newest up to a bound. Pure state. */
+/** Intents and their outcomes, the newest up to a bound of commands. Pure state. */
 export class IntentTable {
-  readonly #entriesMax: number
+  readonly #commandsMax: number
   /** Oldest first. */
   readonly #entries = new Map<string, Entry>()
+  #commands = 0
 
-  constructor(options: { readonly entriesMax: number }) {
-    this.#entriesMax = options.entriesMax
+  constructor(options: { readonly commandsMax: number }) {
+    this.#commandsMax = options.commandsMax
   }
 
-  /** Notes a command that was written. True when its intent was not known before. */
-  sent(record: CommandRecord, body: { readonly hash: string }, commands: readonly WatchedCommand[]): boolean {
+  /** Notes a command that was written. */
+  sent(record: CommandRecord, body: { readonly hash: string }, commands: readonly WatchedCommand[]): void {
     const entry = this.#entry(record.intentId)
-    const isNew = entry.intent === undefined
     entry.intent ??= {
       intentId: record.intentId,
       sender: record.sender,
@@ -52,11 +52,13 @@ export class IntentTable {
       commands: new Map(),
     }
     // Another body under the same id is no part of this intent: its receiver refuses it.
-    if (entry.intent.bodyHash !== body.hash) return false
+    if (entry.intent.bodyHash !== body.hash) return
     for (const command of commands) {
-      if (!entry.intent.commands.has(command.agentId)) entry.intent.commands.set(command.agentId, command)
+      if (entry.intent.commands.has(command.agentId)) continue
+      entry.intent.commands.set(command.agentId, command)
+      this.#commands += 1
     }
-    return isNew
+    this.#makeRoom(record.intentId)
   }
 
   report(intentId: string, agentId: string, outcome: StoredOutcome): void {
@@ -91,8 +93,17 @@ export class IntentTable {
     if (known !== undefined) return known
     const entry: Entry = { intent: undefined, outcomes: new Map() }
     this.#entries.set(intentId, entry)
-    if (this.#entries.size > this.#entriesMax) this.#entries.delete(this.#entries.keys().next().value!)
+    this.#makeRoom(intentId)
     return entry
+  }
+
+  /** Lets the oldest go, but not the one in hand. */
+  #makeRoom(inHand: string): void {
+    for (const [intentId, entry] of this.#entries) {
+      if (this.#commands + this.#entries.size <= this.#commandsMax || intentId === inHand) return
+      this.#commands -= entry.intent?.commands.size ?? 0
+      this.#entries.delete(intentId)
+    }
   }
 }
 

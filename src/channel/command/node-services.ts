@@ -23,8 +23,8 @@ export interface CommandServicesOptions {
   readonly durability?: RequestedDurability
   /** An agent that the node has not heard of for so long claims nothing: its lease is over. Default 10,000. */
   readonly leaseMs?: number
-  /** Intents remembered for `outcome()`. Default 100,000. */
-  readonly intentsMax?: number
+  /** Commands remembered for `outcome()`, each agent of an intent counted. Default 200,000. */
+  readonly commandsMax?: number
   readonly onError?: (error: unknown) => void
 }
 
@@ -62,12 +62,16 @@ class Services implements CommandServices {
   /** Intents to look at when their step has come; one timer for each step. */
   readonly #due = new Map<number, { readonly intentIds: Set<string>; readonly timer: Timer }>()
   readonly #stop = new AbortController()
+  readonly #leaseMs: number
+  readonly #startedAtMs: number
   #stopAnswering: (() => Promise<void>) | undefined
 
   constructor(options: CommandServicesOptions, inbox: NodeInbox) {
     this.#options = options
     this.#inbox = inbox
-    this.#table = new IntentTable({ entriesMax: options.intentsMax ?? 100_000 })
+    this.#table = new IntentTable({ commandsMax: options.commandsMax ?? 200_000 })
+    this.#leaseMs = options.leaseMs ?? 10_000
+    this.#startedAtMs = options.clock.nowMs()
     const { bus, clock, random, onError = () => {} } = options
     this.#reporter = new OutcomeReporter({ bus, clock, random, onReported: () => {}, onError })
   }
@@ -134,11 +138,21 @@ class Services implements CommandServices {
         sentEpoch: each.epoch,
         held: each.held,
         sentAtMs: delivery.appendedAtMs,
-        sighting: this.#sighting(each.agentId),
+        sighting: this.#sightingAt(each.agentId, delivery.appendedAtMs),
       }),
     )
     this.#table.sent(record, { hash }, commands)
     this.#lookLater(record.intentId, record.deadlineMs)
+  }
+
+  /**
+   * What the roster shows of an agent that a command was just sent to. When an agent was heard last is known only from
+   * this node's own time; what came before, or while a lease of before may hold, proves nothing, but for a leaving.
+   */
+  #sightingAt(agentId: string, sentAtMs: number): Sighting | undefined {
+    const sighting = this.#sighting(agentId)
+    if (sighting?.liveness === 'left') return sighting
+    return sentAtMs >= this.#startedAtMs + this.#leaseMs ? sighting : undefined
   }
 
   #sighting(agentId: string): Sighting | undefined {
@@ -185,10 +199,9 @@ class Services implements CommandServices {
 
   /** `expired` only where nobody can have claimed it; undefined leaves the word to the agent. */
   async #verdict(intent: WatchedIntent, command: WatchedCommand): Promise<StoredOutcome | undefined> {
-    const { clock, leaseMs = 10_000 } = this.#options
-    const atMs = clock.nowMs()
+    const atMs = this.#options.clock.nowMs()
     const now = this.#sighting(command.agentId)
-    if (isUndelivered(command, command.sighting, now, leaseMs)) {
+    if (isUndelivered(command, command.sighting, now, this.#leaseMs)) {
       return { state: 'expired', reason: 'undelivered', message: 'Its agent was away until its deadline', atMs }
     }
     // All claims of this epoch go through the inbox that is held here: what is not in it was never claimed.
