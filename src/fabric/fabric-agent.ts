@@ -26,6 +26,7 @@ export class FabricAgent {
   readonly #commands: AgentCommands
   readonly #root: Channels
   #channels: Channels
+  readonly #ended = Promise.withResolvers<void>()
   #ending: Promise<void> | undefined
   #stopAnswers = new Set<() => Promise<void>>()
 
@@ -107,20 +108,28 @@ export class FabricAgent {
 
   /** Finishes running commands, then leaves the swarm. Idempotent. */
   leave(): Promise<void> {
-    this.#ending ??= this.#leave()
+    this.#ending ??= this.#leave().finally(() => this.#ended.resolve())
     return this.#ending
+  }
+
+  /** Resolves when it has left or was closed, by whoever. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
   }
 
   /** Stops at once and without a word: running handlers are aborted, the swarm takes the agent as lost in time. */
   close(): Promise<void> {
-    this.#ending ??= this.#close()
+    this.#ending ??= this.#close().finally(() => this.#ended.resolve())
     return this.#ending
   }
 
   async #leave(): Promise<void> {
-    await this.#commands.drain()
-    await this.#stopAnswering()
-    await this.#agent.leave()
+    try {
+      await this.#commands.drain()
+      await this.#stopAnswering()
+    } finally {
+      await this.#agent.leave()
+    }
   }
 
   async #close(): Promise<void> {

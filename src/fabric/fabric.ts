@@ -81,6 +81,7 @@ export class Fabric implements AsyncDisposable {
     this.#throwIfOver()
     const agent = await this.#parts.join(options)
     this.#agents.add(agent)
+    void agent.ended.then(() => this.#agents.delete(agent))
     return agent
   }
 
@@ -134,12 +135,7 @@ export class Fabric implements AsyncDisposable {
   ): Promise<Processing<T>> {
     this.#throwIfOver()
     const processing = await this.#channels.process(channel, options, handler)
-    const running = { stop: () => processing.stop(), close: () => processing.close() }
-    this.#running.add(running)
-    processing.done.then(
-      () => this.#running.delete(running),
-      () => this.#running.delete(running),
-    )
+    this.#track({ stop: () => processing.stop(), close: () => processing.close() }, processing.done)
     return processing
   }
 
@@ -147,7 +143,7 @@ export class Fabric implements AsyncDisposable {
   async consume<T>(channel: StoredChannel<T>, options?: ConsumeOptions): Promise<Consumption<T>> {
     this.#throwIfOver()
     const consumption = await this.#channels.consume(channel, options)
-    this.#running.add({ stop: () => consumption.close(), close: () => consumption.close() })
+    this.#track({ stop: () => consumption.close(), close: () => consumption.close() }, consumption.ended)
     return consumption
   }
 
@@ -159,7 +155,7 @@ export class Fabric implements AsyncDisposable {
   ): Promise<Listening<T>> {
     this.#throwIfOver()
     const listening = await this.#channels.listen(channel, handler, options)
-    this.#running.add({ stop: () => listening.stop(), close: () => listening.stop() })
+    this.#track({ stop: () => listening.stop(), close: () => listening.stop() }, listening.ended)
     return listening
   }
 
@@ -246,22 +242,34 @@ export class Fabric implements AsyncDisposable {
 
   async #drain(): Promise<void> {
     const sender = await this.#sender?.catch(() => undefined)
-    await Promise.all([...this.#running].map((running) => running.stop()))
-    await Promise.all([...this.#agents].map((agent) => agent.leave()))
-    await sender?.drain()
-    await this.#channels.drain()
-    await this.#parts.swarm.drain()
-    await this.#parts.bus.drain()
+    await finishAll([
+      () => [...this.#running].map((running) => running.stop()),
+      () => [...this.#agents].map((agent) => agent.leave()),
+      () => [sender?.drain()],
+      () => [this.#channels.drain()],
+      () => [this.#parts.swarm.drain()],
+      () => [this.#parts.bus.drain()],
+    ])
   }
 
   async #close(): Promise<void> {
     const sender = await this.#sender?.catch(() => undefined)
-    await Promise.all([...this.#agents].map((agent) => agent.close()))
-    await Promise.all([...this.#running].map((running) => running.close()))
-    await sender?.close()
-    await this.#channels.close()
-    await this.#parts.swarm.close()
-    await this.#parts.bus.close()
+    await finishAll([
+      () => [...this.#agents].map((agent) => agent.close()),
+      () => [...this.#running].map((running) => running.close()),
+      () => [sender?.close(), this.#channels.close()],
+      () => [this.#parts.swarm.close()],
+      () => [this.#parts.bus.close()],
+    ])
+  }
+
+  /** What has ended by itself need not be stopped. */
+  #track(running: Stoppable, ended: Promise<void>): void {
+    this.#running.add(running)
+    const forget = () => {
+      this.#running.delete(running)
+    }
+    ended.then(forget, forget)
   }
 
   #commandSender(): Promise<CommandSender> {
@@ -283,4 +291,15 @@ export class Fabric implements AsyncDisposable {
 interface Stoppable {
   stop(): Promise<void>
   close(): Promise<void>
+}
+
+/** Takes the steps one after the other whatever fails, and then rejects with the first failure: nothing stays open. */
+async function finishAll(steps: ReadonlyArray<() => ReadonlyArray<Promise<unknown> | undefined>>): Promise<void> {
+  const failures: unknown[] = []
+  for (const step of steps) {
+    for (const result of await Promise.allSettled(step())) {
+      if (result.status === 'rejected') failures.push(result.reason)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
 }

@@ -33,6 +33,7 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
   readonly #reader: Reader
   #inHand: BatchInHand<T> | undefined
   readonly #partitions = new Map<number, PartitionState>()
+  readonly #ended = Promise.withResolvers<void>()
   #isEnded = false
 
   constructor(options: ConsumptionOptions<T>) {
@@ -44,7 +45,22 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
     return this
   }
 
+  /** Resolves when it is closed, by whoever: the loop that was left, an error, `close()`. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
   async next(): Promise<IteratorResult<ConsumedBatch<T>, undefined>> {
+    try {
+      return await this.#next()
+    } catch (error) {
+      // A loop does not call `return` after a throw of `next`: nothing else would close the reader.
+      await this.close().catch(() => {})
+      throw error
+    }
+  }
+
+  async #next(): Promise<IteratorResult<ConsumedBatch<T>, undefined>> {
     await this.#acknowledge()
     while (!this.#isEnded) {
       const batch = await this.#read()
@@ -72,8 +88,12 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
     this.#isEnded = true
     const inHand = this.#inHand
     this.#inHand = undefined
-    if (inHand !== undefined && this.#options.isGroup) await this.#giveBack(inHand)
-    await this.#reader.close()
+    try {
+      if (inHand !== undefined && this.#options.isGroup) await this.#giveBack(inHand)
+    } finally {
+      await this.#reader.close()
+      this.#ended.resolve()
+    }
   }
 
   async #read(): Promise<Batch | undefined> {

@@ -25,6 +25,11 @@ export class Listening<T> {
     return this.#options.reader.dropped
   }
 
+  /** Resolves when it has stopped, by `stop()` or by an error that was reported. */
+  get ended(): Promise<void> {
+    return this.#done
+  }
+
   /** Waits for the handler that runs. Idempotent. */
   async stop(): Promise<void> {
     this.#stop.abort()

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type NodeProcess, startNodeProcess } from '../../../sim/node-process.ts'
-import { connect, type Fabric } from '../../../src/fabric/index.ts'
+import { connect, type Fabric, type SkeinError } from '../../../src/fabric/index.ts'
 import { Beat, Note } from './declarations.ts'
 
 const AGENT = join(dirname(fileURLToPath(import.meta.url)), 'agent-process.ts')
@@ -40,6 +40,10 @@ class World {
   async start(): Promise<void> {
     this.#node = await startNodeProcess({ dataDirectory: join(this.directory, 'data') })
     this.#fabric = await connect(this.url)
+  }
+
+  killNode(): Promise<void> {
+    return this.#node!.kill()
   }
 
   async killAndRestartNode(): Promise<void> {
@@ -163,6 +167,15 @@ describe('Agents in processes of their own', () => {
       effects.slice(1).map(({ epoch }) => epoch),
       Array(3).fill(await fresh.joined),
     )
+  })
+
+  it('drain() ends when the node is gone, and says what could not be finished', async (test) => {
+    const swarm = await world(test)
+    const fabric = await connect(swarm.url)
+    await fabric.join({ id: 'rover-1', type: 'rover', region: 'north' })
+    await swarm.killNode()
+    await assert.rejects(fabric.drain(), (error: SkeinError) => ['timeout', 'connection-lost'].includes(error.code))
+    await assert.rejects(fabric.roster(), { code: 'closed' })
   })
 
   it('a node that is killed and started again knows its agents, and they go on under their epochs', async (test) => {
