@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import { openEmbeddedBus } from '../src/bus/drivers/embedded/index.ts'
+import { type EmbeddedBusOptions, openEmbeddedBus } from '../src/bus/drivers/embedded/index.ts'
 import type { Bus } from '../src/bus/index.ts'
 import { Channels, type ChannelsOptions } from '../src/channel/index.ts'
 import { type Disk, memoryDisk } from '../src/core/index.ts'
@@ -20,11 +20,12 @@ export interface ChannelsInMemory {
 /** Channels on an embedded bus whose disk is memory, closed after the test. */
 export async function channelsInMemory(
   t: TestContext,
-  options: Partial<ChannelsOptions> & { readonly disk?: Disk } = {},
+  options: Partial<ChannelsOptions & EmbeddedBusOptions> = {},
 ): Promise<ChannelsInMemory> {
   const disk = options.disk ?? memoryDisk()
   const clock = options.clock ?? systemClock
-  const bus = options.bus ?? (await openEmbeddedBus({ disk, clock, random: systemRandom, directory: 'data' }))
+  const bus =
+    options.bus ?? (await openEmbeddedBus({ random: systemRandom, directory: 'data', ...options, disk, clock }))
   const objects = options.objects ?? (await openDirectoryStore({ disk, directory: 'objects' }))
   const errors: unknown[] = []
   const onError = (error: unknown) => errors.push(error)

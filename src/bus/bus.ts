@@ -132,7 +132,8 @@ export interface ReadLimits {
 export interface Reader {
   /**
    * The next messages of one partition, or null after `waitMs`. Batches of one partition may be in hand at once; they
-   * are given in order. Rejects with `signal.reason`, `closed`, `corrupt`, `position-gone`.
+   * are given in order. Rejects with `signal.reason`, `closed`; and with `corrupt` or `position-gone` once for each gap
+   * in what is stored: the next read goes on behind it.
    */
   read(limits?: ReadLimits): Promise<Batch | null>
   /** Cumulative: everything given of that partition up to here that was not settled otherwise. Rejects with `revoked` after a rebalance. */

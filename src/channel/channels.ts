@@ -69,6 +69,11 @@ export interface ProcessOptions extends Selection {
   readonly retry?: RetryPolicy
   /** Messages of different keys of one partition handled at once. Default 1. */
   readonly concurrency?: number
+  /**
+   * Messages that retention took before they were read, or that damage made unreadable, are reported to `onError`; then
+   * `skip` goes on behind them, `stop` ends the processing. Default `skip`.
+   */
+  readonly onGap?: 'skip' | 'stop'
 }
 
 export interface ConsumeOptions extends Selection {
@@ -166,6 +171,7 @@ export class Channels {
       handler,
       clock: this.#options.clock,
       concurrency: options.concurrency,
+      onGap: options.onGap,
       retry: options.retry,
       random: this.#options.random,
       messagesMin: channel.largePayloads === 'chunk' ? CHUNKS_MAX : undefined,

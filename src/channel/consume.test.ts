@@ -401,6 +401,37 @@ test('consume() settles single messages, and holds back later ones of a retried 
   )
 })
 
+test('a group that fell behind the retention is told of the gap once, and goes on behind it or stops, as it says', async (t) => {
+  const { bus, channels, errors } = await channelsInMemory(t, { segmentBytes: 64 * 1024, maintenanceIntervalMs: 10 })
+  const Short = telemetry('short.{agentId}', {
+    schema: Type.Object({ n: Type.Integer(), text: Type.String() }),
+    retention: { bytes: 128 * 1024 },
+  })
+  await channels.open([Short])
+  const rover = channels.as(agent('rover'))
+  await rover.publish(Short, { n: 0, text: '' })
+  for (const group of ['skips', 'stops']) {
+    const handled = Promise.withResolvers<void>()
+    const first = await channels.process(Short, { group }, () => handled.resolve())
+    await handled.promise
+    await first.stop()
+  }
+  for (const n of range(1, 50)) await rover.publish(Short, { n, text: 'x'.repeat(20_000) })
+  while ((await bus.admin.describeTopic('short')).partitions[0]!.start.sequence < 10) await systemClock.sleep(5)
+  const seen: number[] = []
+  const skipping = await channels.process(Short, { group: 'skips' }, ({ value }) => seen.push(value.n))
+  await until(() => seen.at(-1) === 49)
+  await skipping.stop()
+  assert.ok(seen.length < 50)
+  const stopping = await channels.process(Short, { group: 'stops', onGap: 'stop' }, () => {})
+  await assert.rejects(stopping.done, { code: 'position-gone' })
+  await stopping.stop()
+  assert.deepEqual(
+    errors.map((error) => (error as { code: string }).code),
+    ['position-gone', 'position-gone'],
+  )
+})
+
 test('two channels share a topic: each reader gets its own, in its own group', async (t) => {
   const { channels } = await channelsInMemory(t)
   const schema = Type.Object({ n: Type.Integer() })

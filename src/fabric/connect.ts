@@ -1,6 +1,13 @@
 import type { Bus, Durability, RequestedDurability } from '../bus/index.ts'
-import { type Admission, type AnyChannel, Channels, openCommandSender } from '../channel/index.ts'
-import { ClosedError, checkSubject } from '../core/index.ts'
+import {
+  type Admission,
+  type AnyChannel,
+  Channels,
+  openCommandSender,
+  type QuotasOptions,
+  quotas,
+} from '../channel/index.ts'
+import { type Clock, ClosedError, checkSubject } from '../core/index.ts'
 import { type ObjectStore, openDirectoryStore } from '../objects/index.ts'
 import type { LivenessPolicy } from '../swarm/index.ts'
 import { type ConnectTarget, parseTarget } from './connect-target.ts'
@@ -22,8 +29,8 @@ export interface ConnectOptions extends Partial<Machine> {
   /** One subject level: the source of what no agent sends. Default `fabric`. */
   readonly name?: string
   readonly principal?: string
-  /** Quotas. Default: none. */
-  readonly admission?: Admission
+  /** What may be published: rules for `quotas()`, or an admission of your own. Default: everything. */
+  readonly admission?: Admission | Omit<QuotasOptions, 'clock'>
   /** Keeps large payloads declared as `claim-check`, and snapshots of views. */
   readonly objects?: ObjectStore | { readonly directory: string }
   /** With `memory:` and `embedded:`, where this process is the node. */
@@ -71,7 +78,8 @@ interface BindOptions extends ConnectOptions {
 async function bind(bus: Bus, options: BindOptions): Promise<Fabric> {
   const machine = machineOf(options)
   const { clock, random } = machine
-  const { target, name, principal, admission, safe } = options
+  const { target, name, principal, safe } = options
+  const admission = admissionOf(options.admission, clock)
   const onError = reporter(options.onError ?? warn)
   const objects = await objectsOf(options.objects, machine)
   const channels = new Channels({ bus, clock, random, source: name, principal, admission, objects, safe, onError })
@@ -108,6 +116,11 @@ async function openChannels(opened: readonly AnyChannel[], channels: Channels, s
   const stored = opened.filter(({ intent }) => intent !== 'query')
   await channels.open(stored)
   await Promise.all(stored.map(({ topicSpec }) => swarm.topicOpened(topicSpec)))
+}
+
+function admissionOf(given: ConnectOptions['admission'], clock: Clock): Admission | undefined {
+  if (given === undefined || 'admit' in given) return given
+  return quotas({ ...given, clock })
 }
 
 async function objectsOf(given: ConnectOptions['objects'], machine: Machine): Promise<ObjectStore | undefined> {

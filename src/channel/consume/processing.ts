@@ -1,9 +1,9 @@
-import type { Batch, Lag, Reader, RetryPolicy } from '../../bus/index.ts'
+import type { Batch, Lag, Reader, ReadLimits, RetryPolicy } from '../../bus/index.ts'
 import type { Clock, Random } from '../../core/index.ts'
 import { BatchSizer } from './batch-sizer.ts'
 import type { Inbound } from './inbound.ts'
 import { type MessageHandler, PartitionWorker } from './partition-worker.ts'
-import { isGone } from './settlement.ts'
+import { isFatal, isGap, isGone } from './settlement.ts'
 
 /** Acknowledgments under way before the reading waits for them. */
 const ACKNOWLEDGING_MAX = 16
@@ -26,6 +26,7 @@ export interface ProcessingOptions<T> {
   readonly random: Random
   /** Messages to take at once, at least: a large value must fit. */
   readonly messagesMin: number | undefined
+  readonly onGap: 'skip' | 'stop' | undefined
   readonly onError: (error: unknown) => void
 }
 
@@ -86,7 +87,7 @@ export class Processing<T> {
   async #next(): Promise<void> {
     const limits = { maxMessages: this.#sizer.messages, signal: this.#stop.signal }
     const isWhole = this.#options.inbound.chunks.isEmpty
-    const batch = await this.#reader.read(isWhole ? limits : { ...limits, waitMs: UNFINISHED_LOOK_MS })
+    const batch = await this.#read(isWhole ? limits : { ...limits, waitMs: UNFINISHED_LOOK_MS })
     if (batch === null) return this.#tidy()
     const worker = this.#workerOf(batch.partition)
     await this.#busy.get(batch.partition)
@@ -102,9 +103,19 @@ export class Processing<T> {
     await this.#shareTurn()
   }
 
+  async #read(limits: ReadLimits): Promise<Batch | null> {
+    try {
+      return await this.#reader.read(limits)
+    } catch (error) {
+      if (this.#options.onGap === 'stop' || !isGap(error)) throw error
+      this.#options.onError(error)
+      return null
+    }
+  }
+
   async #tidy(): Promise<void> {
     for (const [partition, worker] of this.#workers) {
-      if (!this.#busy.has(partition)) await worker.tidy(partition).catch((error: unknown) => this.#fail(error))
+      if (!this.#busy.has(partition)) await worker.tidy(partition).catch((error: unknown) => this.#failSettling(error))
     }
   }
 
@@ -113,7 +124,7 @@ export class Processing<T> {
     this.#sizer.took(this.#options.clock.monotonicMs() - startMs)
     const acknowledging = worker
       .finish(batch)
-      .catch((error: unknown) => this.#fail(error))
+      .catch((error: unknown) => this.#failSettling(error))
       .finally(() => this.#acknowledging.delete(acknowledging))
     this.#acknowledging.add(acknowledging)
   }
@@ -123,6 +134,13 @@ export class Processing<T> {
       if (this.#busy.get(partition) === busy) this.#busy.delete(partition)
     })
     this.#busy.set(partition, busy)
+  }
+
+  /** A full disk heals, and what could not be settled comes again: it is reported, and the reading goes on. */
+  #failSettling(error: unknown): void {
+    if (isGone(error)) return
+    if (isFatal(error)) this.#fail(error)
+    else this.#options.onError(error)
   }
 
   /** A revoked partition is another reader's now; anything else ends the processing, and whoever started it is told. */

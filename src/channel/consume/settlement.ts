@@ -8,6 +8,16 @@ export function isGone(error: unknown): boolean {
   return error instanceof SkeinError && (error.code === 'revoked' || error.code === 'closed')
 }
 
+/** Messages are missing from what is stored: by retention, or by damage. Reading can go on behind them. */
+export function isGap(error: unknown): boolean {
+  return error instanceof SkeinError && (error.code === 'position-gone' || error.code === 'corrupt')
+}
+
+/** The log takes nothing more until it is opened again. */
+export function isFatal(error: unknown): boolean {
+  return error instanceof SkeinError && error.code === 'log-poisoned'
+}
+
 /** No retry can mend it: the stored bytes themselves are wrong. */
 export function isUndecodable(error: unknown): boolean {
   return error instanceof SkeinError && (error.code === 'schema-mismatch' || error.code === 'corrupt')

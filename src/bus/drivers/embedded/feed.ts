@@ -1,3 +1,4 @@
+import { SkeinError } from '../../../core/index.ts'
 import { type LogBatch, type RecordCursor, recordCursor } from '../../../log/index.ts'
 import { REPLAY_HEADER, TTL_HEADER } from '../../kit/index.ts'
 import type { Collector, OpenBatch } from './collector.ts'
@@ -96,11 +97,21 @@ export class Feed {
   async #fillNext(bytesMax: number): Promise<void> {
     const version = this.#version
     const end = this.partition.log.endOffset
-    const batches = await this.partition.log.read(this.gate.position, bytesMax)
+    const batches = await this.partition.log.read(this.gate.position, bytesMax).catch((error: unknown) => {
+      if (version === this.#version) this.#passGap(error)
+      throw error
+    })
     if (version !== this.#version || this.#buffer.length > 0) return
     this.#buffer = [...batches]
     // Compaction may have left nothing between here and the end.
     if (batches.length === 0 && this.gate.position < end) this.gate.position = end
+  }
+
+  /** Whoever reads is told of a gap once, by this error; the next read goes on behind it. */
+  #passGap(error: unknown): void {
+    if (!(error instanceof SkeinError)) return
+    const behind = error.code === 'position-gone' ? error.details.startOffset : error.details.resumeOffset
+    if (typeof behind === 'number' && behind > this.gate.position) this.gate.position = behind
   }
 
   /** Moves records from what is buffered into the collector, up to the limits. */
