@@ -68,6 +68,14 @@ test('A command whose time was over before the agent came back may stay without 
   assert.equal(audit({ ...GOOD, commands }, KILLED).recovered, true)
 })
 
+test('A run that was cut short need not have shown everything, but must have kept its promises', () => {
+  const outcomes = [outcome('a', 'done')]
+  const short = { ...GOOD, outcomes, told: [], joins: [] }
+  assert.deepEqual(faultsOf(audit(short, KILLED), { isCutShort: true }), [])
+  const lossy = audit({ ...short, consumers: [[report(1)]] }, KILLED)
+  assert.match(faultsOf(lossy, { isCutShort: true }).join(), /lost/)
+})
+
 const BAD: Readonly<Record<string, readonly [Partial<History>, RegExp]>> = {
   'an acknowledged report that no consumer handled': [
     { consumers: [[report(1), report(3)]] },

@@ -66,7 +66,7 @@ async function main(folder: string): Promise<number> {
     hide()
     if (!values.json) console.log('Finishing: commands get their outcomes, consumers catch up …')
     const found = audit(await show.finish(), KILLED_AGENT)
-    const faults = faultsOf(found)
+    const faults = faultsOf(found, { isCutShort: stop.signal.aborted })
     for (const sentence of faults) console.error(`npm start: ${sentence}`)
     console.log(JSON.stringify({ agents: show.agents, types: show.agentTypes, processes: show.processes, ...found }))
     return faults.length === 0 ? 0 : 1
