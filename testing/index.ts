@@ -1,4 +1,4 @@
-export type { FaultyBus } from './bus/faulty-buses.ts'
+export type { FaultyBus } from './bus/faulty-bus.ts'
 export { faultyBuses, faultyWorld } from './bus/faulty-buses.ts'
 export type { BusCase, BusWorld, Feature } from './bus/world.ts'
 export type { BusConformanceOptions, CreateBusWorld } from './bus.suite.ts'

@@ -1,6 +1,6 @@
 import type { Bus, Delivery, Reader, ReaderOptions, ReadLimits } from '../../src/bus/index.ts'
 import { delegate } from './delegate.ts'
-import type { FaultyBus } from './faulty-buses.ts'
+import type { FaultyBus } from './faulty-bus.ts'
 
 /** Every reader of the bus, changed. */
 function withReaders(change: (reader: Reader, topic: string, bus: Bus) => Partial<Reader>): (bus: Bus) => Bus {

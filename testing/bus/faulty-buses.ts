@@ -1,15 +1,8 @@
-import type { Bus } from '../../src/bus/index.ts'
 import { consumingFaults } from './consuming-faults.ts'
 import { delegate } from './delegate.ts'
+import type { FaultyBus } from './faulty-bus.ts'
 import type { BusWorld } from './world.ts'
 import { writingFaults } from './writing-faults.ts'
-
-/** A bus with one fault, made of a sound one: the suite must fail it. */
-export interface FaultyBus {
-  readonly name: string
-  /** Called again with each new bus after a restart. */
-  readonly wrap: (bus: Bus) => Bus
-}
 
 /** What drivers get wrong. A suite that passes one of these proves nothing. */
 export const faultyBuses: readonly FaultyBus[] = [...writingFaults, ...consumingFaults]

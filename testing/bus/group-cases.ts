@@ -13,7 +13,7 @@ import {
   texts,
   until,
   write,
-} from './helpers.ts'
+} from './suite-topic.ts'
 import type { BusCase } from './world.ts'
 
 export const groupCases: readonly BusCase[] = [

@@ -13,7 +13,7 @@ import {
   until,
   write,
   writeAll,
-} from './helpers.ts'
+} from './suite-topic.ts'
 import type { BusCase } from './world.ts'
 
 const WINDOW_MS = 60_000

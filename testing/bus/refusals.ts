@@ -1,6 +1,6 @@
 import type { Bus } from '../../src/bus/index.ts'
 import { UnsupportedError } from '../../src/core/index.ts'
-import { everything, groupReader, messageOf, openTopic, TOPIC } from './helpers.ts'
+import { everything, groupReader, messageOf, openTopic, TOPIC } from './suite-topic.ts'
 import type { BusWorld, Feature } from './world.ts'
 
 type Use = (world: BusWorld, bus: Bus) => Promise<unknown>

@@ -12,7 +12,7 @@ import {
   until,
   write,
   writeAll,
-} from './helpers.ts'
+} from './suite-topic.ts'
 import type { BusCase } from './world.ts'
 
 const FOUR = ['a:1', 'a:2', 'a:3', 'a:4']

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { PATIENCE_MS, rejectsWith, until } from './helpers.ts'
+import { PATIENCE_MS, rejectsWith, until } from './suite-topic.ts'
 import type { BusCase } from './world.ts'
 
 const SUBJECT = 'suite.requests.sum'

@@ -11,7 +11,7 @@ import {
   takeAll,
   texts,
   write,
-} from './helpers.ts'
+} from './suite-topic.ts'
 import type { BusCase } from './world.ts'
 
 export const topicCases: readonly BusCase[] = [

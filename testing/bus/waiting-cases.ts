@@ -14,7 +14,7 @@ import {
   texts,
   until,
   write,
-} from './helpers.ts'
+} from './suite-topic.ts'
 import type { BusCase } from './world.ts'
 
 const EPHEMERAL = { name: 'suite.passing', intent: 'notice', durability: 'none' } as const

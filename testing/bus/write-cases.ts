@@ -13,7 +13,7 @@ import {
   texts,
   write,
   writeAll,
-} from './helpers.ts'
+} from './suite-topic.ts'
 import type { BusCase } from './world.ts'
 
 const MIB = 1024 * 1024

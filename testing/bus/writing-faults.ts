@@ -1,6 +1,6 @@
 import type { Bus, Message, TopicSpec, Writer } from '../../src/bus/index.ts'
 import { delegate } from './delegate.ts'
-import type { FaultyBus } from './faulty-buses.ts'
+import type { FaultyBus } from './faulty-bus.ts'
 
 /** Every writer of the bus, changed. */
 function withWriters(change: (writer: Writer) => Partial<Writer>): (bus: Bus) => Bus {

@@ -6,7 +6,7 @@ import type { BusWorld } from './world.ts'
 /** How long a case waits for something that must come. */
 export const PATIENCE_MS = 5_000
 /** How long a case watches that something does not come. */
-export const QUIET_MS = 60
+const QUIET_MS = 60
 
 export const TOPIC = 'suite.topic'
 

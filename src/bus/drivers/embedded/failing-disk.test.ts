@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SimulatedDisk } from '../../../../testing/index.ts'
+import { SkeinError } from '../../../core/index.ts'
+import { systemClock, systemRandom } from '../../../core/system/index.ts'
+import { type Message, WriteError } from '../../index.ts'
+import { openEmbeddedBus } from './index.ts'
+
+const TOPIC = 'failing.topic'
+
+async function openBus(disk: SimulatedDisk) {
+  const bus = await openEmbeddedBus({ disk, clock: systemClock, random: systemRandom, directory: 'data' })
+  await bus.open({ name: TOPIC, intent: 'event', durability: 'durable', deduplicationWindowMs: 60_000 })
+  return bus
+}
+
+function message(value: string, id: string): Message {
+  return { subject: TOPIC, key: 'k', value, id }
+}
+
+async function failureOf(write: Promise<unknown>): Promise<WriteError> {
+  const error: unknown = await write.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  )
+  assert.ok(error instanceof WriteError, `${error}`)
+  return error
+}
+
+test('on a full disk a batch is refused as not stored, and its ids are free when room returns', async () => {
+  const disk = new SimulatedDisk()
+  const bus = await openBus(disk)
+  const writer = bus.writer(TOPIC)
+  await writer.write([message('one', 'id-1')])
+  disk.fail({ call: 'writev', nth: 1, errno: 'ENOSPC', forGood: true })
+  const error = await failureOf(writer.write([message('two', 'id-2')]))
+  assert.deepEqual([error.accepted, error.unknown], [[], []])
+  assert.equal((error.cause as SkeinError).code, 'disk-full')
+  disk.heal()
+  const receipt = await writer.write([message('two', 'id-2'), message('one', 'id-1')])
+  assert.deepEqual([receipt.accepted, receipt.duplicates], [1, [1]])
+  await bus.close()
+})
+
+test('after a failed sync a batch is in doubt, and nothing more is taken', async () => {
+  const disk = new SimulatedDisk()
+  const bus = await openBus(disk)
+  const writer = bus.writer(TOPIC)
+  await writer.write([message('one', 'id-1')])
+  disk.fail({ call: 'fdatasync', nth: 1, errno: 'EIO' })
+  const error = await failureOf(writer.write([message('two', 'id-2'), message('three', 'id-3')]))
+  assert.deepEqual([error.accepted, error.unknown], [[], [0, 1]])
+  const next = await failureOf(writer.write([message('four', 'id-4')]))
+  assert.ok(next.cause instanceof SkeinError && next.cause.code === 'log-poisoned')
+  await bus.close()
+})
+
+test('what was acknowledged at durable is there after a power loss, and repeats of it are found', async () => {
+  const disk = new SimulatedDisk()
+  const bus = await openBus(disk)
+  const writer = bus.writer(TOPIC)
+  for (let index = 0; index < 5; index += 1) await writer.write([message(`value ${index}`, `id-${index}`)])
+  disk.losePower()
+  await bus.close().catch(() => {})
+  disk.restart()
+  const again = await openBus(disk)
+  const repeated = await again
+    .writer(TOPIC)
+    .write([0, 1, 2, 3, 4].map((index) => message(`value ${index}`, `id-${index}`)))
+  assert.deepEqual([repeated.accepted, repeated.duplicates], [0, [0, 1, 2, 3, 4]])
+  const reader = again.reader(TOPIC, { mode: 'broadcast', from: 'earliest' })
+  assert.equal((await reader.read({ waitMs: 1_000 }))?.deliveries.length, 5)
+  await again.close()
+})
