@@ -29,6 +29,10 @@ export class MemoryTransport implements Transport {
     if (!this.#isClosed) this.#outbox.push(frame)
   }
 
+  cork(): void {}
+
+  uncork(): void {}
+
   attach(events: TransportEvents): void {
     this.#events = events
   }

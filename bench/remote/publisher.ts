@@ -22,7 +22,7 @@ export interface Published {
 }
 
 /** Values published and not acknowledged: well within what the channel lets wait. */
-const IN_FLIGHT_MAX = 40_000
+const IN_FLIGHT_MAX = 62_000
 const COMMAND_EVERY_MS = 10
 
 let connecting: Promise<Fabric> | undefined

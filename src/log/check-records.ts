@@ -11,14 +11,19 @@ export interface RecordsSummary {
   readonly valueBytesMax: number
   /** Of the latest record, relative to the first. */
   readonly timestampDeltaMaxMs: number
+  /** Whether some record has the header that was asked for. */
+  readonly hasHeader: boolean
 }
 
 /**
  * Checks a body that somebody else encoded: lengths, subjects, headers, offset deltas without gaps, whole timestamps.
  * Throws `corrupt` saying what is wrong.
  */
-export function checkRecords(body: Uint8Array): RecordsSummary {
+export function checkRecords(body: Uint8Array, options: { readonly header?: string } = {}): RecordsSummary {
   const cursor = recordCursor(body, 0, 0)
+  const { header } = options
+  let known: Readonly<Record<string, string>> | undefined
+  let hasHeader = false
   let count = 0
   let valueBytesMax = 0
   let timestampDeltaMaxMs = 0
@@ -26,14 +31,19 @@ export function checkRecords(body: Uint8Array): RecordsSummary {
     if (cursor.offset !== count) throw malformedBody('its offset deltas do not count up from zero')
     const delta = cursor.timestampMs
     if (!Number.isSafeInteger(delta) || (count === 0 && delta !== 0)) throw malformedBody('a timestamp is out of range')
-    cursor.headers()
+    const headers = cursor.headers()
+    // Records with the same headers as the one before share the object.
+    if (headers !== known) {
+      known = headers
+      hasHeader ||= header !== undefined && headers[header] !== undefined
+    }
     if (delta > timestampDeltaMaxMs) timestampDeltaMaxMs = delta
     const valueBytes = cursor.valueEnd - cursor.valueStart
     if (valueBytes > valueBytesMax) valueBytesMax = valueBytes
     if (cursor.isTombstone && valueBytes > 0) throw malformedBody('a tombstone has a value')
     count += 1
   }
-  return { count, subjects: cursor.subjects(), valueBytesMax, timestampDeltaMaxMs }
+  return { count, subjects: cursor.subjects(), valueBytesMax, timestampDeltaMaxMs, hasHeader }
 }
 
 /** A body as it came over the wire, checked, ready to append. */

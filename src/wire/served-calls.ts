@@ -1,7 +1,7 @@
 import { SkeinError } from '../core/index.ts'
 import { failureToHead } from './failure.ts'
 import { FrameKind, malformed } from './frame.ts'
-import { Lane } from './lane.ts'
+import { LANES, Lane } from './lane.ts'
 import { type Head, type OutgoingMessage, outgoing, type WireMessage } from './message.ts'
 
 export interface IncomingCall {
@@ -23,6 +23,8 @@ interface ServedCallsOptions {
     readonly body?: readonly Uint8Array[] | undefined
   }>
   readonly reply: (message: OutgoingMessage) => void
+  /** Calls back after the frames that are here have been looked at. */
+  readonly later: (callback: () => void) => void
 }
 
 class Call implements IncomingCall {
@@ -55,11 +57,21 @@ class Call implements IncomingCall {
   }
 }
 
-/** Calls of the peer in progress here, bounded in number and bytes. */
+interface Deferred {
+  readonly channel: number
+  readonly call: Call
+}
+
+/**
+ * Calls of the peer in progress here, bounded in number and bytes. Urgent ones are served as they come; the others one
+ * by one, with a look at the socket between them, so that an urgent frame does not wait until all of them are served.
+ */
 export class ServedCalls {
   readonly #options: ServedCallsOptions
   readonly #calls = new Map<number, Call>()
   #pendingBytes = 0
+  readonly #deferred: readonly Deferred[][] = LANES.map(() => [])
+  #isScheduled = false
 
   constructor(options: ServedCallsOptions) {
     this.#options = options
@@ -79,7 +91,22 @@ export class ServedCalls {
     const call = new Call(message)
     this.#calls.set(channel, call)
     this.#pendingBytes += message.body.length
-    void this.#serve(channel, call)
+    if (call.lane === Lane.urgent) void this.#serve(channel, call)
+    else this.#defer({ channel, call })
+  }
+
+  #defer(deferred: Deferred): void {
+    this.#deferred[deferred.call.lane]!.push(deferred)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#options.later(() => this.#serveNext())
+  }
+
+  #serveNext(): void {
+    const next = this.#deferred.find((lane) => lane.length > 0)?.shift()
+    this.#isScheduled = this.#deferred.some((lane) => lane.length > 0)
+    if (this.#isScheduled) this.#options.later(() => this.#serveNext())
+    if (next !== undefined) void this.#serve(next.channel, next.call)
   }
 
   cancel(channel: number): void {

@@ -8,10 +8,11 @@ import { type Head, type OutgoingMessage, outgoing, type WireMessage } from './m
 import { OutgoingCalls } from './outgoing-calls.ts'
 import { SendQueue } from './send-queue.ts'
 import { type IncomingCall, ServedCalls } from './served-calls.ts'
+import { TRANSIT_BYTES_MIN, TransitLimit } from './transit-limit.ts'
 import type { CloseReason, Transport } from './transport.ts'
 
 export interface SessionLimits {
-  /** Bytes of the peer's normal and bulk frames in transit: how long an urgent one may wait behind them. Default 256 KiB. */
+  /** Bytes of the peer's normal and bulk frames in transit at most: an urgent one waits behind them. Default 1 MiB. */
   readonly windowBytes: number
   /** Head and body of one message. Default 9 MiB. */
   readonly messageBytesMax: number
@@ -28,7 +29,7 @@ export interface SessionLimits {
 }
 
 export const SESSION_LIMITS: SessionLimits = {
-  windowBytes: 256 * 1024,
+  windowBytes: 1024 * 1024,
   messageBytesMax: 9 * 1024 * 1024,
   callsMax: 4096,
   pendingBytesMax: 16 * 1024 * 1024,
@@ -88,7 +89,7 @@ export class Session {
   readonly #served: ServedCalls
   #state: 'greeting' | 'open' | 'closing' | 'closed' = 'greeting'
   readonly #greetedBy: FrameKind
-  #peerWindowBytes = Number.POSITIVE_INFINITY
+  #transit = new TransitLimit(SESSION_LIMITS.windowBytes)
   #peerMessageBytesMax = SESSION_LIMITS.messageBytesMax
   #inTransitBytes = 0
   #unreportedBytes = 0
@@ -121,6 +122,7 @@ export class Session {
       pendingBytesMax: options.limits.pendingBytesMax,
       serve: (call) => this.#handlers.onCall(call),
       reply: (message) => this.#send(message),
+      later: (callback) => this.#clock.setImmediate(callback),
     })
     this.#heardAtMs = this.#clock.monotonicMs()
     this.#progressAtMs = this.#heardAtMs
@@ -139,7 +141,7 @@ export class Session {
 
   /** Called from `onGreeting`: what the peer takes. */
   establish(peer: { readonly windowBytes: number; readonly messageBytesMax?: number }): void {
-    this.#peerWindowBytes = peer.windowBytes
+    this.#transit = new TransitLimit(peer.windowBytes)
     if (peer.messageBytesMax !== undefined) this.#peerMessageBytesMax = peer.messageBytesMax
     this.#state = 'open'
   }
@@ -238,6 +240,7 @@ export class Session {
     if (bytes > this.#inTransitBytes) throw malformed(`it has seen ${bytes} bytes, ${this.#inTransitBytes} were sent`)
     this.#inTransitBytes -= bytes
     this.#progressAtMs = this.#clock.monotonicMs()
+    this.#transit.onSeen(bytes, this.#progressAtMs)
     this.#pump()
   }
 
@@ -254,10 +257,10 @@ export class Session {
     this.#transport.close({ code: 'closed', message: 'goodbye' })
   }
 
-  /** Counts every byte but those of `seen` itself, and says so in quarters of the window. */
+  /** Says how much has come, often enough for the least that a peer has in transit. */
   #report(frameBytes: number): void {
     this.#unreportedBytes += frameBytes
-    if (this.#unreportedBytes < this.#limits.windowBytes / 4) return
+    if (this.#unreportedBytes < TRANSIT_BYTES_MIN / 2) return
     const body = new Uint8Array(4)
     writeUint32(body, 0, this.#unreportedBytes)
     this.#unreportedBytes = 0
@@ -287,8 +290,9 @@ export class Session {
   #pump(): void {
     if (this.#state === 'closed') return
     let sent = false
+    this.#transport.cork()
     while (this.#transport.bufferedBytes < TRANSPORT_BYTES_MAX) {
-      const isWindowFull = this.#inTransitBytes >= this.#peerWindowBytes
+      const isWindowFull = this.#inTransitBytes >= this.#transit.limitBytes
       const frame = this.#queue.next(isWindowFull)
       if (frame === undefined) break
       this.#inTransitBytes += frame.length
@@ -297,6 +301,7 @@ export class Session {
       // Urgent frames go past a full window: they do not show that the peer takes anything.
       if (!isWindowFull) this.#progressAtMs = this.#clock.monotonicMs()
     }
+    this.#transport.uncork()
     if (sent) this.#announceRoom()
   }
 

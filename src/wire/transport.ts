@@ -7,6 +7,9 @@ export interface Transport {
   readonly bufferedBytes: number
   /** Takes the bytes over: the caller does not touch them again. */
   send(frame: Uint8Array): void
+  /** Frames sent between the two may leave together. */
+  cork(): void
+  uncork(): void
   /** Sends what is buffered, then closes. Idempotent. */
   close(reason: CloseReason): void
   /** Closes at once, dropping what is buffered. Idempotent. */

@@ -25,8 +25,14 @@ const NORMAL_CLOSURE = 1000
 // RFC 6455 §5.5: a control frame carries 125 bytes, two of them the code.
 const REASON_BYTES_MAX = 120
 
+/** The stream beneath a WebSocket: what is written while it is corked leaves in one piece. */
+export interface Corkable {
+  cork(): void
+  uncork(): void
+}
+
 /** Frames over a WebSocket: one binary message is one frame. */
-export function websocketTransport(socket: WebSocketLike): Transport {
+export function websocketTransport(socket: WebSocketLike, stream: Corkable | undefined): Transport {
   let events: TransportEvents | undefined
   let failure: Error | undefined
   socket.binaryType = 'nodebuffer'
@@ -46,6 +52,8 @@ export function websocketTransport(socket: WebSocketLike): Transport {
       socket.send(frame, { binary: true }, (error) => {
         if (error === undefined || error === null) events?.onSent(frame)
       }),
+    cork: () => stream?.cork(),
+    uncork: () => stream?.uncork(),
     close: (reason: CloseReason) => socket.close(CLOSE_CODES[reason.code] ?? NORMAL_CLOSURE, shortened(reason.message)),
     destroy: () => socket.terminate(),
     attach: (given) => {

@@ -104,7 +104,7 @@ class Gateway implements WebsocketGateway {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = this.#refusal(request)
     if (refusal !== undefined) refuseUpgrade(socket, refusal)
-    else this.#server.handleUpgrade(request, socket, head, (accepted) => this.#accept(accepted))
+    else this.#server.handleUpgrade(request, socket, head, (accepted) => this.#accept(accepted, socket))
   }
 
   disconnect(connectionId: string, why: string): void {
@@ -139,11 +139,11 @@ class Gateway implements WebsocketGateway {
     return { status: 503, text: `The node has ${this.#limits.connectionsMax} connections already` }
   }
 
-  #accept(socket: WebSocket): void {
+  #accept(socket: WebSocket, stream: Duplex): void {
     const { clock, random } = this.#options
     const id = uuidV7(clock, random)
     const session: Session = new Session({
-      transport: websocketTransport(socket),
+      transport: websocketTransport(socket, stream),
       clock,
       limits: this.#sessionLimits,
       side: 'node',

@@ -6,7 +6,6 @@ import { MARK_ID, MARK_TTL, type Partition } from './partition.ts'
 import { type GrantedDurability, grantDurability, type LogTopic } from './topic.ts'
 import { WriteDraft } from './write-draft.ts'
 
-const TTL_NAME = Buffer.from(TTL_HEADER)
 const NOTHING: readonly never[] = Object.freeze([])
 
 interface Waiting {
@@ -75,15 +74,12 @@ export class EncodedWrites {
   ): Promise<ProducedBatch> {
     const { partition, write, granted } = what
     const { body, firstTimestampMs, producerId, sequence } = write
-    const summary = checkRecords(body)
+    const summary = checkRecords(body, { header: TTL_HEADER })
     const checker = this.#checkerOf(topic)
     for (const subject of summary.subjects) checker.checkSubject(subject)
     checker.checkSize(summary.valueBytesMax, 0)
     const ids = partition.ids === undefined ? undefined : idsOf(body)
-    // The name may stand in a value as well: then its records are looked at once more when they are read.
-    const marks =
-      (Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(TTL_NAME) ? MARK_TTL : 0) |
-      (ids === undefined ? 0 : MARK_ID)
+    const marks = (summary.hasHeader ? MARK_TTL : 0) | (ids === undefined ? 0 : MARK_ID)
     if (ids !== undefined && this.#hasRepeats(partition, ids)) return this.#appendFresh(what)
     const stamp = { producerId, sequence, epoch: 0, marks }
     const records = encodedRecords(body, firstTimestampMs, summary)

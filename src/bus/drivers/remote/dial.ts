@@ -1,3 +1,4 @@
+import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { type Clock, SkeinError } from '../../../core/index.ts'
 import {
@@ -9,6 +10,7 @@ import {
   type IncomingCall,
   Session,
   type SessionLimits,
+  type Transport,
   type Welcome,
   type WireMessage,
   websocketTransport,
@@ -40,7 +42,13 @@ export interface Dialled {
  * node's own error when it refuses.
  */
 export async function dial(options: DialOptions): Promise<Dialled> {
+  let stream: Socket | undefined
   const socket = new WebSocket(options.address, {
+    // Its own socket, so that frames can leave together.
+    createConnection: ((to: NetConnectOpts) => {
+      stream = connect(to)
+      return stream
+    }) as typeof connect,
     perMessageDeflate: false,
     skipUTF8Validation: true,
     maxPayload: FRAME_HEADER_BYTES + FRAME_PAYLOAD_BYTES_MAX,
@@ -61,7 +69,7 @@ export async function dial(options: DialOptions): Promise<Dialled> {
     response.resume()
     reject(refused(options.address, response.statusCode ?? 0))
   })
-  socket.on('open', () => greet(socket, options, { resolve, reject }))
+  socket.on('open', () => greet(websocketTransport(socket, stream), options, { resolve, reject }))
   try {
     return await promise
   } catch (error) {
@@ -74,12 +82,12 @@ export async function dial(options: DialOptions): Promise<Dialled> {
 }
 
 function greet(
-  socket: WebSocket,
+  transport: Transport,
   options: DialOptions,
   settle: { readonly resolve: (dialled: Dialled) => void; readonly reject: (error: unknown) => void },
 ): void {
   const session = new Session({
-    transport: websocketTransport(socket),
+    transport,
     clock: options.clock,
     limits: options.limits,
     side: 'client',

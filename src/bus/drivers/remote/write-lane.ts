@@ -7,7 +7,7 @@ import type { Section } from './section.ts'
 const IN_FLIGHT_MAX = 256
 
 /** The share of what a node lets one client have pending, by lane. */
-const WINDOW_SHARE: Readonly<Record<Lane, number>> = { [Lane.urgent]: 0.25, [Lane.normal]: 0.25, [Lane.bulk]: 0.5 }
+const WINDOW_SHARE: Readonly<Record<Lane, number>> = { [Lane.urgent]: 0.125, [Lane.normal]: 0.125, [Lane.bulk]: 0.75 }
 
 /**
  * What is written in one lane, in order: as much on its way as the node's window allows, the rest waits here. After a
