@@ -6,6 +6,7 @@ import { hostNodeServices, type NodeServices, type NodeServicesOptions } from '.
 import { httpGateway } from '../gateway/http/index.ts'
 import { websocketGateway } from '../gateway/websocket/index.ts'
 import type { FencedAgent } from '../swarm/index.ts'
+import { clientAccess } from './client-access.ts'
 import type { NodeConfig } from './config-schema.ts'
 import { DiskHealth, type DiskState } from './disk-health.ts'
 import { checkListenHost } from './listen-address.ts'
@@ -119,6 +120,7 @@ function openSockets(
       readersMax: subscriptionsPerClient,
       pendingBytesMax: pendingBytesPerClient,
     },
+    authorise: clientAccess,
     onConnectionClosed: (id) => services.connectionClosed(id),
   })
 }
