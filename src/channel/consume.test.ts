@@ -166,6 +166,39 @@ test('a retried message is not overtaken by messages that the driver had read ah
   assert.deepEqual(done.get('other'), range(0, 100))
 })
 
+test('members of a group share its partitions, and when one leaves or crashes the others go on in order', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  const Wide = telemetry('wide.{agentId}', {
+    schema: Type.Object({ n: Type.Integer() }),
+    key: 'agentId',
+    partitions: 6,
+  })
+  await channels.open([Wide])
+  const ids = range(0, 20).map((index) => `a${index}`)
+  const agents = ids.map((id) => channels.as(agent(id)))
+  const done = new Map<string, number[]>(ids.map((id) => [id, []]))
+  const handle = async (message: ReceivedMessage<Step>) => {
+    await systemClock.sleep(0)
+    if (systemRandom.float() < 0.05) throw new Error('by chance')
+    done.get(message.key!)!.push(message.value.n)
+  }
+  const options = { group: 'g', retry: { delayMs: 1, delayMsMax: 3, attemptsMax: 50 } }
+  const members = [await channels.process(Wide, options, handle)]
+  for (const from of range(0, 10)) {
+    await Promise.all(range(from * 10, from * 10 + 10).flatMap((n) => agents.map((one) => one.publish(Wide, { n }))))
+    if (from % 2 === 0) members.push(await channels.process(Wide, options, handle))
+    else if (from % 4 === 1) await members.shift()!.stop()
+    else await members.shift()!.close()
+  }
+  members.push(await channels.process(Wide, options, handle))
+  await until(() => ids.every((id) => new Set(done.get(id)).size === 100))
+  await Promise.all(members.map((member) => member.stop()))
+  for (const id of ids) {
+    const first = [...new Set(done.get(id))]
+    assert.deepEqual(first, range(0, 100), `the first deliveries to ${id} ascend`)
+  }
+})
+
 test('process() runs different keys at once up to the concurrency, and one key never beside itself', async (t) => {
   const { channels } = await channelsInMemory(t)
   await channels.open([Step])

@@ -170,6 +170,26 @@ test('a conflating channel keeps the newest value of a key and never reports a r
   assert.deepEqual(seen, [2, 3])
 })
 
+test('a conflating channel refuses more keys than it may keep', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  const schema = Type.Object({ cell: Type.Integer() })
+  const Cell = telemetry('swarm.cells', { schema, key: 'cell', conflate: true })
+  await channels.open([Cell])
+  const calls = Array.from({ length: 10_001 }, (_, cell) => channels.publish(Cell, { cell }))
+  const refused = (await Promise.allSettled(calls)).filter(({ status }) => status === 'rejected')
+  assert.equal(refused.length, 1)
+  assert.equal((refused[0] as PromiseRejectedResult).reason.code, 'overloaded')
+})
+
+test('publishes that wait for their topic to be opened are bounded', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  const agent = channels.as(drone)
+  const calls = Array.from({ length: 10_500 }, (_, latitude) => agent.publish(Position, { latitude }))
+  const refused = (await Promise.allSettled(calls)).filter(({ status }) => status === 'rejected')
+  assert.equal(refused.length, 500)
+  assert.equal((refused[0] as PromiseRejectedResult).reason.code, 'overloaded')
+})
+
 /** A writer whose writes settle when the test says so. */
 class HeldWriter implements Writer {
   readonly writes: Array<{
