@@ -1,4 +1,5 @@
 import type { Batch, Delivery, Reader } from '../bus/index.ts'
+import { SkeinError } from '../core/index.ts'
 import { EndMarks } from './until-end.ts'
 
 export interface ReadThroughOptions {
@@ -7,16 +8,19 @@ export interface ReadThroughOptions {
   readonly countMax: number
   /** Aborting ends the reading as if nothing more came. */
   readonly signal: AbortSignal
+  /** Told of a corrupt range, which is then left out. Without it, reading ends there with `corrupt`. */
+  readonly onDamage?: ((error: SkeinError) => void) | undefined
 }
 
 /** What a reader gives, batch by batch, up to where the caller wants to stop. */
 export async function* readThrough(
   reader: Reader,
-  { untilEnd, countMax, signal }: ReadThroughOptions,
+  options: ReadThroughOptions,
 ): AsyncGenerator<{ readonly batch: Batch; readonly deliveries: readonly Delivery[] }> {
+  const { untilEnd, countMax } = options
   const marks = untilEnd ? await EndMarks.of(reader) : undefined
   for (let count = 0; count < countMax && !marks?.reached; ) {
-    const batch = await nextBatch(reader, countMax - count, marks, signal)
+    const batch = await nextBatch(reader, countMax - count, marks, options)
     if (batch === 'stopped') return
     if (batch === null) {
       if (await marks?.nothingLeft()) return
@@ -28,16 +32,26 @@ export async function* readThrough(
   }
 }
 
-async function nextBatch(reader: Reader, maxMessages: number, marks: EndMarks | undefined, signal: AbortSignal) {
+async function nextBatch(
+  reader: Reader,
+  maxMessages: number,
+  marks: EndMarks | undefined,
+  { signal, onDamage }: ReadThroughOptions,
+) {
   const limits = {
     signal,
     ...(Number.isFinite(maxMessages) && { maxMessages }),
     ...(marks && { waitMs: EndMarks.pollMs }),
   }
-  try {
-    return await reader.read(limits)
-  } catch (error) {
-    if (signal.aborted) return 'stopped'
-    throw error
+  for (;;) {
+    try {
+      return await reader.read(limits)
+    } catch (error) {
+      if (signal.aborted) return 'stopped'
+      const isDamage = error instanceof SkeinError && error.code === 'corrupt'
+      if (!onDamage || !isDamage) throw error
+      // The next read goes on behind it.
+      onDamage(error)
+    }
   }
 }

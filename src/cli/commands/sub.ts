@@ -15,6 +15,7 @@ interface SubOptions extends ClientOptions {
   readonly group?: string
   readonly subject?: readonly string[]
   readonly digest?: true
+  readonly skipCorrupt?: true
 }
 
 export function subCommand(context: CommandContext): Command {
@@ -34,6 +35,7 @@ export function subCommand(context: CommandContext): Command {
     .option('--count <n>', 'stop after so many messages', wholeNumber(1))
     .option('--group <name>', 'read as a member of this group, and acknowledge what was printed')
     .option('--subject <filter>', 'only these subjects, * and > as wildcards; may be given several times', collected)
+    .option('--skip-corrupt', 'leave out what is damaged, say so, and go on behind it')
     .option('--digest', 'print no messages but one fingerprint of all: their number, and SHA-256 per key')
     .action((topic: string, options: SubOptions) => subscribe(topic, options, context))
 }
@@ -61,7 +63,9 @@ async function consume(reader: Reader, options: SubOptions, context: CommandCont
   const untilEnd = options.until === 'end'
   const countMax = options.count ?? Number.POSITIVE_INFINITY
   let rows = 0
-  for await (const { batch, deliveries } of readThrough(reader, { untilEnd, countMax, signal: context.signal })) {
+  const { signal, terminal } = context
+  const onDamage = options.skipCorrupt ? (error: Error) => terminal.note(`left out: ${error.message}`) : undefined
+  for await (const { batch, deliveries } of readThrough(reader, { untilEnd, countMax, signal, onDamage })) {
     for (const delivery of deliveries) {
       const slow = sink.take(delivery)
       if (slow) await slow

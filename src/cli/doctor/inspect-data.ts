@@ -1,9 +1,9 @@
 import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
 import type { Bus, Reader } from '../../bus/index.ts'
-import { type Disk, SkeinError } from '../../core/index.ts'
+import type { Disk, SkeinError } from '../../core/index.ts'
 import { systemDisk } from '../../core/system/index.ts'
 import type { CommandContext } from '../context.ts'
-import { EndMarks } from '../until-end.ts'
+import { readThrough } from '../read-through.ts'
 import { attention, broken, type Finding, ok } from './finding.ts'
 
 const SYNCS = 21
@@ -50,30 +50,12 @@ async function inspectTopic(bus: Bus, topic: string, signal: AbortSignal): Promi
 }
 
 async function readWhole(reader: Reader, signal: AbortSignal) {
-  const marks = await EndMarks.of(reader)
   const damage: SkeinError[] = []
+  const onDamage = (error: SkeinError) => damage.push(error)
   let messages = 0
-  while (!marks.reached) {
-    try {
-      const batch = await reader.read({ waitMs: EndMarks.pollMs, signal })
-      if (batch !== null) messages += marks.within(batch).length
-      else if (await marks.nothingLeft()) break
-    } catch (error) {
-      const behind = placeBehind(error)
-      if (!behind) throw error
-      damage.push(error as SkeinError)
-      await reader.seek(behind)
-    }
-  }
+  const options = { untilEnd: true, countMax: Number.POSITIVE_INFINITY, signal, onDamage }
+  for await (const { deliveries } of readThrough(reader, options)) messages += deliveries.length
   return { messages, damage }
-}
-
-/** Where reading can go on after a corrupt range, if the error knows. */
-function placeBehind(error: unknown) {
-  if (!(error instanceof SkeinError) || error.code !== 'corrupt') return undefined
-  const { partition, resumeOffset } = error.details
-  if (typeof partition !== 'number' || typeof resumeOffset !== 'number') return undefined
-  return { partition, sequence: resumeOffset }
 }
 
 async function inspectSync(disk: Disk, directory: string, { clock }: CommandContext): Promise<Finding> {

@@ -2,6 +2,7 @@ import { SkeinError } from '../../../core/index.ts'
 import { type LogBatch, type RecordCursor, recordCursor } from '../../../log/index.ts'
 import { REPLAY_HEADER, TTL_HEADER } from '../../kit/index.ts'
 import type { Collector, OpenBatch } from './collector.ts'
+import { locatedError } from './located-error.ts'
 import { hasMark, MARK_REPLAY, MARK_TTL, type Partition } from './partition.ts'
 import type { SubjectFilter } from './subject-filter.ts'
 
@@ -99,7 +100,7 @@ export class Feed {
     const end = this.partition.log.endOffset
     const batches = await this.partition.log.read(this.gate.position, bytesMax).catch((error: unknown) => {
       if (version === this.#version) this.#passGap(error)
-      throw error
+      throw locatedError(error, this.partition)
     })
     if (version !== this.#version || this.#buffer.length > 0) return
     this.#buffer = [...batches]
