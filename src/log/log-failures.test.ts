@@ -57,6 +57,19 @@ async function closedLog(count: number): Promise<{ readonly disk: SimulatedDisk;
   return { disk, starts }
 }
 
+/** Makes the checksum of a header right again. */
+function seal(header: Buffer, crcAt: number): void {
+  header.writeUInt32LE(crc32(header.subarray(crcAt + 4), crc32(header.subarray(0, crcAt))), crcAt)
+}
+
+/** Where the value of a batch's only record lies in the batch. */
+async function valueStart(log: Log): Promise<number> {
+  const [batch] = await log.read(0, 1)
+  const cursor = recordCursor(batch!.body, 0, 0)
+  cursor.next()
+  return batch!.bytes.byteLength - batch!.body.byteLength + cursor.valueStart
+}
+
 describe('A log whose sync fails', () => {
   it('refuses what waits and what comes, retries nothing, and works again after a restart', async () => {
     const disk = new SimulatedDisk()
@@ -167,6 +180,36 @@ describe('A damaged log', () => {
     await log.close()
   })
 
+  it('takes nothing for a batch that only looks like one: a copy within a value, or one of another log', async () => {
+    const batchOf = async (log: Log, offset: number) => (await log.read(offset, 1))[0]!.bytes
+    const stored = await open(new SimulatedDisk(), { directory: 'other/log' })
+    await append(stored, ['x'.repeat(400)])
+    await append(stored, ['of another log'])
+    const foreign = await batchOf(stored, 1)
+    const disk = new SimulatedDisk()
+    const log = await open(disk)
+    await append(log, ['first'])
+    // One that says it is the very batch that is going to be lost, but stands elsewhere.
+    const own = Buffer.from(await batchOf(log, 0))
+    own.writeUInt32LE(1, 56)
+    seal(own.subarray(0, 104), 8)
+    // The value is placed so that the foreign batch comes to lie exactly where it says that it stands.
+    const valueAt = log.status().sizeBytes + (await valueStart(log))
+    const filler = Buffer.alloc(stored.status().sizeBytes - foreign.byteLength - valueAt)
+    const builder = new RecordBatchBuilder()
+    builder.add({ subject: 's', value: Buffer.concat([filler, foreign, own]), timestampMs: 1 })
+    const start = log.status().sizeBytes
+    await log.append(builder.finish(), STAMP, 'durable')
+    await append(log, ['last'])
+    await log.close()
+    await stored.close()
+    flip(disk, fileOf(disk, '.segment'), start + 20)
+    const again = await open(disk)
+    assert.deepEqual(await valuesFrom(again, 0).catch((error) => error.details.resumeOffset), 2)
+    assert.deepEqual(await valuesFrom(again, 2), ['last'])
+    await again.close()
+  })
+
   it('cuts off and reports a torn end', async () => {
     const disk = new SimulatedDisk()
     const log = await open(disk)
@@ -200,20 +243,18 @@ describe('A damaged log', () => {
 
 describe('A log from a later version', () => {
   it('is refused: segment, batch and checkpoint name their version', async () => {
-    const seal = (bytes: Buffer, crcAt: number, end: number) =>
-      bytes.writeUInt32LE(crc32(bytes.subarray(crcAt + 4, end), crc32(bytes.subarray(0, crcAt))), crcAt)
     const { disk, starts } = await closedLog(3)
     const path = fileOf(disk, '.segment')
     const original = Buffer.from(disk.image().get(path)!)
     const segment = Buffer.from(original)
     segment.writeUInt16LE(9, 4)
-    seal(segment, 8, 64)
+    seal(segment.subarray(0, 64), 8)
     disk.damage(path, (file) => file.write(segment, 0))
     await assert.rejects(open(disk), /version 9, this build reads up to 1/)
     const batch = Buffer.from(original)
     const header = batch.subarray(starts[1], starts[1]! + 104)
     header.writeUInt8(7, 4)
-    seal(header, 8, 104)
+    seal(header, 8)
     disk.damage(path, (file) => file.write(batch, 0))
     const log = await open(disk)
     await assert.rejects(log.read(1, 100), { code: 'future-version' })
