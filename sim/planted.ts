@@ -39,9 +39,12 @@ function chosenBugs(): Bug[] {
   )
 }
 
+const stop = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort(new Error(`stopped by ${name}`)))
+
 async function main(): Promise<number> {
   const bugs = chosenBugs()
-  const hunt = new Hunt(root, harnessSteps(root), progress)
+  const hunt = new Hunt(root, harnessSteps(root), { progress, signal: stop.signal })
   const findings: Finding[] = []
   try {
     // For somebody's own patch it is enough that the step which fails with it passes without it.

@@ -42,7 +42,7 @@ const BLIND = step('blind', '--eval', '0')
 
 test('A bug is caught by the first step that fails with it', async (t) => {
   const { root, add } = project(t)
-  const hunt = new Hunt(root, [BLIND, CHECK], () => {})
+  const hunt = new Hunt(root, [BLIND, CHECK])
   t.after(() => hunt.close())
   const finding = await hunt.catchBug(readBug(add('forgets.patch', PATCH)))
   assert.equal(finding.name, 'forgets')
@@ -51,7 +51,7 @@ test('A bug is caught by the first step that fails with it', async (t) => {
 
 test('A bug that no step notices is said to live', async (t) => {
   const { root, add } = project(t)
-  const hunt = new Hunt(root, [BLIND], () => {})
+  const hunt = new Hunt(root, [BLIND])
   t.after(() => hunt.close())
   assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, null)
 })
@@ -66,7 +66,7 @@ test('A step that hangs with a bug has caught it', async (t) => {
     ),
     timeoutMs: 1_000,
   }
-  const hunt = new Hunt(root, [hangs], () => {})
+  const hunt = new Hunt(root, [hangs])
   t.after(() => hunt.close())
   assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, 'hangs')
 })
@@ -74,15 +74,26 @@ test('A step that hangs with a bug has caught it', async (t) => {
 test('A step that fails without any bug catches nothing: it is an error', async (t) => {
   const { root, add } = project(t)
   const broken = step('broken', '--eval', 'process.exit(1)')
-  const hunt = new Hunt(root, [broken], () => {})
+  const hunt = new Hunt(root, [broken])
   t.after(() => hunt.close())
   await assert.rejects(hunt.proveClean(), /"broken" fails without any planted bug/)
   await assert.rejects(hunt.catchBug(readBug(add('forgets.patch', PATCH))), /"broken" fails without any planted bug/)
 })
 
+test('A hunt that is stopped ends the step that runs', async (t) => {
+  const { root, add } = project(t)
+  const stop = new AbortController()
+  const hunt = new Hunt(root, [step('waits', '--eval', 'setInterval(() => {}, 9)')], {
+    signal: stop.signal,
+    progress: () => void setTimeout(() => stop.abort(new Error('stopped')), 100),
+  })
+  t.after(() => hunt.close())
+  await assert.rejects(hunt.catchBug(readBug(add('forgets.patch', PATCH))), /stopped/)
+})
+
 test('A patch that does not apply is an error, not a catch', async (t) => {
   const { root, add } = project(t)
-  const hunt = new Hunt(root, [CHECK], () => {})
+  const hunt = new Hunt(root, [CHECK])
   t.after(() => hunt.close())
   const file = add('stale.patch', PATCH.replace('a + b', 'a - b'))
   await assert.rejects(hunt.catchBug(readBug(file)), /does not apply/)
@@ -90,7 +101,7 @@ test('A patch that does not apply is an error, not a catch', async (t) => {
 
 test('A patch that leaves a syntax error is an error, not a catch', async (t) => {
   const { root, add } = project(t)
-  const hunt = new Hunt(root, [CHECK], () => {})
+  const hunt = new Hunt(root, [CHECK])
   t.after(() => hunt.close())
   const file = add('broken.patch', PATCH.replace('=> a\n', '=> {\n'))
   await assert.rejects(hunt.catchBug(readBug(file)), /syntax error/)

@@ -23,6 +23,13 @@ export interface Finding {
   readonly seconds: number
 }
 
+export interface HuntOptions {
+  /** Told what is being done. */
+  readonly progress?: (text: string) => void
+  /** Ends the step that runs, and the hunt with it; copies are removed. */
+  readonly signal?: AbortSignal
+}
+
 interface Outcome {
   readonly passed: boolean
   readonly output: string
@@ -33,13 +40,15 @@ export class Hunt {
   readonly #root: string
   readonly #steps: readonly Step[]
   readonly #progress: (text: string) => void
+  readonly #signal: AbortSignal | undefined
   readonly #provenClean = new Set<string>()
   #clean: Promise<string> | undefined
 
-  constructor(root: string, steps: readonly Step[], progress: (text: string) => void) {
+  constructor(root: string, steps: readonly Step[], options: HuntOptions = {}) {
     this.#root = root
     this.#steps = steps
-    this.#progress = progress
+    this.#progress = options.progress ?? (() => {})
+    this.#signal = options.signal
   }
 
   /** Throws unless every step passes without any bug. */
@@ -71,7 +80,7 @@ export class Hunt {
   async #firstFailure(bug: Bug, folder: string): Promise<string | null> {
     for (const step of inOrder(this.#steps, bug)) {
       this.#progress(`${bug.name}: ${step.name}`)
-      const { passed } = await runStep(step, folder)
+      const { passed } = await runStep(step, folder, this.#signal)
       if (passed) continue
       await this.#proveStep(step)
       return step.name
@@ -84,7 +93,7 @@ export class Hunt {
     if (this.#provenClean.has(step.name)) return
     this.#progress(`without a bug: ${step.name}`)
     this.#clean ??= copyTree(this.#root)
-    const { passed, output } = await runStep(step, await this.#clean)
+    const { passed, output } = await runStep(step, await this.#clean, this.#signal)
     if (!passed) throw new Error(`The step "${step.name}" fails without any planted bug:\n${output.slice(-4_000)}`)
     this.#provenClean.add(step.name)
   }
@@ -96,7 +105,8 @@ export function inOrder(steps: readonly Step[], bug: Pick<Bug, 'touches'>): Step
   return [...steps.filter(isNear), ...steps.filter((step) => !isNear(step))]
 }
 
-async function runStep(step: Step, folder: string): Promise<Outcome> {
+async function runStep(step: Step, folder: string, signal: AbortSignal | undefined): Promise<Outcome> {
+  signal?.throwIfAborted()
   // A group of its own, so that what the step started ends with it when it hangs. The harness itself may run under the
   // test runner, whose marks in the environment would change how tests below it report.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
@@ -113,9 +123,13 @@ async function runStep(step: Step, folder: string): Promise<Outcome> {
       if (output.length > 2_000) output.shift()
     })
   }
-  const timer = setTimeout(() => killGroup(child.pid!), step.timeoutMs)
+  const kill = () => killGroup(child.pid!)
+  const timer = setTimeout(kill, step.timeoutMs)
+  signal?.addEventListener('abort', kill, { once: true })
   const [code] = (await once(child, 'close')) as [number | null]
   clearTimeout(timer)
+  signal?.removeEventListener('abort', kill)
+  signal?.throwIfAborted()
   return { passed: code === 0, output: output.join('') }
 }
 
