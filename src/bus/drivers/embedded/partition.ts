@@ -21,6 +21,7 @@ export interface PendingIds {
   readonly appended: Promise<Appended>
 }
 
+const IDS_MAX = 4_000_000
 const PRODUCER_BATCHES_MAX = 512
 const PRODUCERS_MAX = 10_000
 const VISIBLE_CHECK_MS = 100
@@ -70,8 +71,18 @@ export class Partition {
     return this.#pendingIds.get(id) ?? this.ids?.find(id)
   }
 
+  /** To be called before ids are looked up. Throws `overloaded` when the window is full: memory is bounded. */
   expireIds(): void {
-    this.ids?.expire(this.#clock.nowMs())
+    if (this.ids === undefined) return
+    this.ids.expire(this.#clock.nowMs())
+    if (this.ids.size < IDS_MAX) return
+    const { name, deduplicationWindowMs } = this.settings
+    throw new SkeinError(
+      'overloaded',
+      `Cannot write to "${name}": ${IDS_MAX} ids of the last ${deduplicationWindowMs} ms are remembered in partition ` +
+        `${this.index}; wait, or give the topic more partitions or a shorter window`,
+      { retryable: true, details: { topic: name, partition: this.index, idsMax: IDS_MAX } },
+    )
   }
 
   /** `ids` are those of the records, in order, with undefined for a record without one; absent when none has one. */
