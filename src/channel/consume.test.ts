@@ -386,6 +386,29 @@ test('consume() acknowledges by asking for the next batch; leaving the loop give
   for (const n of range(10, 20)) assert.deepEqual(attempts.get(n), [1, 2], `message ${n}`)
 })
 
+test('a loop ends with its signal, and its reader is closed, so that the group goes on elsewhere', async (t) => {
+  const { channels } = await channelsInMemory(t)
+  await channels.open([Step])
+  const rover = channels.as(agent('rover'))
+  await rover.publish(Step, { n: 0 })
+  const abort = new AbortController()
+  const seen: number[] = []
+  const loop = async () => {
+    for await (const batch of await channels.consume(Step, { group: 'g', signal: abort.signal })) {
+      for (const message of batch) seen.push(message.value.n)
+      abort.abort(new Error('enough'))
+    }
+  }
+  await assert.rejects(loop(), { message: 'enough' })
+  await rover.publish(Step, { n: 1 })
+  const processing = await channels.process(Step, { group: 'g' }, (message) => {
+    seen.push(message.value.n)
+  })
+  await until(() => seen.length === 2)
+  await processing.stop()
+  assert.deepEqual(seen, [0, 1])
+})
+
 test('poison that makes every loop leave ends as a dead letter', async (t) => {
   const { channels } = await channelsInMemory(t)
   await channels.open([Step])

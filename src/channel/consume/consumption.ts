@@ -50,12 +50,12 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
     return this.#ended.promise
   }
 
+  /** Rejects with what the reader says, and with the signal's reason; either ends the loop and closes the reader. */
   async next(): Promise<IteratorResult<ConsumedBatch<T>, undefined>> {
     try {
       return await this.#next()
     } catch (error) {
-      // A loop does not call `return` after a throw of `next`: nothing else would close the reader.
-      await this.close().catch(() => {})
+      await this.close()
       throw error
     }
   }
