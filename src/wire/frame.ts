@@ -2,7 +2,7 @@ import { SkeinError } from '../core/index.ts'
 import { isLane, type Lane } from './lane.ts'
 
 /** Raised only by a change that an older peer cannot read; what can be ignored is added without it. */
-export const PROTOCOL_VERSION = 1
+const PROTOCOL_VERSION = 1
 
 export const FRAME_HEADER_BYTES = 16
 

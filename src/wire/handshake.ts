@@ -25,7 +25,7 @@ export interface Welcome {
   readonly messageBytesMax: number
 }
 
-export const CLIENT_ID_BYTES_MAX = 256
+const CLIENT_ID_BYTES_MAX = 256
 
 const WINDOW_BYTES_MIN = 64 * 1024
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024

@@ -7,10 +7,9 @@ export {
   FRAME_PAYLOAD_BYTES_MAX,
   FrameKind,
   malformed,
-  PROTOCOL_VERSION,
 } from './frame.ts'
 export type { Hello, Welcome } from './handshake.ts'
-export { CLIENT_ID_BYTES_MAX, helloFromHead, helloToHead, welcomeFromHead, welcomeToHead } from './handshake.ts'
+export { helloFromHead, helloToHead, welcomeFromHead, welcomeToHead } from './handshake.ts'
 export { Lane, laneOfIntent } from './lane.ts'
 export type { Head, WireMessage } from './message.ts'
 export { Operation } from './operation.ts'
