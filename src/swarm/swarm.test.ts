@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { SimulatedClock, seededRandom } from '../../testing/index.ts'
 import { openEmbeddedBus } from '../bus/drivers/embedded/index.ts'
 import type { Bus, Message, Request } from '../bus/index.ts'
-import { memoryDisk, type SkeinError } from '../core/index.ts'
+import { memoryDisk, SkeinError } from '../core/index.ts'
 import { type Agent, joinSwarm } from './agent.ts'
 import { LagMonitor } from './lag-monitor.ts'
 import { withLastHeard } from './last-heard.ts'
@@ -22,6 +22,11 @@ class TestSwarm {
   #owner: Owner | undefined
   readonly #closing: Array<() => Promise<void> | void> = []
   readonly #disk = memoryDisk()
+  readonly #faulty: (bus: Bus) => Bus
+
+  constructor(faulty: (bus: Bus) => Bus = (bus) => bus) {
+    this.#faulty = faulty
+  }
 
   get bus(): Bus {
     return this.#bus!
@@ -35,7 +40,7 @@ class TestSwarm {
     const { clock, random } = this
     this.#bus ??= await clock.until(openEmbeddedBus({ disk: this.#disk, clock, random, directory: 'data' }))
     const opening = openOwner({
-      bus: this.#bus,
+      bus: this.#faulty(this.#bus),
       clock,
       nodeId: 'node-1',
       durability: 'none',
@@ -99,8 +104,12 @@ class TestSwarm {
   }
 }
 
-async function testSwarm(test: TestContext, options?: Partial<OwnerOptions>): Promise<TestSwarm> {
-  const swarm = new TestSwarm()
+async function testSwarm(
+  test: TestContext,
+  options?: Partial<OwnerOptions>,
+  faulty?: (bus: Bus) => Bus,
+): Promise<TestSwarm> {
+  const swarm = new TestSwarm(faulty)
   test.after(() => swarm.close())
   await swarm.start(options)
   return swarm
@@ -240,6 +249,27 @@ describe('A swarm', () => {
     assert.deepEqual(await swarm.told(), ['joined drone-1', 'moved drone-1', 'role-changed drone-1', 'left drone-1'])
   })
 
+  it('what cannot be written for a while is decided all the same, and written and told when there is room', async (test) => {
+    const disk = { isFull: false }
+    const swarm = await testSwarm(test, {}, (bus) => fillable(bus, disk))
+    const agent = await swarm.join('drone-1')
+    const view = swarm.view()
+    await view.ready()
+    disk.isFull = true
+    agent.close()
+    await swarm.clock.advance(5_000)
+    assert.equal(swarm.owner.get('drone-1')?.liveness, 'suspect')
+    assert.equal(view.get('drone-1')?.liveness, 'alive')
+    assert.ok(swarm.errors.every((error) => (error as SkeinError).code === 'disk-full'))
+    await assert.rejects(swarm.clock.until(swarm.join('drone-2')), { code: 'disk-full' })
+    assert.equal(swarm.owner.get('drone-2'), undefined)
+    disk.isFull = false
+    await swarm.clock.advance(1_000)
+    await view.ready()
+    assert.equal(view.get('drone-1')?.liveness, 'suspect')
+    assert.deepEqual(await swarm.told(), ['joined drone-1', 'suspect drone-1'])
+  })
+
   it('a restarted node knows everybody and gives them time to pulse before it suspects them', async (test) => {
     const swarm = await testSwarm(test)
     const agent = await swarm.join('drone-1')
@@ -350,6 +380,29 @@ describe('A swarm', () => {
     assert.deepEqual(swarm.errors, [])
   })
 })
+
+/** The bus, but that the roster takes nothing while the disk is said to be full. */
+function fillable(bus: Bus, disk: { isFull: boolean }): Bus {
+  const full = () => Promise.reject(new SkeinError('disk-full', 'Cannot append: the disk is full', { retryable: true }))
+  const writerOf: Bus['writer'] = (topic, options) => {
+    const writer = bus.writer(topic, options)
+    if (topic !== ROSTER_TOPIC) return writer
+    return new Proxy(writer, {
+      get: (target, name) => {
+        if (name === 'write' && disk.isFull) return full
+        const value: unknown = Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+  }
+  return new Proxy(bus, {
+    get: (target, name) => {
+      if (name === 'writer') return writerOf
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
 
 /** A clock whose timers never fire: a process that is stopped, but whose monotonic clock goes on. */
 function pausable(clock: SimulatedClock) {
