@@ -1,4 +1,4 @@
-import { type Bus, type RequestedDurability, WriteError, type Writer } from '../../bus/index.ts'
+import { type Bus, openIfMissing, type RequestedDurability, WriteError, type Writer } from '../../bus/index.ts'
 import { type Clock, ClosedError, checkSubject, type Random, SkeinError, uuidV7 } from '../../core/index.ts'
 import type { AgentRecord, AgentSelector, NodeTime, Roster } from '../ports.ts'
 import { backoffMs } from './backoff.ts'
@@ -78,7 +78,8 @@ export interface CommandSender {
 /** Resolves when it hears outcomes: nothing that is sent afterwards is missed. */
 export async function openCommandSender(options: CommandSenderOptions): Promise<CommandSender> {
   checkSubject(`skein.outcomes.${options.sender}`, 'subject of a sender')
-  await options.bus.open(outcomesTopic(options.durability))
+  // It is the node's topic: where there is one, it is as safe as the node made it.
+  await openIfMissing(options.bus, outcomesTopic(options.durability))
   const sender = new Sender(options)
   await sender.opened()
   return sender
