@@ -167,6 +167,13 @@ class SimulatedRoster implements Roster {
   }
 }
 
+export interface JoinOptions {
+  readonly abortGraceMs?: number
+  readonly pendingMax?: number
+  /** Stands before the inbox: makes it slow. */
+  readonly wrapInbox?: (inbox: InboxStore) => InboxStore
+}
+
 /** One session of an agent: what dies with its process. */
 export interface AgentSession {
   readonly record: AgentRecord
@@ -230,17 +237,19 @@ export class SimulatedAgent {
   }
 
   /** Joins under a new epoch. Handlers are to be registered at once. */
-  async join(options: { readonly abortGraceMs?: number; readonly pendingMax?: number } = {}): Promise<AgentSession> {
+  async join(options: JoinOptions = {}): Promise<AgentSession> {
     const { clock, random, nodeTime, roster, onError } = this.#world
     const record = roster.join(this.id, clock.nowMs())
     const bus = new MortalBus(this.#world.bus)
     this.#bus = bus
-    const inbox =
+    const { wrapInbox = (unwrapped: InboxStore) => unwrapped, ...limits } = options
+    const opened =
       this.#inboxKind === 'node'
         ? requestedInbox({ bus, clock, random, timeoutMs: 500 })
         : await this.#world.run(
             openLocalInbox({ disk: this.disk, clock, nodeTime, directory: 'inbox', graceMs: 30_000 }),
           )
+    const inbox = wrapInbox(opened)
     const lease = new SimulatedLease(this.#world, record)
     const receiver = commandReceiver({
       bus,
@@ -251,7 +260,7 @@ export class SimulatedAgent {
       lease,
       inbox,
       onError,
-      ...options,
+      ...limits,
     })
     this.session = {
       record,

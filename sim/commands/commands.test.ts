@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import Type from 'typebox'
-import { CommandRejected, command, type Outcome, type Overlap, topicsOf } from '../../src/channel/index.ts'
+import {
+  CommandRejected,
+  command,
+  type InboxStore,
+  type Outcome,
+  type Overlap,
+  topicsOf,
+} from '../../src/channel/index.ts'
 import { CommandWorld, type CommandWorldOptions, type SimulatedAgent } from './command-world.ts'
 import { repeatingBus } from './repeating-bus.ts'
 
@@ -76,14 +83,19 @@ describe('commands', () => {
     const sender = await world.sender('tower')
     const other = await world.sender('twin')
     const { effects } = await start(world, world.agent('drone-7'))
-    const first = sender.send(Move, 'drone-7', { ms: 200 }, { intentId: 'one' })
-    await world.clock.advance(50)
-    const second = other.send(Move, 'drone-7', { ms: 200 }, { intentId: 'one' })
-    const same = sender.send(Move, 'drone-7', { ms: 200 }, { intentId: 'one' })
-    const outcomes = await world.run(Promise.all([first, second, same]))
-    assert.deepEqual(outcomes.map(short), ['done', 'done', 'done'])
-    await world.clock.advance(10_000)
-    assert.deepEqual(effects, ['one'])
+    for (const [declared, intentId] of [
+      [Move, 'one'],
+      [Photo, 'two'],
+    ] as const) {
+      const first = sender.send(declared, 'drone-7', { ms: 200 }, { intentId })
+      await world.clock.advance(50)
+      const second = other.send(declared, 'drone-7', { ms: 200 }, { intentId })
+      const same = sender.send(declared, 'drone-7', { ms: 200 }, { intentId })
+      const outcomes = await world.run(Promise.all([first, second, same]))
+      assert.deepEqual(outcomes.map(short), ['done', 'done', 'done'])
+      await world.clock.advance(10_000)
+    }
+    assert.deepEqual(effects, ['one', 'two'])
   })
 
   it('refuse the same intent id with another body, at the sender and at the agent', async (t) => {
@@ -254,6 +266,58 @@ describe('commands', () => {
     assert.equal(short(await world.run(sending)), 'done')
     await world.clock.advance(30_000)
     assert.deepEqual(effects, ['one'])
+  })
+
+  it('never get a new deadline: what is sent again says the same', async (t) => {
+    const world = await openWorld(t)
+    const sender = await world.sender('tower')
+    const agent = world.agent('drone-7')
+    await start(world, agent)
+    await agent.leave()
+    const deadline = String(world.clock.nowMs() + Beep.startWithinMs)
+    const sending = sender.send(Beep, 'drone-7', { ms: 10 }, { intentId: 'one', timeoutMs: 9_000 })
+    await world.run(sending)
+    const again = sender.send(Beep, 'drone-7', { ms: 10 }, { intentId: 'one', timeoutMs: 500 })
+    const other = await world.sender('twin')
+    const third = other.send(Beep, 'drone-7', { ms: 10 }, { intentId: 'one', timeoutMs: 500 })
+    await world.run(Promise.all([again, third]))
+    const reader = world.bus.reader('swarm.commands', { mode: 'broadcast', from: 'earliest' })
+    const deadlines: unknown[] = []
+    for (let batch = await reader.read(); batch !== null; batch = await world.run(reader.read({ waitMs: 10 }))) {
+      deadlines.push(...batch.deliveries.map((delivery) => delivery.headers.skeindeadline))
+    }
+    assert.ok(deadlines.length >= 4, `${deadlines.length} records`)
+    assert.deepEqual(new Set(deadlines), new Set([deadline]))
+  })
+
+  it('are looked at once more when the claim took long: late, or without a lease, they do not run', async (t) => {
+    const world = await openWorld(t)
+    const sender = await world.sender('tower')
+    let claimed = async () => {}
+    const { session, started } = await start(world, world.agent('drone-7'), {
+      wrapInbox: (inbox: InboxStore): InboxStore => ({
+        claim: async (request, options) => {
+          const result = await inbox.claim(request, options)
+          await claimed()
+          return result
+        },
+        settle: (request, options) => inbox.settle(request, options),
+        reported: (identity) => inbox.reported(identity),
+        recover: (recovering, options) => inbox.recover(recovering, options),
+        close: () => inbox.close(),
+      }),
+    })
+    claimed = () => world.clock.sleep(1_500)
+    assert.equal(short(await world.run(sender.send(Move, 'drone-7', { ms: 1 }))), 'expired: deadline')
+    claimed = async () => session.lease.lose()
+    assert.equal(short(await world.run(sender.send(Move, 'drone-7', { ms: 1 }, { intentId: 'renewed' }))), 'done')
+    claimed = async () => {
+      session.lease.lose()
+      world.roster.join('drone-7', world.clock.nowMs())
+    }
+    const fenced = sender.send(Move, 'drone-7', { ms: 1 }, { timeoutMs: 2_000 })
+    assert.equal(short(await world.run(fenced)), 'unknown: no-answer')
+    assert.deepEqual(started, ['renewed'])
   })
 
   it('to an agent that is away past the deadline are withdrawn as expired and never run', async (t) => {

@@ -4,7 +4,7 @@ import { playRound } from '../commands/play-round.ts'
 import { run, shortfalls } from './commands.ts'
 
 it('commands take effect once, in time, or say what is not known, while agents are killed (small run)', async () => {
-  const report = await run({ rounds: 15, seed: 7, progress: () => {} })
+  const report = await run({ rounds: 10, seed: 7, progress: () => {} })
   assert.deepEqual(shortfalls(report), [])
 })
 

@@ -298,6 +298,7 @@ class Receiver implements CommandReceiver {
     const { item, replaces } = next
     const { lease, nodeTime, clock } = this.#options
     for (const [index, each] of replaces.entries()) this.#finish(each, result.replaced[index] ?? this.#stamp(REPLACED))
+    if (!lease.held()) await this.#insist(() => this.#ensureLease())
     // A handler that has returned by now has its verdict before the abort below: one turn lets it be heard.
     await new Promise<void>((resolve) => clock.setImmediate(resolve))
     const late = !isFresh(item.record.deadlineMs, nodeTime.latestMs())

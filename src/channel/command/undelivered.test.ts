@@ -22,6 +22,7 @@ describe('isUndelivered()', () => {
   it('is not certain of an agent that was heard, is alive, or has another epoch', () => {
     const alive: Sighting = { epoch: 5, liveness: 'alive', seenAtMs: 90_000 }
     assert.equal(isUndelivered(command, alive, lost, LEASE_MS), false)
+    assert.equal(isUndelivered(command, { ...lost, liveness: 'alive' }, lost, LEASE_MS), false)
     assert.equal(isUndelivered(command, lost, { ...alive, seenAtMs: 97_000 }, LEASE_MS), false)
     assert.equal(isUndelivered(command, lost, { ...lost, seenAtMs: 101_000 }, LEASE_MS), false)
     assert.equal(isUndelivered(command, left, { ...left, epoch: 6 }, LEASE_MS), false)
