@@ -11,13 +11,17 @@ export interface HeldMessage {
   ordinal: number
 }
 
+const NONE_BY_OFFSET = new Map<number, HeldMessage>()
+const NONE_BY_KEY = new Map<string, HeldMessage[]>()
+
 /**
  * Messages of one partition that are neither done nor in their first delivery, queued by key: only the front of a key's
  * queue may be given, so a failed message holds back the later ones of its key.
  */
 export class HeldMessages {
-  readonly #byOffset = new Map<number, HeldMessage>()
-  readonly #byKey = new Map<string, HeldMessage[]>()
+  // Mostly nothing is held, and a node has tens of thousands of these: they share empty maps until something is.
+  #byOffset: Map<number, HeldMessage> = NONE_BY_OFFSET
+  #byKey: Map<string, HeldMessage[]> = NONE_BY_KEY
   #leastOffset: number | undefined
 
   get size(): number {
@@ -49,6 +53,10 @@ export class HeldMessages {
     start: { readonly attempts: number; readonly dueMs: number },
   ): HeldMessage {
     const { offset, orderKey } = message
+    if (this.#byOffset === NONE_BY_OFFSET) {
+      this.#byOffset = new Map()
+      this.#byKey = new Map()
+    }
     const held: HeldMessage = { offset, orderKey, ...start, state: 'waiting', ordinal: 0 }
     this.#byOffset.set(offset, held)
     const queue = this.#byKey.get(orderKey)

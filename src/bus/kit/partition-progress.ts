@@ -19,6 +19,7 @@ export interface SettledOne {
 
 /** More batches than an application has in hand at once. */
 const EMPTIED_MAX = 1_000
+const NONE: ReadonlySet<number> = new Set()
 
 /**
  * What one group has done of one partition: pure, without clock or I/O. In order it costs a few comparisons per batch;
@@ -37,11 +38,11 @@ export class PartitionProgress {
   #again: Hand[] = []
   #ordinal = 0
   /** Batches given again of which every message was settled alone, by their last offset: they may yet be acknowledged. */
-  readonly #emptied = new Map<number, number>()
+  #emptied: Map<number, number> | undefined
 
   constructor(stored: StoredProgress, limits: { readonly parkedMax: number }) {
     this.#parkedMax = limits.parkedMax
-    this.#restored = new Set(stored.held.map(([offset]) => offset))
+    this.#restored = stored.held.length === 0 ? NONE : new Set(stored.held.map(([offset]) => offset))
     this.#restoredTo = stored.settled
     this.position = stored.held.reduce((least, [offset]) => Math.min(least, offset), stored.settled)
     for (const [from, to, attempts] of stored.attempts) this.#attempts.add(from, to, attempts)
@@ -133,7 +134,7 @@ export class PartitionProgress {
    */
   acknowledge(through: number, ordinalMax: number = this.#ordinal): void {
     const ordinal = this.#ordinalOf(through, ordinalMax)
-    this.#emptied.delete(through)
+    this.#emptied?.delete(through)
     if (ordinal === undefined) return
     for (const hand of this.#fresh) {
       if (hand.ordinal <= ordinal && hand.from <= through) hand.settleThrough(through)
@@ -147,7 +148,7 @@ export class PartitionProgress {
     const fresh = this.#fresh.findLast((hand) => hand.from <= through && hand.ordinal <= ordinalMax)
     if (fresh !== undefined && through <= fresh.to) return fresh.ordinal
     const again = this.#again.findLast((hand) => hand.ordinal <= ordinalMax && hand.gave(through))
-    return again?.ordinal ?? this.#emptied.get(through) ?? fresh?.ordinal
+    return again?.ordinal ?? this.#emptied?.get(through) ?? fresh?.ordinal
   }
 
   #acknowledgeAgain(hand: Hand, through: number): void {
@@ -179,6 +180,7 @@ export class PartitionProgress {
   }
 
   #noteEmptied(hand: Hand): void {
+    this.#emptied ??= new Map()
     this.#emptied.set(hand.to, hand.ordinal)
     if (this.#emptied.size > EMPTIED_MAX) this.#emptied.delete(this.#emptied.keys().next().value!)
   }

@@ -1,21 +1,29 @@
 import { checkFilter, matchesFilter } from '../../../core/index.ts'
 
-/** Which subjects a reader wants; undefined for all of them. */
+type Matcher = (subject: string) => boolean
+
+/** Which subjects a reader wants. */
 export class SubjectFilter {
   readonly filters: readonly string[]
+  readonly #matchers: readonly Matcher[]
 
   constructor(filters: readonly string[]) {
     for (const filter of filters) checkFilter(filter)
     this.filters = filters
-  }
-
-  matches(subject: string): boolean {
-    return this.filters.some((filter) => matchesFilter(filter, subject))
+    this.#matchers = filters.map(matcherOf)
   }
 
   /** Those of a batch's subjects that are wanted; undefined when all of them are. */
   wantedOf(subjects: readonly string[]): ReadonlySet<string> | undefined {
-    const wanted = subjects.filter((subject) => this.matches(subject))
+    const wanted = subjects.filter((subject) => this.#matchers.some((matches) => matches(subject)))
     return wanted.length === subjects.length ? undefined : new Set(wanted)
   }
+}
+
+/** Most filters are a subject or a prefix: those need no look at the levels. */
+function matcherOf(filter: string): Matcher {
+  if (filter.includes('*')) return (subject) => matchesFilter(filter, subject)
+  if (!filter.endsWith('>')) return (subject) => subject === filter
+  const prefix = filter.slice(0, -1)
+  return (subject) => subject.length > prefix.length && subject.startsWith(prefix)
 }
