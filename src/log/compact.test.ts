@@ -122,6 +122,22 @@ describe('Log.compact()', () => {
     await log.close()
   })
 
+  it('stops when the log is closed, and nothing is lost by that', async () => {
+    const disk = memoryDisk()
+    const log = await open(disk)
+    const newest = await fill(log, 200)
+    const compacting = log.compact({ tombstoneMs: DAY_MS, nowMs: 0 })
+    const closing = log.close()
+    await assert.rejects(compacting, { code: 'closed' })
+    await closing
+    const again = await open(disk)
+    const last = new Map((await readAll(again)).map((one) => [one.key, one]))
+    for (const [key, wanted] of newest) assert.deepEqual(last.get(key), wanted)
+    await again.compact({ tombstoneMs: DAY_MS, nowMs: 0, closeActive: true })
+    assert.equal((await readAll(again)).length, newest.size)
+    await again.close()
+  })
+
   it('loses no newest record when the power fails anywhere in it', async () => {
     const counting = new SimulatedDisk()
     const run = async (disk: SimulatedDisk, powerFailsAt?: number) => {

@@ -1,3 +1,4 @@
+import { ClosedError } from '../core/index.ts'
 import { BATCH_HEADER_BYTES, type BatchHeader, bodyCrcOf, writeBatchHeader } from './batch-header.ts'
 import { type FilteredBody, filterRecords } from './filter-records.ts'
 import { removeSegment } from './load-segments.ts'
@@ -38,11 +39,17 @@ export class Compaction {
   /** What it last went over without anything left to do but to wait for tombstones. */
   #done: readonly Segment[] = []
   #nextTombstoneAtMs = Number.POSITIVE_INFINITY
+  #isStopped = false
 
   constructor(state: LogState, reader: SegmentReader, segmentBytes: number) {
     this.#state = state
     this.#reader = reader
     this.#segmentBytes = segmentBytes
+  }
+
+  /** Makes a run under way reject soon, and any later one: what it has not put in place is removed at the next opening. */
+  stop(): void {
+    this.#isStopped = true
   }
 
   async run(options: CompactionOptions): Promise<void> {
@@ -85,6 +92,7 @@ export class Compaction {
   ): Promise<void> {
     const scan = this.#reader.scan(segment)
     for (let found = await scan.next(); found !== undefined; found = await scan.next()) {
+      if (this.#isStopped) throw new ClosedError(`the log in ${this.#state.directory}`)
       if (found.kind === 'batch') await visit(found.header, scan.bytesOf(found).subarray(BATCH_HEADER_BYTES))
       else this.#reader.reportDamage(segment, found.reason)
     }

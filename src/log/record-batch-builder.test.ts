@@ -136,8 +136,16 @@ describe('checkRecords()', () => {
       subjects: ['a.1', 'a.2'],
       valueBytesMax: 4,
       timestampDeltaMaxMs: 20,
+      hasHeader: false,
     })
     assert.equal(encoded.lastTimestampMs, 30)
+  })
+
+  it('tells whether any record has a certain header', () => {
+    const records = [{}, { id: '7' }].map((headers) => ({ subject: 'a', value: '', headers, timestampMs: 0 }))
+    const body = bodyOf(encode(records))
+    assert.equal(checkRecords(body, { header: 'id' }).hasHeader, true)
+    assert.equal(checkRecords(body, { header: 'other' }).hasHeader, false)
   })
 
   it('refuses offset deltas that do not count up from zero', () => {

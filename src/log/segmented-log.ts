@@ -294,6 +294,7 @@ export class SegmentedLog implements Log {
 
   async #finish(options: { readonly sync: boolean }): Promise<void> {
     this.#idleTimer?.cancel()
+    this.#compaction.stop()
     try {
       await this.#appender.finish(options)
       await this.#upkeep
