@@ -16,6 +16,7 @@ import { Fabric } from './fabric.ts'
 import { joinAgent } from './join-agent.ts'
 import { type Machine, machineOf } from './machine.ts'
 import { openBus } from './open-bus.ts'
+import { Reconnections } from './reconnections.ts'
 import { hostedSwarm, RemoteSwarm, type SwarmSide } from './swarm-side.ts'
 
 export interface ConnectOptions extends Partial<Machine> {
@@ -35,6 +36,8 @@ export interface ConnectOptions extends Partial<Machine> {
   readonly objects?: ObjectStore | { readonly directory: string }
   /** With `memory:` and `embedded:`, where this process is the node. */
   readonly liveness?: Partial<LivenessPolicy>
+  /** How long a node is tried to be reached at first, ms. Default 10,000. A lost connection is made again without end. */
+  readonly connectTimeoutMs?: number
   /** While connecting. */
   readonly signal?: AbortSignal
   /** What no caller can be told. Default: a process warning. */
@@ -50,8 +53,15 @@ export async function connect(target: string, options: ConnectOptions = {}): Pro
   const parsed = parseTarget(target)
   const name = options.name ?? 'fabric'
   checkSubject(name, 'fabric name')
-  const bus = await openBus(parsed, machineOf(options), options.signal ? { signal: options.signal } : {})
-  const fabric = await bindOrClose(bus, { ...options, target: parsed, name })
+  const reconnections = new Reconnections()
+  const { connectTimeoutMs, signal } = options
+  const bus = await openBus(parsed, machineOf(options), {
+    client: name,
+    onConnection: (connectionId) => reconnections.connectionIs(connectionId),
+    ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
+    ...(signal && { signal }),
+  })
+  const fabric = await bindOrClose(bus, { ...options, target: parsed, name, reconnections })
   try {
     if (options.contract) await fabric.open(options.contract)
     return fabric
@@ -73,12 +83,13 @@ async function bindOrClose(bus: Bus, options: BindOptions): Promise<Fabric> {
 interface BindOptions extends ConnectOptions {
   readonly target: ConnectTarget
   readonly name: string
+  readonly reconnections: Reconnections
 }
 
 async function bind(bus: Bus, options: BindOptions): Promise<Fabric> {
   const machine = machineOf(options)
   const { clock, random } = machine
-  const { target, name, principal, safe } = options
+  const { target, name, principal, safe, reconnections } = options
   const admission = admissionOf(options.admission, clock)
   const onError = reporter(options.onError ?? warn)
   const objects = await objectsOf(options.objects, machine)
@@ -93,7 +104,7 @@ async function bind(bus: Bus, options: BindOptions): Promise<Fabric> {
       const [roster, nodeTime] = await Promise.all([swarm.roster(), swarm.nodeTime()])
       return openCommandSender({ bus, clock, random, roster, nodeTime, sender, durability, onError })
     },
-    join: (joinOptions) => joinAgent({ bus, machine, channels, open, onError }, joinOptions),
+    join: (joinOptions) => joinAgent({ bus, machine, channels, open, reconnections, onError }, joinOptions),
   })
 }
 

@@ -12,6 +12,7 @@ import { type Agent, type AgentDescription, joinSwarm } from '../swarm/index.ts'
 import { AgentCommands } from './agent-commands.ts'
 import { FabricAgent } from './fabric-agent.ts'
 import type { Machine } from './machine.ts'
+import type { Reconnections } from './reconnections.ts'
 
 export interface JoinOptions extends AgentDescription {
   /** Where this agent remembers the commands it has seen. Without one its node does: each claim is then a call. */
@@ -27,6 +28,7 @@ export interface JoinParts {
   readonly channels: Channels
   /** Opens the topics of these channels, unless they are open. */
   readonly open: (channels: readonly AnyChannel[]) => Promise<void>
+  readonly reconnections: Reconnections
   readonly onError: (error: unknown) => void
 }
 
@@ -48,7 +50,11 @@ export async function joinAgent(parts: JoinParts, options: JoinOptions): Promise
       onError: (error) => (isFenced(error) ? agent.doubt() : onError(error)),
     })
     const commands = new AgentCommands({ receiver, inbox, open: (command) => open([command]), onError })
-    return new FabricAgent({ agent, channels, commands })
+    const joined = new FabricAgent({ agent, channels, commands })
+    // A connection may have been cut because a newer epoch is there: ask before anything is claimed again.
+    const stopListening = parts.reconnections.listen(() => agent.doubt())
+    void joined.ended.then(stopListening)
+    return joined
   } catch (error) {
     agent.close()
     throw error

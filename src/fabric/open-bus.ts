@@ -5,12 +5,17 @@ import { memoryDisk } from '../core/index.ts'
 import type { ConnectTarget } from './connect-target.ts'
 import type { Machine } from './machine.ts'
 
+export interface OpenBusOptions {
+  /** Names this client at a node. */
+  readonly client: string
+  readonly connectTimeoutMs?: number
+  readonly signal?: AbortSignal
+  /** The node's name for the connection there is now; undefined while there is none. */
+  readonly onConnection: (connectionId: string | undefined) => void
+}
+
 /** Opens the bus that a target names: here, and nowhere else in the fabric, drivers have names. */
-export function openBus(
-  target: ConnectTarget,
-  machine: Machine,
-  options: { readonly signal?: AbortSignal },
-): Promise<Bus> {
+export function openBus(target: ConnectTarget, machine: Machine, options: OpenBusOptions): Promise<Bus> {
   const { clock, random, disk } = machine
   switch (target.kind) {
     case 'memory':
@@ -18,6 +23,10 @@ export function openBus(
     case 'embedded':
       return openEmbeddedBus({ disk, clock, random, directory: target.directory })
     case 'remote':
-      return connectRemoteBus({ url: target.url, clock, random, ...options })
+      return connectRemoteBus({
+        ...{ url: target.url, clock, random },
+        ...options,
+        onStatus: ({ connectionId }) => options.onConnection(connectionId),
+      })
   }
 }
