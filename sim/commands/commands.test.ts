@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import Type from 'typebox'
-import {
-  CommandRejected,
-  command,
-  type InboxStore,
-  type Outcome,
-  type Overlap,
-  topicsOf,
-} from '../../src/channel/index.ts'
+import { CommandRejected, command, type InboxStore, type Outcome, type Overlap } from '../../src/channel/index.ts'
 import { CommandWorld, type CommandWorldOptions, type SimulatedAgent } from './command-world.ts'
 import { repeatingBus } from './repeating-bus.ts'
 
