@@ -7,8 +7,11 @@ import { isFatal, isGap, isGone } from './settlement.ts'
 
 /** Acknowledgments under way before the reading waits for them. */
 const ACKNOWLEDGING_MAX = 16
-/** How long handlers may keep the event loop to themselves while more is ready. */
-const TURN_MS_MAX = 10
+/**
+ * How long handlers may keep the event loop to themselves while more is ready. A command on the same connection needs
+ * several turns of it before its handler starts: frame, claim, sync.
+ */
+const TURN_MS_MAX = 2
 /** How often to look after large values that are unfinished while nothing comes. */
 const UNFINISHED_LOOK_MS = 1_000
 // As `RetryPolicy` has them.

@@ -29,7 +29,7 @@ type Settling = SettleOptions & {
 }
 
 /** Stored bytes taken at once: more than a client puts into one body, little enough that other readers get their turn. */
-const CHUNK_BYTES = 512 * 1024
+const CHUNK_BYTES = 256 * 1024
 
 /**
  * Brings one reader's batches to its client: as many bytes as the client has room for, and only while the connection's

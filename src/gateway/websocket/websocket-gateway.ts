@@ -56,7 +56,7 @@ const LIMITS: WebsocketLimits = { connectionsMax: 10_000, readersMax: 1_000, pen
 const PATH = '/v1/skein'
 
 /** Memory kept for bodies on their way into the log. */
-const POOL_BYTES_MAX = 16 * 1024 * 1024
+const POOL_BYTES_MAX = 8 * 1024 * 1024
 
 export function websocketGateway(options: WebsocketGatewayOptions): WebsocketGateway {
   return new Gateway(options)

@@ -5,7 +5,7 @@ import { MessageChecker, storedHeaders } from '../../kit/index.ts'
 import type { TopicInfo } from './topic-info.ts'
 
 /** Bytes of one body at which the next message begins another: several are on their way at once. */
-const BODY_BYTES = 240 * 1024
+const BODY_BYTES = 224 * 1024
 
 /** One body of one partition, and which of the partition's messages in the batch it holds. */
 export interface EncodedSection {
