@@ -331,7 +331,7 @@ export class Owner implements Roster {
       `Cannot decide any more: another node owns this swarm since epoch ${sequence}`,
     )
     this.#failed(this.#stopped)
-    void this.close()
+    this.close().catch((error) => this.#options.onError?.(error))
   }
 
   #failed(error: unknown): void {
