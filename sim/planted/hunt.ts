@@ -93,7 +93,10 @@ export class Hunt {
     if (this.#provenClean.has(step.name)) return
     this.#progress(`without a bug: ${step.name}`)
     this.#clean ??= copyTree(this.#root)
-    const { passed, output } = await runStep(step, await this.#clean, this.#signal)
+    const folder = await this.#clean
+    // A second chance, so that a machine which was busy for a moment does not end the whole hunt.
+    const first = await runStep(step, folder, this.#signal)
+    const { passed, output } = first.passed ? first : await runStep(step, folder, this.#signal)
     if (!passed) throw new Error(`The step "${step.name}" fails without any planted bug:\n${output.slice(-4_000)}`)
     this.#provenClean.add(step.name)
   }
