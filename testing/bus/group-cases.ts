@@ -212,6 +212,29 @@ export const groupCases: readonly BusCase[] = [
     },
   },
   {
+    name: 'a partition that was lost and came back is a new assignment: settling under the old one rejects with revoked',
+    needs: ['groups'],
+    async run(world) {
+      await openTopic(world, { partitions: 2 })
+      await write(world.bus, ...Array.from({ length: 12 }, (_, index) => `k${index % 6}:${index}`))
+      const first = groupReader(world.bus, { revocationWaitMs: 1 })
+      const held = await holdAll(first, 12)
+      const generations = new Map<number, number>()
+      first.onAssignment(({ generation, added }) => {
+        for (const partition of added) generations.set(partition, generation)
+      })
+      const second = groupReader(world.bus)
+      const moved = await nextBatch(second)
+      await second.close()
+      await until('the partition is back', () => generations.has(moved.partition))
+      const lost = held.filter(({ position }) => position.partition === moved.partition)
+      const before = generations.get(moved.partition)! - 1
+      await rejectsWith('revoked', first.acknowledge(lost.at(-1)!.position, before))
+      await rejectsWith('revoked', first.settle(lost, 'retry'))
+      assert.deepEqual(texts(await takeAll(first, lost.length)).sort(), texts(lost).sort())
+    },
+  },
+  {
     name: 'a new group starts where it asks to: at the earliest, or behind the latest',
     needs: ['groups'],
     async run(world) {

@@ -52,6 +52,20 @@ export const retryCases: readonly BusCase[] = [
     },
   },
   {
+    name: 'a message held back does not come with the retry of another key',
+    needs: ['retry', 'order'],
+    async run(world) {
+      await openTopic(world)
+      await write(world.bus, 'a:1', 'b:1')
+      const reader = groupReader(world.bus)
+      const [first, second] = await holdAll(reader, 2)
+      await reader.settle([first!], 'retry', { delayMs: 400 })
+      await reader.settle([second!], 'retry', { delayMs: 100 })
+      await write(world.bus, 'a:2', 'b:2')
+      assert.deepEqual(texts(await takeAll(reader, 4)), ['b:1', 'b:2', 'a:1', 'a:2'])
+    },
+  },
+  {
     name: 'a message without a key is held back by its subject',
     needs: ['retry', 'order'],
     async run(world) {

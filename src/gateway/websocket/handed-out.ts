@@ -11,6 +11,8 @@ interface Entry {
 
 /** What comes behind these messages and was not taken is to come back: of their keys, or of their whole partitions. */
 export interface Withdrawal {
+  /** Of the assignment under which they were settled. */
+  readonly generation: number
   readonly behind: readonly SettledMessage[]
   readonly wholePartition: boolean
 }
@@ -49,11 +51,12 @@ export class HandedOut {
 
   /** Takes back what a withdrawal names, out of the batches from this number on. */
   withdraw(withdrawal: Withdrawal, fromNumber = 0): Withdrawn[] {
-    const { behind, wholePartition } = withdrawal
+    const { behind, wholePartition, generation } = withdrawal
     const keys = Map.groupBy(behind, ({ position }) => position.partition)
     const withdrawn: Withdrawn[] = []
     for (const entry of this.#entries) {
-      if (entry.number < fromNumber) continue
+      // Settled under an assignment that is over: what was sent under the next one is not meant.
+      if (entry.number < fromNumber || entry.batch.generation !== generation) continue
       const settled = keys.get(entry.batch.partition)
       if (settled === undefined) continue
       const names = new Set(settled.map(({ orderKey }) => orderKey))

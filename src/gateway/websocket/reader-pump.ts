@@ -90,7 +90,7 @@ export class ReaderPump {
     options: Settling,
   ): Promise<number> {
     const { wholePartition, ...settling } = options
-    const withdrawal = { behind: messages, wholePartition }
+    const withdrawal = { behind: messages, wholePartition, generation: settling.generation }
     // What is being read now may have been given before this: it is treated as if it were.
     const through = this.#number + (this.#isReading ? 1 : 0)
     if (this.#isReading) this.#withdrawals.push(withdrawal)

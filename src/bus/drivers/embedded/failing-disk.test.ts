@@ -42,6 +42,20 @@ test('on a full disk a batch is refused as not stored, and its ids are free when
   await bus.close()
 })
 
+test('a repeat of a message whose first writing fails is not confirmed', async () => {
+  const disk = new SimulatedDisk()
+  const bus = await openBus(disk)
+  const writer = bus.writer(TOPIC)
+  await writer.write([message('zero', 'id-0')])
+  disk.fail({ call: 'writev', nth: 1, errno: 'ENOSPC', forGood: true })
+  const first = failureOf(writer.write([message('one', 'id-1')]))
+  const repeat = failureOf(writer.write([message('one', 'id-1')]))
+  assert.deepEqual([(await first).accepted, (await repeat).accepted], [[], []])
+  disk.heal()
+  assert.equal((await writer.write([message('one', 'id-1')])).accepted, 1)
+  await bus.close()
+})
+
 test('after a failed sync a batch is in doubt, and nothing more is taken', async () => {
   const disk = new SimulatedDisk()
   const bus = await openBus(disk)
