@@ -86,3 +86,39 @@ test('what was acknowledged at durable is there after a power loss, and repeats 
   assert.equal((await reader.read({ waitMs: 1_000 }))?.deliveries.length, 5)
   await again.close()
 })
+
+test('a group whose place lies behind what a power loss left passes over nothing that is written next', async () => {
+  const disk = new SimulatedDisk()
+  const open = () =>
+    openEmbeddedBus({
+      disk,
+      clock: systemClock,
+      random: systemRandom,
+      directory: 'data',
+      sync: { kind: 'interval', intervalMs: 3_600_000 },
+    })
+  const bus = await open()
+  await bus.open({ name: TOPIC, intent: 'telemetry', durability: 'written' })
+  const reader = bus.reader(TOPIC, { mode: 'group', group: 'g' })
+  const values = Array.from({ length: 20 }, (_, index) => `old ${index} `.padEnd(5_000, '.'))
+  await bus.writer(TOPIC).write(values.map((value) => message(value, value.slice(0, 8))))
+  // The second place is written behind the sync of the first.
+  for (const maxMessages of [15, 5]) {
+    const batch = await reader.read({ waitMs: 1_000, maxMessages })
+    await reader.acknowledge(batch!.last)
+  }
+  disk.losePower()
+  await bus.close().catch(() => {})
+  disk.restart()
+  const again = await open()
+  const { partitions } = await again.admin.describeTopic(TOPIC)
+  const left = partitions[0]!.end.sequence
+  assert.ok(left < 15, 'the power loss took nothing')
+  await again.writer(TOPIC).write([message('new', 'new')])
+  const next = await again.reader(TOPIC, { mode: 'group', group: 'g' }).read({ waitMs: 1_000 })
+  assert.deepEqual(
+    next?.deliveries.map((delivery) => [delivery.position.sequence, delivery.text()]),
+    [[left, 'new']],
+  )
+  await again.close()
+})
