@@ -17,6 +17,8 @@ import {
 import type { BusCase } from './world.ts'
 
 const LATER_MS = 60_000
+/** Long enough for a busy machine to write and read what must come before. */
+const SOON_MS = 1_500
 
 export const retryCases: readonly BusCase[] = [
   {
@@ -45,7 +47,7 @@ export const retryCases: readonly BusCase[] = [
       await write(world.bus, 'a:1')
       const reader = groupReader(world.bus)
       const [failed] = await holdAll(reader, 1)
-      await reader.settle([failed!], 'retry', { delayMs: 200 })
+      await reader.settle([failed!], 'retry', { delayMs: SOON_MS })
       await write(world.bus, 'a:2', 'b:1', 'a:3', 'b:2')
       const order = texts(await takeAll(reader, 5))
       assert.deepEqual(order, ['b:1', 'b:2', 'a:1', 'a:2', 'a:3'])
@@ -59,7 +61,7 @@ export const retryCases: readonly BusCase[] = [
       await write(world.bus, 'a:1', 'b:1')
       const reader = groupReader(world.bus)
       const [first, second] = await holdAll(reader, 2)
-      await reader.settle([first!], 'retry', { delayMs: 400 })
+      await reader.settle([first!], 'retry', { delayMs: SOON_MS })
       await reader.settle([second!], 'retry', { delayMs: 100 })
       await write(world.bus, 'a:2', 'b:2')
       assert.deepEqual(texts(await takeAll(reader, 4)), ['b:1', 'b:2', 'a:1', 'a:2'])
@@ -74,7 +76,7 @@ export const retryCases: readonly BusCase[] = [
       const on = (subject: string, value: string) => ({ subject: `${TOPIC}.${subject}`, value })
       await writer.write([on('x', 'x1')])
       const reader = groupReader(world.bus)
-      await reader.settle(await holdAll(reader, 1), 'retry', { delayMs: 150 })
+      await reader.settle(await holdAll(reader, 1), 'retry', { delayMs: SOON_MS })
       await writer.write([on('x', 'x2'), on('y', 'y1')])
       assert.deepEqual(texts(await takeAll(reader, 3)), ['y1', 'x1', 'x2'])
     },
@@ -248,7 +250,7 @@ export const retryCases: readonly BusCase[] = [
       const later = Array.from({ length: 10 }, (_, index) => `a:${index + 2}`)
       await write(world.bus, 'a:1')
       const reader = groupReader(world.bus, { retry: { parkedMax: 4, delayMs: 1 } })
-      await reader.settle(await holdAll(reader, 1), 'retry', { delayMs: 250 })
+      await reader.settle(await holdAll(reader, 1), 'retry', { delayMs: SOON_MS })
       await write(world.bus, ...later, 'b:1')
       await assertQuiet(reader)
       const order = texts(await takeAll(reader, 12))
