@@ -30,9 +30,17 @@ if (path === undefined) {
   process.exit(2)
 }
 
+/** A run of no rounds would pass having shown nothing. */
+function positiveInteger(option: string, text: string): number {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value > 0) return value
+  console.error(`crash: --${option} must be a positive whole number, not "${text}"`)
+  process.exit(2)
+}
+
 const options: CrashOptions = {
-  rounds: values.rounds === undefined ? undefined : Number(values.rounds),
-  seed: Number(values.seed),
+  rounds: values.rounds === undefined ? undefined : positiveInteger('rounds', values.rounds),
+  seed: positiveInteger('seed', values.seed),
   progress: (text) => {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
   },

@@ -1,4 +1,4 @@
-import type { Clock, Disk, Random } from '../core/index.ts'
+import { type Clock, type Disk, type Random, steadyClock } from '../core/index.ts'
 import { systemClock, systemDisk, systemRandom } from '../core/system/index.ts'
 
 /** What a fabric takes from the machine it runs on; tests and simulations hand in their own. */
@@ -10,5 +10,5 @@ export interface Machine {
 
 export function machineOf(given: Partial<Machine>): Machine {
   const { clock = systemClock, random = systemRandom, disk = systemDisk() } = given
-  return { clock, random, disk }
+  return { clock: steadyClock(clock), random, disk }
 }

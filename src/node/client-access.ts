@@ -5,14 +5,21 @@ import { PULSES_TOPIC, ROSTER_TOPIC, SWARM_TOPIC } from '../swarm/index.ts'
 /** Where only the node decides what is written; agents do report outcomes themselves. */
 const NODE_TOPICS = [ROSTER_TOPIC, SWARM_TOPIC, PULSES_TOPIC, 'skein.inbox']
 const OWN_PREFIX = 'skein.'
+const DEAD_LETTERS = 'skein.dead.'
+/** Those that clients open too, as the node made them. */
+const OPEN_TOPICS = [...NODE_TOPICS, 'skein.outcomes']
 
 /**
- * What no client of the native protocol may do, whoever it is: write the roster or an inbox past their owner, or answer
- * in the node's name.
+ * What no client of the native protocol may do, whoever it is: write the roster or an inbox past their owner, delete
+ * or add one of Skein's own topics, or answer in the node's name. Dead letters may be administered: they are the users'.
  */
 export const clientAccess: Authorise = (_principal, verb, subject) => {
   if (!subject.startsWith(OWN_PREFIX)) return
   if (verb === 'answer') throw refused('answer', subject)
+  if (verb === 'administer' && !subject.startsWith(DEAD_LETTERS)) throw refused('administer', subject)
+  if (verb === 'open' && !subject.startsWith(DEAD_LETTERS) && !OPEN_TOPICS.includes(subject)) {
+    throw refused('open', subject)
+  }
   if (verb !== 'publish') return
   if (NODE_TOPICS.some((topic) => subject === topic || subject.startsWith(`${topic}.`))) throw refused('write', subject)
 }

@@ -1,7 +1,7 @@
 import { openEmbeddedBus } from '../bus/drivers/embedded/index.ts'
 import type { Bus, TopicSpec } from '../bus/index.ts'
 import { openCommandSender } from '../channel/index.ts'
-import { type Clock, type Disk, type Random, SkeinError, VERSION } from '../core/index.ts'
+import { type Clock, type Disk, type Random, SkeinError, steadyClock, VERSION } from '../core/index.ts'
 import { hostNodeServices, type NodeServices, type NodeServicesOptions } from '../fabric/index.ts'
 import { httpGateway } from '../gateway/http/index.ts'
 import { websocketGateway } from '../gateway/websocket/index.ts'
@@ -28,7 +28,9 @@ export interface NodeDependencies {
  */
 export async function startNode(config: NodeConfig, dependencies: NodeDependencies): Promise<RunningNode> {
   checkListenHost(config.listen.host)
-  const { clock, random, log } = dependencies
+  const { random, log } = dependencies
+  // Node time: what was too late once must stay too late, whoever sets the machine's clock.
+  const clock = steadyClock(dependencies.clock)
   const onError = (error: unknown) => tellError(log, error)
   // Until all of it runs, a failure closes what was opened, the last first.
   await using parts = new AsyncDisposableStack()
@@ -38,7 +40,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const onChange = (state: DiskState) => tellDisk(log, state)
   const health = keep(new DiskHealth(dependencies.disk, { clock, directory: config.data, onChange }))
   const probes = new NodeProbes(health)
-  const bus = keep(await openBus(config, { ...dependencies, disk: health.disk }))
+  const bus = keep(await openBus(config, { clock, random, disk: health.disk }))
   for (const topic of config.topics) await bus.open(topic as TopicSpec)
   let cutOff: (connection: string, why: string) => void = () => {}
   const onFenced = ({ agentId, byEpoch, connection }: FencedAgent) => {

@@ -1,4 +1,4 @@
-export type Verb = 'publish' | 'consume' | 'ask' | 'answer' | 'administer'
+export type Verb = 'publish' | 'consume' | 'ask' | 'answer' | 'open' | 'administer'
 
 /**
  * Asked for every distinct subject of a batch, every filter of a reader, every request. Throws `unauthorised`. It

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { openIfMissing } from '../../../bus/index.ts'
+import { checkNotOwnTopic, openIfMissing } from '../../../bus/index.ts'
 import { type AgentSelector, type CommandTarget, command, type Outcome } from '../../../channel/index.ts'
 import { SkeinError, uuidV7 } from '../../../core/index.ts'
 import { failures } from '../schemas.ts'
@@ -141,6 +141,7 @@ class Sending {
   async #send(request: Static<typeof input>, intentId: string): Promise<readonly Outcome[]> {
     const { bus, commands, signal } = this.#services
     const declared = untyped(request)
+    checkNotOwnTopic(declared.topicSpec.name)
     await openIfMissing(bus, declared.topicSpec)
     const target = request.target as CommandTarget
     if (typeof target === 'string') return [await commands.send(declared, target, request.value, { intentId, signal })]

@@ -18,11 +18,12 @@ export interface TopicCalls {
 /** Opening topics and administering them: passed on to the bus. */
 export function topicCalls(context: ConnectionContext): TopicCalls {
   const { admin } = context.bus
-  const check = (topic: string) => context.authorise?.(context.principal, 'administer', topic)
+  const { principal } = context
+  const check = (topic: string) => context.authorise?.(principal, 'administer', topic)
   return {
     async open({ head }) {
       const { spec } = parseHead(topicSpecHead, head)
-      check(spec.name)
+      context.authorise?.(principal, 'open', spec.name)
       return { head: { capabilities: await context.bus.open(spec) } }
     },
     async describe({ head }) {
