@@ -6,7 +6,15 @@ import type { ConsumedLine, EffectLine, History, OutcomeRecord } from './history
 const KILLED = 'scout-1'
 
 function report(count: number, sequence = count): ConsumedLine {
-  return { agentId: KILLED, epoch: 1, channel: 'position', count, topic: 't', partition: 0, sequence }
+  return {
+    agentId: KILLED,
+    epoch: 1,
+    channel: 'position',
+    count,
+    topic: 't',
+    partition: 0,
+    sequence,
+  }
 }
 
 function outcome(intentId: string, state: string, reason?: string): OutcomeRecord {
@@ -16,6 +24,14 @@ function outcome(intentId: string, state: string, reason?: string): OutcomeRecor
 function effect(intentId: string, startedAtMs = 50, epoch = 9): EffectLine {
   return { intentId, agentId: KILLED, epoch, startedAtMs }
 }
+
+/** Eleven agents of three types, beside the one that is killed. */
+const OTHERS = Array.from({ length: 11 }, (_, index) => ({
+  agentId: `other-${index}`,
+  agentType: ['quadrotor', 'rover', 'camera'][index % 3]!,
+  epoch: index,
+  atMs: 5,
+}))
 
 const GOOD: History = {
   stored: [report(1), report(2), report(3)],
@@ -32,8 +48,9 @@ const GOOD: History = {
   told: [outcome('a', 'done'), outcome('b', 'unknown')],
   effects: [effect('a'), effect('d')],
   joins: [
-    { agentId: KILLED, epoch: 1, atMs: 10 },
-    { agentId: KILLED, epoch: 9, atMs: 40 },
+    ...OTHERS,
+    { agentId: KILLED, agentType: 'scout', epoch: 1, atMs: 10 },
+    { agentId: KILLED, agentType: 'scout', epoch: 9, atMs: 40 },
   ],
 }
 
@@ -125,12 +142,18 @@ const BAD: Readonly<Record<string, readonly [Partial<History>, RegExp]>> = {
     { outcomes: GOOD.outcomes.filter(({ state }) => state !== 'failed') },
     /no command was replaced/,
   ],
-  'a killed agent that never came back': [{ joins: [{ agentId: KILLED, epoch: 1, atMs: 10 }] }, /did not come back/],
+  'a swarm of too few agents': [{ joins: GOOD.joins.slice(1) }, /only 11 agents joined/],
+  'a swarm of too few types': [{ joins: GOOD.joins.filter((join) => join.agentType !== 'rover') }, /only 3 types/],
+  'a killed agent that never came back': [
+    { joins: [...OTHERS, { agentId: KILLED, agentType: 'scout', epoch: 1, atMs: 10 }] },
+    /did not come back/,
+  ],
   'a killed agent whose second epoch is no newer': [
     {
       joins: [
-        { agentId: KILLED, epoch: 9, atMs: 10 },
-        { agentId: KILLED, epoch: 9, atMs: 40 },
+        ...OTHERS,
+        { agentId: KILLED, agentType: 'scout', epoch: 9, atMs: 10 },
+        { agentId: KILLED, agentType: 'scout', epoch: 9, atMs: 40 },
       ],
     },
     /did not come back/,

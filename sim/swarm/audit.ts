@@ -33,7 +33,14 @@ export interface CommandFigures {
   readonly contradicted: number
 }
 
+/** As few as a mixed swarm may have. */
+const AGENTS_MIN = 12
+const TYPES_MIN = 4
+
 export interface Audit {
+  /** Distinct agents that joined, by the log. */
+  readonly agents: number
+  readonly types: number
   readonly telemetry: TelemetryFigures
   readonly commands: CommandFigures
   /**
@@ -46,6 +53,8 @@ export interface Audit {
 /** Judges a run by what it left behind. Pure: it knows nothing of how the swarm was run. */
 export function audit(history: History, killedAgentId: string): Audit {
   return {
+    agents: new Set(history.joins.map((join) => join.agentId)).size,
+    types: new Set(history.joins.map((join) => join.agentType)).size,
     telemetry: telemetryFigures(history),
     commands: commandFigures(history),
     recovered: hasRecovered(history, killedAgentId),
@@ -75,8 +84,10 @@ function promises({ telemetry, commands }: Audit): Check[] {
 }
 
 /** What must have happened for the run to have shown anything. */
-function scenes({ telemetry, commands, recovered }: Audit): Check[] {
+function scenes({ agents, types, telemetry, commands, recovered }: Audit): Check[] {
   return [
+    [agents >= AGENTS_MIN, `only ${agents} agents joined`],
+    [types >= TYPES_MIN, `only ${types} types of agents joined`],
     [telemetry.published > 0, 'no telemetry was published'],
     [commands.done > 0, 'no command was done'],
     [commands.expired > 0, 'no command expired'],

@@ -64,6 +64,7 @@ export interface EffectLine {
 
 export interface JoinRecord {
   readonly agentId: string
+  readonly agentType: string
   readonly epoch: number
   /** By the node's clock. */
   readonly atMs: number

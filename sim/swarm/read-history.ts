@@ -42,8 +42,9 @@ function outcomeOf(delivery: Delivery): OutcomeRecord {
 }
 
 function joinOf(delivery: Delivery): JoinRecord[] {
-  const event = JSON.parse(delivery.text()) as JoinRecord & { kind: string }
-  return event.kind === 'joined' ? [{ agentId: event.agentId, epoch: event.epoch, atMs: event.atMs }] : []
+  const event = JSON.parse(delivery.text()) as Omit<JoinRecord, 'agentType'> & { kind: string; type: string }
+  const { agentId, type: agentType, epoch, atMs } = event
+  return event.kind === 'joined' ? [{ agentId, agentType, epoch, atMs }] : []
 }
 
 /** Everything in a topic up to its present end, each partition in order. */

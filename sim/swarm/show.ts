@@ -62,14 +62,6 @@ export class Show {
     return this.#processes
   }
 
-  get agentTypes(): number {
-    return AGENT_TYPES.length
-  }
-
-  get agents(): number {
-    return FLEET.length
-  }
-
   /** Kills the agent that has a process to itself, lets commands wait for it, and starts it again. */
   async killAndBringBack(signal: AbortSignal): Promise<void> {
     const type = FLEET.find((agent) => agent.id === KILLED_AGENT)!.type

@@ -68,7 +68,8 @@ async function main(folder: string): Promise<number> {
     const found = audit(await show.finish(), KILLED_AGENT)
     const faults = faultsOf(found, { isCutShort: stop.signal.aborted })
     for (const sentence of faults) console.error(`npm start: ${sentence}`)
-    console.log(JSON.stringify({ agents: show.agents, types: show.agentTypes, processes: show.processes, ...found }))
+    const { agents, types, ...figures } = found
+    console.log(JSON.stringify({ agents, types, processes: show.processes, ...figures }))
     return faults.length === 0 ? 0 : 1
   } catch (error) {
     hide()
