@@ -1,4 +1,4 @@
-import type { Bus, RequestedDurability } from '../bus/index.ts'
+import { type Bus, isOwnTopic, type RequestedDurability } from '../bus/index.ts'
 import { type CommandServices, type NodeTime, openCommandServices } from '../channel/index.ts'
 import type { Clock, Random, Timer } from '../core/index.ts'
 import {
@@ -134,7 +134,7 @@ export class NodeServices {
 
   async #findCommandTopics(): Promise<void> {
     const { admin } = this.#options.bus
-    const topics = (await admin.listTopics()).filter((topic) => !topic.startsWith('skein.'))
+    const topics = (await admin.listTopics()).filter((topic) => !isOwnTopic(topic))
     for (const topic of topics) {
       if (this.#looked.has(topic)) continue
       const { spec } = await admin.describeTopic(topic)

@@ -1,10 +1,10 @@
+import { isOwnTopic } from '../bus/index.ts'
 import { SkeinError } from '../core/index.ts'
 import type { Authorise } from '../gateway/websocket/index.ts'
 import { PULSES_TOPIC, ROSTER_TOPIC, SWARM_TOPIC } from '../swarm/index.ts'
 
 /** Where only the node decides what is written; agents do report outcomes themselves. */
 const NODE_TOPICS = [ROSTER_TOPIC, SWARM_TOPIC, PULSES_TOPIC, 'skein.inbox']
-const OWN_PREFIX = 'skein.'
 const DEAD_LETTERS = 'skein.dead.'
 /** Those that clients open too, as the node made them. */
 const OPEN_TOPICS = [...NODE_TOPICS, 'skein.outcomes']
@@ -14,7 +14,7 @@ const OPEN_TOPICS = [...NODE_TOPICS, 'skein.outcomes']
  * or add one of Skein's own topics, or answer in the node's name. Dead letters may be administered: they are the users'.
  */
 export const clientAccess: Authorise = (_principal, verb, subject) => {
-  if (!subject.startsWith(OWN_PREFIX)) return
+  if (!isOwnTopic(subject)) return
   if (verb === 'answer') throw refused('answer', subject)
   if (verb === 'administer' && !subject.startsWith(DEAD_LETTERS)) throw refused('administer', subject)
   if (verb === 'open' && !subject.startsWith(DEAD_LETTERS) && !OPEN_TOPICS.includes(subject)) {

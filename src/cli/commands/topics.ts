@@ -1,5 +1,11 @@
 import { Command, Option } from 'commander'
-import { checkNotOwnTopic, type Intent, type RequestedDurability, type TopicDescription } from '../../bus/index.ts'
+import {
+  checkNotOwnTopic,
+  type Intent,
+  isOwnTopic,
+  type RequestedDurability,
+  type TopicDescription,
+} from '../../bus/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { durationMs, wholeNumber } from '../options.ts'
@@ -29,7 +35,7 @@ function listCommand(context: CommandContext): Command {
     .option('--all', "Skein's own topics too")
     .action((options: ClientOptions & { readonly all?: true }) =>
       withBus(options, context, async (bus) => {
-        const names = (await bus.admin.listTopics()).filter((name) => options.all || !name.startsWith('skein.'))
+        const names = (await bus.admin.listTopics()).filter((name) => options.all || !isOwnTopic(name))
         const descriptions = await Promise.all(names.map((name) => bus.admin.describeTopic(name)))
         await tell(descriptions, options, context)
       }),
