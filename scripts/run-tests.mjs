@@ -1,6 +1,6 @@
 // Runs the tests: `unit` is what stands beside the source and the law of the house; `all` adds integration,
 // simulations and examples. Further arguments are path prefixes: `npm run unit -- src/log`.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,6 +25,12 @@ const files = (suite === 'unit' ? UNIT : ALL)
   .filter((file) => suite === 'all' || !file.startsWith('test/integration/'))
   .filter((file) => prefixes.length === 0 || prefixes.some((prefix) => file.startsWith(prefix)))
 if (files.length === 0) fail(`No test matches ${prefixes.join(', ')}`)
+
+// Servers that have to be fetched are fetched before any test's time runs; one that cannot be had is for its tests to say.
+if (suite === 'all' && prefixes.length === 0) {
+  const install = ['test/services/cli.ts', 'install']
+  spawnSync(process.execPath, install, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+}
 
 const options = ['--test', '--test-concurrency=2', `--test-timeout=${TEST_TIMEOUT_MS[suite]}`]
 const child = spawn(process.execPath, [...options, ...files], { cwd: root, stdio: 'inherit' })
