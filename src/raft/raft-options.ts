@@ -1,0 +1,53 @@
+import type { Random } from '../core/index.ts'
+import type { Configuration } from './configuration.ts'
+import type { Entry } from './entry.ts'
+import type { HardState } from './hard-state.ts'
+import type { NodeId } from './node-id.ts'
+import type { SnapshotMetadata } from './snapshot-metadata.ts'
+
+/** What a node starts from: read from its disk, made by `bootstrapState()`, or made up for a scenario. */
+export interface InitialState {
+  /** Default: term 0, no vote, committed through the snapshot. */
+  readonly hardState?: HardState
+  /** The newest durable snapshot. */
+  readonly snapshot?: SnapshotMetadata
+  /** The stored log, without gaps, from the entry behind the snapshot (or earlier: from wherever it is kept). */
+  readonly entries?: readonly Entry[]
+  /** What the state machine holds already. Default: the snapshot's index, or 0. */
+  readonly applied?: number
+  /** As it was when `applied` had been applied. Default: the snapshot's, or the empty one. */
+  readonly configuration?: Configuration
+}
+
+export interface RaftLimits {
+  /** Ticks between heartbeats of a leader. Default 1. */
+  readonly heartbeatTicks: number
+  /** A follower campaigns after this many ticks without a leader, and up to twice as many. Default 10. */
+  readonly electionTicks: number
+  /** Asks whether a campaign could be won before raising the term (dissertation, 9.6). Default true. */
+  readonly preVote: boolean
+  /** A leader that hears from no quorum for an election timeout steps down; followers that hear from a leader grant no votes. Default true. */
+  readonly checkQuorum: boolean
+  /** Largest total of entries in one append, unless a single one is larger. Default 512 KiB. */
+  readonly messageBytesMax: number
+  /** Appends on their way to one peer. Default 64. */
+  readonly inflightMessagesMax: number
+  /** Bytes of entries on their way to one peer. Default 4 MiB. */
+  readonly inflightBytesMax: number
+  /** Bytes of one proposed entry. Default 1 MiB. */
+  readonly entryBytesMax: number
+  /** Bytes proposed and not yet committed; beyond them proposals are refused. Default 64 MiB. */
+  readonly uncommittedBytesMax: number
+  /** Bytes handed out to be applied and not yet reported as applied. Default 16 MiB. */
+  readonly applyBytesMax: number
+  /** Reads waiting for a quorum or for a leader's first commit; beyond them they are aborted. Default 65,536. */
+  readonly pendingReadsMax: number
+}
+
+export interface RaftOptions extends Partial<RaftLimits> {
+  readonly id: NodeId
+  /** Draws election timeouts, and the first id of forwarded reads. */
+  readonly random: Random
+  /** Default: an empty node that waits to be added. */
+  readonly state?: InitialState
+}
