@@ -40,7 +40,17 @@ export interface TopicSpec {
   readonly ttlMs?: number
   /** Default 1 MiB. */
   readonly messageBytesMax?: number
+  /** On how many of a broker's servers each message lies. Default: as the broker decides. */
+  readonly replicationFactor?: number
+  /** How many of them must have a message before it is acknowledged as `replicated`. Default: as the broker decides. */
+  readonly minInSyncReplicas?: number
+  /** Replicas lie in at least so many racks or zones. Default: not asked for. */
+  readonly racks?: number
+  /** Of stored batches, on the wire too. Default `none`. */
+  readonly compression?: Compression
 }
+
+export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
 export interface WriterOptions {
   /** Level the receipts must have. Default: the topic's. */

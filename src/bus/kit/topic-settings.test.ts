@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkSameTopic, resolveTopic } from './topic-settings.ts'
+import { checkOneMachine, checkSameTopic, resolveTopic } from './topic-settings.ts'
 
 test('each intent has its defaults', () => {
   const settings = (['telemetry', 'event', 'command', 'notice', 'query'] as const).map((intent) => {
@@ -41,4 +41,11 @@ test('a second opening is held to what it asks for, and to nothing else', () => 
       details: { topic: 'a', setting: Object.keys(wrong)[0] },
     })
   }
+})
+
+test('one machine gives no replicas, racks or compression, and says so', () => {
+  const spec = { name: 'a', intent: 'event' } as const
+  checkOneMachine({ ...spec, replicationFactor: 1, minInSyncReplicas: 1, racks: 1, compression: 'none' })
+  const asked = [{ replicationFactor: 3 }, { minInSyncReplicas: 2 }, { racks: 2 }, { compression: 'zstd' }] as const
+  for (const more of asked) assert.throws(() => checkOneMachine({ ...spec, ...more }), { code: 'unsupported' })
 })

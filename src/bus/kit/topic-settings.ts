@@ -1,5 +1,5 @@
 import { checkSubject, SkeinError, UnsupportedError } from '../../core/index.ts'
-import type { Intent, TopicSpec } from '../bus.ts'
+import type { Compression, Intent, TopicSpec } from '../bus.ts'
 import { type RequestedDurability, satisfies } from '../capabilities.ts'
 
 /** A topic with every setting decided: what is stored, and what a second `open` is compared with. */
@@ -16,6 +16,11 @@ export interface TopicSettings {
   /** Undefined: messages without a TTL of their own never expire. */
   readonly ttlMs: number | undefined
   readonly messageBytesMax: number
+  /** These four: undefined where nothing was asked for. */
+  readonly replicationFactor?: number
+  readonly minInSyncReplicas?: number
+  readonly racks?: number
+  readonly compression?: Compression
 }
 
 const MESSAGE_BYTES_MAX = 1024 * 1024
@@ -39,10 +44,21 @@ export function resolveTopic(spec: TopicSpec): TopicSettings {
     deduplicationWindowMs: spec.deduplicationWindowMs ?? (isStoredEvent ? DEDUPLICATION_WINDOW_MS : 0),
     ttlMs: spec.ttlMs,
     messageBytesMax: spec.messageBytesMax ?? MESSAGE_BYTES_MAX,
+    ...replicationOf(spec),
   }
   checkRanges(settings)
   if (settings.storage === 'ephemeral') checkEphemeral(settings)
   return settings
+}
+
+function replicationOf(spec: TopicSpec): Partial<TopicSettings> {
+  const { replicationFactor, minInSyncReplicas, racks, compression } = spec
+  return {
+    ...(replicationFactor !== undefined && { replicationFactor }),
+    ...(minInSyncReplicas !== undefined && { minInSyncReplicas }),
+    ...(racks !== undefined && { racks }),
+    ...(compression !== undefined && { compression }),
+  }
 }
 
 /** What needs a store is refused where there is none. */
@@ -67,6 +83,9 @@ function checkRanges(settings: TopicSettings): void {
   checkRange(settings, 'ttlMs', { value: settings.ttlMs ?? 1, min: 1 })
   checkRange(settings, 'retention.ageMs', { value: settings.retention.ageMs ?? 1, min: 1 })
   checkRange(settings, 'retention.bytes', { value: settings.retention.bytes ?? 1, min: 1 })
+  checkRange(settings, 'replicationFactor', { value: settings.replicationFactor ?? 1, min: 1 })
+  checkRange(settings, 'minInSyncReplicas', { value: settings.minInSyncReplicas ?? 1, min: 1 })
+  checkRange(settings, 'racks', { value: settings.racks ?? 1, min: 1 })
   checkRange(settings, 'compaction.tombstoneMs', { value: settings.compaction?.tombstoneMs ?? 0, min: 0 })
 }
 
@@ -82,6 +101,17 @@ function checkRange(
     `Cannot open topic "${settings.name}": ${setting} is ${range.value}, it must be a whole number from ${range.min} to ${max}`,
     { details: { topic: settings.name, setting, value: range.value } },
   )
+}
+
+/** For a log on one machine. Throws `UnsupportedError` for replicas, racks or compression that it cannot give. */
+export function checkOneMachine(spec: TopicSpec): void {
+  const { name, replicationFactor = 1, minInSyncReplicas = 1, racks = 1, compression = 'none' } = spec
+  const reason = `topic "${name}" lies in a log on one machine; bind it to a replicated broker`
+  if (replicationFactor > 1) throw new UnsupportedError(`a replication factor of ${replicationFactor}`, reason)
+  if (minInSyncReplicas > 1) throw new UnsupportedError(`${minInSyncReplicas} replicas in sync`, reason)
+  if (racks > 1) throw new UnsupportedError(`${racks} racks`, reason)
+  if (compression === 'none') return
+  throw new UnsupportedError(`${compression} compression`, `the log of topic "${name}" keeps records as they are`)
 }
 
 /** Checks that an existing topic grants what a spec asks for; what the spec leaves out is not asked for. */
@@ -107,6 +137,10 @@ const COMPARED: readonly Setting[] = [
   'deduplicationWindowMs',
   'ttlMs',
   'messageBytesMax',
+  'replicationFactor',
+  'minInSyncReplicas',
+  'racks',
+  'compression',
 ]
 
 function differingSettings(

@@ -55,6 +55,10 @@ export const topicSpecHead = z.object({
     deduplicationWindowMs: z.number().optional(),
     ttlMs: z.number().optional(),
     messageBytesMax: z.number().optional(),
+    replicationFactor: z.number().optional(),
+    minInSyncReplicas: z.number().optional(),
+    racks: z.number().optional(),
+    compression: z.enum(['none', 'gzip', 'snappy', 'lz4', 'zstd']).optional(),
   }),
 })
 

@@ -1,7 +1,7 @@
 import { type Disk, SkeinError } from '../../../core/index.ts'
 import { openLog } from '../../../log/index.ts'
 import type { Capabilities, Durability, TopicSpec } from '../../index.ts'
-import { checkSameTopic, resolveTopic, type TopicSettings } from '../../kit/index.ts'
+import { checkOneMachine, checkSameTopic, resolveTopic, type TopicSettings } from '../../kit/index.ts'
 import { EphemeralTopic } from './ephemeral-topic.ts'
 import type { EmbeddedBusOptions } from './options.ts'
 import { Partition } from './partition.ts'
@@ -98,6 +98,7 @@ export class TopicStore {
 
   async open(spec: TopicSpec): Promise<Capabilities> {
     const settings = resolveTopic(spec)
+    checkOneMachine(spec)
     return this.#inTurn(spec.name, async () => {
       const existing = this.#topics.get(spec.name)
       if (existing === undefined) return (await this.#create(settings)).capabilities
