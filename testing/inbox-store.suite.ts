@@ -192,6 +192,26 @@ function describeCrashes(withWorld: WithWorld): void {
       await assert.rejects(inbox.recover({ agentId: AGENT, epoch: 5, incarnation: 'older' }), { code: 'fenced' })
     }),
   )
+
+  it(
+    'gives an older epoch nothing once a newer one has begun, not even what nobody has seen yet',
+    withWorld(async (world) => {
+      const first = await world.open()
+      await first.recover({ agentId: AGENT, epoch: 7, incarnation: 'newer' })
+      await refusesOlder(world, first, 'before')
+      await world.crash()
+      await refusesOlder(world, await world.open(), 'after a crash')
+    }),
+  )
+}
+
+async function refusesOlder(world: InboxWorld, inbox: InboxStore, intentId: string): Promise<void> {
+  const older = requestAt(world, { intentId, incarnation: 'older' })
+  await assert.rejects(inbox.claim(older), { code: 'fenced' })
+  await assert.rejects(inbox.settle({ ...older, outcome: DONE }), { code: 'fenced' })
+  // What was refused has left nothing behind, and another agent's epochs are its own.
+  assert.equal((await inbox.claim({ ...older, epoch: 7, sentEpoch: 7, incarnation: 'newer' })).kind, 'claimed')
+  assert.equal((await inbox.claim({ ...older, agentId: 'rover-1' })).kind, 'claimed')
 }
 
 function describeReports(withWorld: WithWorld): void {

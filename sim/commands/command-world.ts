@@ -169,9 +169,13 @@ class SimulatedRoster implements Roster {
 
 export interface JoinOptions {
   readonly abortGraceMs?: number
+  readonly parallelMax?: number
   readonly pendingMax?: number
+  readonly pendingBytesMax?: number
   /** Stands before the inbox: makes it slow. */
   readonly wrapInbox?: (inbox: InboxStore) => InboxStore
+  /** Stands before the bus: watches what the receiver does with it. */
+  readonly wrapBus?: (bus: Bus) => Bus
 }
 
 /** One session of an agent: what dies with its process. */
@@ -242,7 +246,7 @@ export class SimulatedAgent {
     const record = roster.join(this.id, clock.nowMs())
     const bus = new MortalBus(this.#world.bus)
     this.#bus = bus
-    const { wrapInbox = (unwrapped: InboxStore) => unwrapped, ...limits } = options
+    const { wrapInbox = (inbox: InboxStore) => inbox, wrapBus = (unwatched: Bus) => unwatched, ...limits } = options
     const opened =
       this.#inboxKind === 'node'
         ? requestedInbox({ bus, clock, random, timeoutMs: 500 })
@@ -252,7 +256,7 @@ export class SimulatedAgent {
     const inbox = wrapInbox(opened)
     const lease = new SimulatedLease(this.#world, record)
     const receiver = commandReceiver({
-      bus,
+      bus: wrapBus(bus),
       clock,
       random,
       identity: record,

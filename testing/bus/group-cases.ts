@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Assignment } from '../../src/bus/index.ts'
+import type { Assignment, Reader } from '../../src/bus/index.ts'
 import {
   acknowledge,
   assertQuiet,
@@ -156,6 +156,28 @@ export const groupCases: readonly BusCase[] = [
     },
   },
   {
+    name: 'what a reader was sent ahead and gave to nobody does not count as tried',
+    needs: ['groups', 'retry'],
+    async run(world) {
+      await openTopic(world, { partitions: 2 })
+      const sent = Array.from({ length: 40 }, (_, index) => `k${index % 8}:${index}`)
+      await write(world.bus, ...sent)
+      const tried = new Set<string>()
+      const open = () => groupReader(world.bus, { revocationWaitMs: 400, retry: { attemptsMax: 100, delayMs: 1 } })
+      for (let readers = 0; readers < 7; readers += 1) {
+        const reader = open()
+        const [taken] = await holdAll(reader, 1)
+        tried.add(taken!.text())
+        if (readers % 2 === 0) await reader.close()
+        else await closedAfterRebalance(reader, open())
+      }
+      const all = await takeAll(open(), sent.length)
+      const untried = all.filter((delivery) => !tried.has(delivery.text()))
+      assert.ok(untried.length >= sent.length - 7)
+      assert.deepEqual(new Set(untried.map(({ attempt }) => attempt)), new Set([1]))
+    },
+  },
+  {
     name: 'a rebalance in mid-batch waits for work in hand and loses nothing',
     needs: ['groups', 'order'],
     async run(world) {
@@ -284,6 +306,13 @@ export const groupCases: readonly BusCase[] = [
     },
   },
 ]
+
+/** The second takes over a partition of which the first was sent a part. */
+async function closedAfterRebalance(first: Reader, second: Reader): Promise<void> {
+  await until('a partition moves to the second reader', async () => (await second.lag()).length === 1)
+  await first.close()
+  await second.close()
+}
 
 async function firstAssignment(reader: ReturnType<typeof groupReader>): Promise<readonly number[]> {
   const now = new Set<number>()

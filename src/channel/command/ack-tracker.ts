@@ -17,19 +17,31 @@ export class AckTracker {
 
   /** Marks one as done; returns up to where to acknowledge now, when that has moved. */
   done(position: Position): Position | undefined {
-    const entry = this.#open.find((each) => each.position.sequence === position.sequence)
-    if (entry === undefined) {
+    const entry = this.#open[this.#placeOf(position.sequence)]
+    if (entry?.position.sequence !== position.sequence) {
       // Given again although it was done: its acknowledgment was lost, so it is made again.
       const first = this.#open[0]
       return first === undefined || first.position.sequence > position.sequence ? position : undefined
     }
     entry.done = true
-    let through: Position | undefined
-    while (this.#open[0]?.done) through = this.#open.shift()!.position
-    return through
+    let count = 0
+    while (this.#open[count]?.done) count += 1
+    return this.#open.splice(0, count).at(-1)?.position
   }
 
   get open(): number {
     return this.#open.length
+  }
+
+  /** The index of the first open one at or behind the sequence. One command may run long while thousands pass it. */
+  #placeOf(sequence: number): number {
+    let low = 0
+    let high = this.#open.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#open[middle]!.position.sequence < sequence) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }

@@ -2,6 +2,7 @@ import type { Batch, Bus, Delivery, Position, Reader } from '../../bus/index.ts'
 import { type Clock, type Random, SkeinError } from '../../core/index.ts'
 import { AckTracker } from './ack-tracker.ts'
 import { backoffMs } from './backoff.ts'
+import { InHand, type InHandMax } from './in-hand.ts'
 
 /** A command as it came: `done()` once its outcome is stored or it is nobody's. */
 export interface Arrival {
@@ -9,6 +10,8 @@ export interface Arrival {
   done(): void
   /** It is no command: to the dead letters. */
   dead(error: string): void
+  /** Nothing will be said of it here: it is not acknowledged, and holds no room any more. */
+  letGo(): void
 }
 
 export interface CommandIntakeOptions {
@@ -20,8 +23,8 @@ export interface CommandIntakeOptions {
   readonly group: string
   /** Commands of this topic are not stored: no group, no acknowledgments; resends make up for what is missed. */
   readonly ephemeral: boolean
-  /** How many more may be taken now; awaited while there is no room. */
-  readonly room: () => Promise<number>
+  /** What may be read and not yet done. */
+  readonly inHandMax: () => InHandMax
   readonly onArrival: (arrival: Arrival) => void
   readonly onError: (error: unknown) => void
 }
@@ -29,12 +32,14 @@ export interface CommandIntakeOptions {
 /** Reads an agent's commands from one topic and acknowledges them as far as they are done without a gap. */
 export class CommandIntake {
   readonly #options: CommandIntakeOptions
+  readonly #inHand: InHand
   readonly #stop = new AbortController()
   readonly #running: Promise<void>
   #reader: Reader | undefined
 
   constructor(options: CommandIntakeOptions) {
     this.#options = options
+    this.#inHand = new InHand(options.inHandMax)
     this.#running = this.#readForEver()
   }
 
@@ -77,9 +82,8 @@ export class CommandIntake {
     const trackers = new Map<number, { readonly generation: number; readonly tracker: AckTracker }>()
     const { signal } = this.#stop
     while (!signal.aborted) {
-      const maxMessages = await this.#options.room()
-      if (signal.aborted) return
-      const batch = await reader.read({ maxMessages, signal })
+      const room = await this.#inHand.room(signal)
+      const batch = await reader.read({ ...room, signal })
       if (batch === null) continue
       onProgress()
       let known = trackers.get(batch.partition)
@@ -95,10 +99,15 @@ export class CommandIntake {
   #hand(reader: Reader, batch: Batch, tracker: AckTracker): void {
     for (const delivery of batch.deliveries) tracker.given(delivery.position)
     for (const delivery of batch.deliveries) {
-      const done = () => this.#acknowledge(reader, tracker.done(delivery.position), batch.generation)
+      const letGo = this.#inHand.take(bytesOf(delivery))
+      const done = () => {
+        letGo()
+        this.#acknowledge(reader, tracker.done(delivery.position), batch.generation)
+      }
       this.#options.onArrival({
         delivery,
         done,
+        letGo,
         dead: (error) => {
           if (!this.#options.ephemeral) reader.settle([delivery], 'dead', { error }).catch(this.#options.onError)
           done()
@@ -120,6 +129,15 @@ export class CommandIntake {
     const delayMs = backoffMs(failures, { firstMs: 100, maxMs: 10_000, random: this.#options.random })
     await this.#options.clock.sleep(delayMs, { signal: this.#stop.signal }).catch(() => {})
   }
+}
+
+/** What a command and its book-keeping hold in memory, roughly. */
+const OVERHEAD_BYTES = 1_000
+
+function bytesOf(delivery: Delivery): number {
+  let bytes = OVERHEAD_BYTES + (delivery.value?.byteLength ?? 0)
+  for (const value of Object.values(delivery.headers)) bytes += value.length
+  return bytes
 }
 
 const GONE: ReadonlySet<string> = new Set(['revoked', 'closed', 'connection-lost'])

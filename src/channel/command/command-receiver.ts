@@ -9,6 +9,7 @@ import type { CommandDefinition } from './definition.ts'
 import { isFresh, remainingMs } from './freshness.ts'
 import type { CommandHandler } from './handler.ts'
 import { HandlerRun, type Verdict } from './handler-run.ts'
+import type { InHandMax } from './in-hand.ts'
 import type { ClaimRequest, ClaimResult, InboxStore, SettleRequest } from './inbox-store.ts'
 import type { IncomingCommand, Registered } from './incoming-command.ts'
 import type { StoredOutcome } from './outcome.ts'
@@ -29,6 +30,8 @@ export interface CommandReceiverOptions {
   readonly parallelMax?: number
   /** Commands read and not yet settled; beyond it they wait at the node. Default 1,000. */
   readonly pendingMax?: number
+  /** Their bytes; beyond it the next ones wait at the node. Default 8 MiB. */
+  readonly pendingBytesMax?: number
   /** How long a handler may go on after its abort before the next one starts. Default 5,000. */
   readonly abortGraceMs?: number
   /** What cannot be told to any caller: an inbox that fails, a reader that is gone. */
@@ -55,12 +58,13 @@ class Receiver implements CommandReceiver {
   readonly #options: Required<CommandReceiverOptions>
   readonly #incarnation: string
   readonly #handlers = new Map<string, Registered>()
+  /** Of all handlers there ever were: each has an intake, or will have one in a moment. */
+  readonly #topics = new Set<string>()
   readonly #intakes = new Map<string, CommandIntake>()
   readonly #items = new Map<string, IncomingCommand>()
   readonly #schedule: CommandSchedule<IncomingCommand>
   readonly #reporter: OutcomeReporter
   readonly #stop = new AbortController()
-  readonly #roomWaiters: Array<() => void> = []
   readonly #settling = new Set<Promise<void>>()
   #started: Promise<void> | undefined
   #pumping: Promise<void> | undefined
@@ -69,7 +73,7 @@ class Receiver implements CommandReceiver {
 
   constructor(options: CommandReceiverOptions) {
     const onError = options.onError ?? (() => {})
-    this.#options = { parallelMax: 16, pendingMax: 1_000, abortGraceMs: 5_000, ...options, onError }
+    this.#options = { ...DEFAULTS, ...options, onError }
     this.#incarnation = `${options.identity.epoch}-${Buffer.from(options.random.bytes(8)).toString('hex')}`
     this.#schedule = new CommandSchedule({ parallelMax: this.#options.parallelMax })
     const { bus, clock, random, inbox } = options
@@ -85,6 +89,7 @@ class Receiver implements CommandReceiver {
       throw new SkeinError('bad-argument', `Cannot handle "${command.type}": it has a handler already`)
     }
     this.#handlers.set(key, { definition: command, handler } as unknown as Registered)
+    this.#topics.add(command.topic)
     this.#started ??= this.#start()
     void this.#started.then(() => this.#listen(command as unknown as Registered['definition']))
     return () => this.#handlers.delete(key)
@@ -128,7 +133,7 @@ class Receiver implements CommandReceiver {
       subjects: commandFilters(command.subject, identity.id),
       group: `agent.${identity.id}`,
       ephemeral: command.durability === 'none',
-      room: () => this.#room(),
+      inHandMax: () => this.#shareOfOne(),
       onArrival: (arrival) => this.#arrive(command.topic, arrival),
     })
     this.#intakes.set(command.topic, intake)
@@ -136,7 +141,6 @@ class Receiver implements CommandReceiver {
 
   async #drainAll(): Promise<void> {
     for (const intake of this.#intakes.values()) intake.stop()
-    this.#wakeReaders()
     await this.#started
     // What waits is not claimed any more: unacknowledged, it is given to the agent's next session.
     for (const item of [...this.#schedule.waiting]) this.#drop(item)
@@ -151,7 +155,6 @@ class Receiver implements CommandReceiver {
 
   async #closeAll(): Promise<void> {
     for (const intake of this.#intakes.values()) intake.stop()
-    this.#wakeReaders()
     for (const item of [...this.#schedule.waiting]) this.#drop(item)
     for (const item of this.#items.values()) item.run?.abort(CLOSED)
     // Storing what the abort decided is quick or fails; a store that hangs is cut off below.
@@ -183,19 +186,16 @@ class Receiver implements CommandReceiver {
     item.timer?.cancel()
     this.#schedule.withdraw(item)
     this.#items.delete(item.record.intentId)
+    item.arrival.letGo()
   }
 
   // — Arrivals
 
-  async #room(): Promise<number> {
-    while (this.#items.size >= this.#options.pendingMax && !this.#stopped()) {
-      await new Promise<void>((resolve) => this.#roomWaiters.push(resolve))
-    }
-    return Math.max(1, this.#options.pendingMax - this.#items.size)
-  }
-
-  #wakeReaders(): void {
-    for (const wake of this.#roomWaiters.splice(0)) wake()
+  /** Topics are read beside each other, and none may fill the room of another. */
+  #shareOfOne(): InHandMax {
+    const { pendingMax, pendingBytesMax } = this.#options
+    const { size } = this.#topics
+    return { count: Math.max(1, Math.floor(pendingMax / size)), bytes: Math.floor(pendingBytesMax / size) }
   }
 
   #arrive(topic: string, arrival: Arrival): void {
@@ -228,13 +228,28 @@ class Receiver implements CommandReceiver {
   #repeat(known: IncomingCommand, repeat: IncomingCommand, arrival: Arrival): void {
     const { intentId, sender, type } = repeat.record
     if (known.bodyHash === repeat.bodyHash) {
-      known.arrivals.push(arrival)
-      known.senders.add(sender)
+      if (known.senders.size < SENDERS_MAX) known.senders.add(sender)
+      this.#holdOne(known, arrival)
       return
     }
     arrival.done()
     const agentId = this.#options.identity.id
     this.#reporter.report({ intentId, agentId, sender, type, outcome: this.#stamp(REUSED) })
+  }
+
+  /**
+   * A flood of repeats must not fill the room: one record is held until the outcome is stored. Acknowledging another one
+   * of the same partition passes nothing by, because acknowledgments leave no gap.
+   */
+  #holdOne(known: IncomingCommand, arrival: Arrival): void {
+    const [held, given] = [known.arrival.delivery.position, arrival.delivery.position]
+    if (held.partition !== given.partition || held.sequence !== given.sequence) {
+      arrival.done()
+      return
+    }
+    // The same record, given again because an assignment is over: under the new one it can be acknowledged.
+    known.arrival.letGo()
+    known.arrival = arrival
   }
 
   /** One that waits past its deadline is expired here and now, not when its turn comes. */
@@ -378,12 +393,11 @@ class Receiver implements CommandReceiver {
   #finish(item: IncomingCommand, outcome: StoredOutcome): void {
     if (item.finished) return
     this.#drop(item)
-    for (const arrival of item.arrivals) arrival.done()
+    item.arrival.done()
     for (const sender of item.senders) {
       const { intentId, type } = item.record
       this.#reporter.report({ intentId, agentId: this.#options.identity.id, sender, type, outcome })
     }
-    this.#wakeReaders()
     this.#pump()
   }
 
@@ -408,6 +422,10 @@ class Receiver implements CommandReceiver {
     return { ...verdict, atMs: this.#options.nodeTime.latestMs() ?? 0 }
   }
 }
+
+const DEFAULTS = { parallelMax: 16, pendingMax: 1_000, pendingBytesMax: 8 * 1024 * 1024, abortGraceMs: 5_000 }
+/** Fabrics that are told the outcome of one command: a further one asks the node, or sends it again. */
+const SENDERS_MAX = 100
 
 function handlerKey(topic: string, type: string): string {
   return `${topic} ${type}`

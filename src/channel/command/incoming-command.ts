@@ -21,8 +21,9 @@ export interface IncomingCommand {
   readonly registered: Registered
   /** Decoded when it is admitted. */
   value: unknown
-  /** This and its repeats: all are acknowledged together, and each sender is told. */
-  readonly arrivals: Arrival[]
+  /** Acknowledged when its outcome is stored. */
+  arrival: Arrival
+  /** Of this and its repeats: each is told. */
   readonly senders: Set<string>
   /** Rings when its deadline passes while it waits. */
   timer: Timer | undefined

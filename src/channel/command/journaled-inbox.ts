@@ -82,6 +82,7 @@ export class JournaledInbox implements InboxStore {
     const replaces = options.replaces ?? []
     const release = await this.#lock([request, ...replaces])
     try {
+      this.#checkSession(request)
       const decision = decideClaim(this.#row(request), request, this.#context())
       if (decision.kind !== 'claim') return toClaimResult(await this.#store(decision))
       this.#checkRoom(1 + replaces.length)
@@ -97,6 +98,7 @@ export class JournaledInbox implements InboxStore {
   async settle(request: SettleRequest): Promise<StoredOutcome> {
     const release = await this.#lock([request])
     try {
+      this.#checkSession(request)
       return toOutcome(await this.#store(decideSettle(this.#row(request), request, this.#context())))
     } finally {
       release()
@@ -131,7 +133,7 @@ export class JournaledInbox implements InboxStore {
     readonly againMs: number | undefined
   }> {
     const { agentId, epoch } = session
-    if ((this.#sessions.get(agentId) ?? 0) > epoch) throw fenced(this.#sessions.get(agentId)!)
+    this.#checkSession(session)
     if (this.#sessions.get(agentId) !== epoch) {
       await this.#options.journal.append([{ kind: 'session', agentId, epoch }], () => {
         this.#sessions.set(agentId, epoch)
@@ -170,6 +172,12 @@ export class JournaledInbox implements InboxStore {
     } finally {
       release()
     }
+  }
+
+  /** A newer epoch has begun to keep its inbox here: an older one may not even claim what nobody has seen yet. */
+  #checkSession(of: { readonly agentId: string; readonly epoch: number }): void {
+    const newest = this.#sessions.get(of.agentId)
+    if (newest !== undefined && newest > of.epoch) throw fenced(newest)
   }
 
   #row(of: { readonly agentId: string; readonly intentId: string }): InboxRow | undefined {

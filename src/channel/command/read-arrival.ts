@@ -37,7 +37,7 @@ export function readArrival(
     overlap: registered?.definition.overlap ?? 'parallel',
     registered: registered ?? UNHANDLED,
     value: undefined,
-    arrivals: [arrival],
+    arrival,
     senders: new Set([record.sender]),
     timer: undefined,
     run: undefined,

@@ -3,11 +3,10 @@ import { describe, it } from 'node:test'
 import { inboxStoreSuite, SimulatedClock, SimulatedDisk, seededRandom } from '../../../testing/index.ts'
 import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
 import type { Bus } from '../../bus/index.ts'
+import type { AgentRecord } from '../ports.ts'
 import type { InboxStore } from './inbox-store.ts'
 import { type NodeInbox, openNodeInbox } from './node-inbox.ts'
 import { requestedInbox } from './requested-inbox.ts'
-
-const roster = { ready: async () => {}, get: () => undefined, select: () => [] }
 
 /** A node that can lose its power, and an agent without a disk that asks it. */
 async function openHeldInbox(options: { readonly rowsMax: number; readonly graceMs: number }) {
@@ -17,6 +16,8 @@ async function openHeldInbox(options: { readonly rowsMax: number; readonly grace
   let bus: Bus | undefined
   let node: NodeInbox | undefined
   let inbox: InboxStore | undefined
+  const joined = new Map<string, AgentRecord>()
+  const roster = { ready: async () => {}, get: (agentId: string) => joined.get(agentId), select: () => [] }
   const finish = async <T>(promise: Promise<T>): Promise<T> => {
     let isDone = false
     const watched = promise.finally(() => {
@@ -34,6 +35,11 @@ async function openHeldInbox(options: { readonly rowsMax: number; readonly grace
     clock,
     node: () => node!,
     bus: () => bus!,
+    /** The roster has the agent under this epoch from now on; nothing has been asked under it yet. */
+    join(id: string, epoch: number) {
+      const record = { id, epoch, type: 'quadrotor', region: 'north', labels: {}, capabilities: [] }
+      joined.set(id, { ...record, liveness: 'alive', joinedAtMs: clock.nowMs(), seenAtMs: clock.nowMs() })
+    },
     async open() {
       if (node === undefined) await finish(startNode())
       inbox = requestedInbox({ bus: bus!, clock, random, timeoutMs: 500 })
@@ -77,6 +83,21 @@ describe('openNodeInbox()', () => {
     assert.equal(claim.kind === 'seen' && claim.outcome.reason, 'undelivered')
     const settled = await inbox.settle({ ...request, deadlineMs, outcome: { state: 'done', atMs: 0 } })
     assert.equal(settled.state, 'done')
+  })
+
+  it('gives an older epoch nothing from the moment a newer one has joined', async (t) => {
+    const world = await openHeldInbox({ rowsMax: 100, graceMs: 10_000 })
+    t.after(() => world.dispose())
+    const inbox = await world.open()
+    const claim = { ...request, deadlineMs: world.nowMs() + 60_000 }
+    await inbox.recover(claim)
+    await inbox.claim(claim)
+    world.join('drone-7', 6)
+    await assert.rejects(inbox.claim({ ...claim, intentId: 'two' }), { code: 'fenced' })
+    await assert.rejects(inbox.settle({ ...claim, outcome: { state: 'done', atMs: 0 } }), { code: 'fenced' })
+    await assert.rejects(inbox.recover(claim), { code: 'fenced' })
+    const newer = { ...claim, intentId: 'two', epoch: 6, sentEpoch: 6, incarnation: 'second' }
+    assert.equal((await inbox.claim(newer)).kind, 'claimed')
   })
 
   it('answers a malformed question with its error', async (t) => {

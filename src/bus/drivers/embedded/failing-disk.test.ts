@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import { SimulatedDisk } from '../../../../testing/index.ts'
 import { SkeinError } from '../../../core/index.ts'
 import { systemClock, systemRandom } from '../../../core/system/index.ts'
-import { type Message, WriteError } from '../../index.ts'
-import { openEmbeddedBus } from './index.ts'
+import { RecordBatchBuilder } from '../../../log/index.ts'
+import { type EncodedWrite, type Message, WriteError } from '../../index.ts'
+import { type EmbeddedBus, openEmbeddedBus } from './index.ts'
 
 const TOPIC = 'failing.topic'
 
@@ -122,3 +123,35 @@ test('a group whose place lies behind what a power loss left passes over nothing
   )
   await again.close()
 })
+
+/** Every way to write one message, at a level asked for. */
+const WRITES: Readonly<Record<string, (bus: EmbeddedBus, durability: 'written' | 'durable') => Promise<unknown>>> = {
+  'a message of its id': (bus, durability) => bus.writer(TOPIC, { durability }).write([message('value', 'id-1')]),
+  'an encoded batch of its producer and sequence': (bus, durability) => bus.writeEncoded(encoded(7, durability)),
+  'an encoded batch of another producer with its id': (bus, durability) => bus.writeEncoded(encoded(8, durability)),
+}
+
+function encoded(producerId: number, durability: 'written' | 'durable'): EncodedWrite {
+  const builder = new RecordBatchBuilder()
+  builder.add({ subject: TOPIC, key: 'k', value: 'value', timestampMs: 5, headers: { id: 'id-1' } })
+  const body = Buffer.concat(builder.finish().parts)
+  return { topic: TOPIC, partition: 0, body, firstTimestampMs: 5, producerId, sequence: 1, durability }
+}
+
+for (const [kind, repeat] of Object.entries(WRITES)) {
+  test(`${kind}, repeated at durable, is acknowledged only once the first copy is synced`, async () => {
+    for (const how of ['after', 'while'] as const) {
+      for (const first of Object.values(WRITES)) {
+        const disk = new SimulatedDisk()
+        const bus = await openBus(disk)
+        await bus.writer(TOPIC).write([message('before', 'before')])
+        disk.fail({ call: 'fdatasync', nth: 1, errno: 'EIO' })
+        const writing = first(bus, 'written')
+        if (how === 'after') await writing
+        await assert.rejects(repeat(bus, 'durable'), `${how} the first write, which was never synced`)
+        await writing
+        await bus.close().catch(() => {})
+      }
+    }
+  })
+}
