@@ -2,6 +2,7 @@ import { test } from 'node:test'
 import type { Capabilities } from '../src/bus/index.ts'
 import { groupCases } from './bus/group-cases.ts'
 import { messageCases } from './bus/message-cases.ts'
+import { setPatience } from './bus/patience.ts'
 import { assertRefused } from './bus/refusals.ts'
 import { replayCases } from './bus/replay-cases.ts'
 import { requestCases } from './bus/request-cases.ts'
@@ -34,19 +35,24 @@ export interface BusConformanceOptions {
   readonly create: CreateBusWorld
   /** Names of cases that this driver does not run, each with the reason. */
   readonly skip?: Readonly<Record<string, string>>
+  /** How long one case may take. Default 30,000. */
+  readonly caseMs?: number
 }
 
 /** Registers the whole suite with `node:test`. */
 export function busConformance(options: BusConformanceOptions): void {
   for (const busCase of busCases) {
     const skip = options.skip?.[busCase.name] ?? false
-    test(`${options.name}: ${busCase.name}`, { skip, timeout: CASE_MS }, () => runBusCase(busCase, options.create))
+    test(`${options.name}: ${busCase.name}`, { skip, timeout: options.caseMs ?? CASE_MS }, () =>
+      runBusCase(busCase, options.create),
+    )
   }
 }
 
 /** Runs one case in a world of its own. Rejects with what went wrong. */
 export async function runBusCase(busCase: BusCase, create: CreateBusWorld): Promise<void> {
   const world = await create()
+  setPatience(world.patience)
   try {
     const missing = await missingOf(busCase, world)
     if (missing.length === 0) await busCase.run(world)

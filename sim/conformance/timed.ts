@@ -1,9 +1,7 @@
-const CASE_MS = 30_000
-
-/** Rejects after half a minute: what hangs has failed. */
-export async function timed<T>(run: Promise<T>): Promise<T> {
+/** Rejects when the time is over: what hangs has failed. */
+export async function timed<T>(run: Promise<T>, withinMs: number): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`not finished within ${CASE_MS} ms`)), CASE_MS)
+  const timer = setTimeout(() => reject(new Error(`not finished within ${withinMs} ms`)), withinMs)
   try {
     return await Promise.race([run, late])
   } finally {

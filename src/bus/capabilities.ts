@@ -25,6 +25,8 @@ export interface Capabilities {
   readonly headers: Support
   readonly lag: Support
   readonly requests: Support
+  /** A slow reader of an ephemeral topic may slow its writers (`overflow: 'wait'`). */
+  readonly backPressure: Support
   readonly transactions: Support
   /** Positions of one partition are dense enough to serve as epochs: totally ordered and never reused. */
   readonly totalOrder: boolean

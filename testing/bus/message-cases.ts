@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import type { Message } from '../../src/bus/index.ts'
 import {
   assertQuiet,
+  canReplay,
   everything,
   groupReader,
   holdAll,
+  liveReader,
   messageOf,
   openTopic,
   TOPIC,
@@ -86,7 +88,7 @@ export const messageCases: readonly BusCase[] = [
   },
   {
     name: 'without a window, ids are no reason to refuse',
-    needs: [],
+    needs: ['replayByPosition'],
     async run(world) {
       await openTopic(world)
       const writer = world.bus.writer(TOPIC)
@@ -103,7 +105,7 @@ export const messageCases: readonly BusCase[] = [
   },
   {
     name: 'a message past its TTL is never delivered',
-    needs: ['ttl'],
+    needs: ['ttl', 'groups'],
     async run(world) {
       await openTopic(world)
       await writeAll(world.bus, [
@@ -121,7 +123,7 @@ export const messageCases: readonly BusCase[] = [
   },
   {
     name: "a topic's TTL holds for messages that name none",
-    needs: ['ttl'],
+    needs: ['ttl', 'groups'],
     async run(world) {
       await openTopic(world, { ttlMs: 60 })
       await writeAll(world.bus, [messageOf('a:1'), { ...messageOf('a:2'), ttlMs: 60_000 }])
@@ -152,10 +154,6 @@ export const messageCases: readonly BusCase[] = [
       const subjects = ['', '.north', '.north.d1', '.north.d2', '.south.d1', '.south.d1.camera'].map(
         (end) => TOPIC + end,
       )
-      await writeAll(
-        world.bus,
-        subjects.map((subject) => ({ subject, key: 'same', value: subject.slice(TOPIC.length) })),
-      )
       const wanted: ReadonlyArray<readonly [readonly string[], readonly string[]]> = [
         [[`${TOPIC}.north.d1`], ['.north.d1']],
         [[`${TOPIC}.*.d1`], ['.north.d1', '.south.d1']],
@@ -168,11 +166,19 @@ export const messageCases: readonly BusCase[] = [
         [[TOPIC], ['']],
         [['>'], ['', '.north', '.north.d1', '.north.d2', '.south.d1', '.south.d1.camera']],
       ]
-      for (const [filters, expected] of wanted) {
-        const reader = everything(world.bus, { subjects: filters })
-        assert.deepEqual(texts(await takeAll(reader, expected.length)), expected, filters.join(' '))
-        await assertQuiet(reader)
-        await reader.close()
+      const live = await Promise.all(wanted.map(([filters]) => liveReader(world.bus, { subjects: filters })))
+      await writeAll(
+        world.bus,
+        subjects.map((subject) => ({ subject, key: 'same', value: subject.slice(TOPIC.length) })),
+      )
+      const keeps = await canReplay(world)
+      for (const [index, [filters, expected]] of wanted.entries()) {
+        const readers = [live[index]!, ...(keeps ? [everything(world.bus, { subjects: filters })] : [])]
+        for (const reader of readers) {
+          assert.deepEqual(texts(await takeAll(reader, expected.length)), expected, filters.join(' '))
+          await assertQuiet(reader)
+          await reader.close()
+        }
       }
     },
   },
@@ -200,6 +206,7 @@ export const messageCases: readonly BusCase[] = [
       const readers = names.map((name) =>
         world.bus.reader(TOPIC, { mode: 'broadcast', subjects: [`${TOPIC}.${name}`] }),
       )
+      await Promise.all(readers.map((reader) => assertQuiet(reader)))
       const reading = readers.map((reader) => takeAll(reader, 3))
       for (let round = 0; round < 3; round += 1) await write(world.bus, ...names.map((name) => `${name}:${round}`))
       for (const [index, read] of (await Promise.all(reading)).entries()) {

@@ -20,7 +20,7 @@ const FOUR = ['a:1', 'a:2', 'a:3', 'a:4']
 export const replayCases: readonly BusCase[] = [
   {
     name: 'broadcast readers are each given everything, as often as they are opened',
-    needs: ['broadcast'],
+    needs: ['broadcast', 'replayByPosition'],
     async run(world) {
       await openTopic(world)
       await write(world.bus, ...FOUR)

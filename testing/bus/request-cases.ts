@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { PATIENCE_MS, rejectsWith, until } from './suite-topic.ts'
+import { patience } from './patience.ts'
+import { rejectsWith, until } from './suite-topic.ts'
 import type { BusCase } from './world.ts'
 
 const SUBJECT = 'suite.requests.sum'
@@ -14,11 +15,11 @@ export const requestCases: readonly BusCase[] = [
         headers: { seen: headers?.mark ?? '' },
       }))
       const request = { subject: SUBJECT, value: 'frage', headers: { mark: 'x' } }
-      const reply = await bus.requests.ask(request, { timeoutMs: PATIENCE_MS })
+      const reply = await bus.requests.ask(request, { timeoutMs: patience().comesWithinMs })
       assert.equal(Buffer.from(reply.value).toString(), `frage ${SUBJECT}`)
       assert.equal(reply.headers?.seen, 'x')
       await stop()
-      await rejectsWith('no-responder', bus.requests.ask(request, { timeoutMs: PATIENCE_MS }))
+      await rejectsWith('no-responder', bus.requests.ask(request, { timeoutMs: patience().comesWithinMs }))
     },
   },
   {
@@ -27,7 +28,7 @@ export const requestCases: readonly BusCase[] = [
     async run({ bus }) {
       const begun = performance.now()
       await rejectsWith('no-responder', bus.requests.ask({ subject: 'suite.nobody', value: '' }, { timeoutMs: 60_000 }))
-      assert.ok(performance.now() - begun < PATIENCE_MS)
+      assert.ok(performance.now() - begun < patience().comesWithinMs)
     },
   },
   {
@@ -55,7 +56,7 @@ export const requestCases: readonly BusCase[] = [
         })
       }
       await until('both have answered', async () => {
-        await bus.requests.ask({ subject: SUBJECT, value: '' }, { timeoutMs: PATIENCE_MS })
+        await bus.requests.ask({ subject: SUBJECT, value: '' }, { timeoutMs: patience().comesWithinMs })
         return counts.every((count) => count > 0)
       })
     },
@@ -68,7 +69,7 @@ export const requestCases: readonly BusCase[] = [
         throw new Error('cannot add pears')
       })
       await assert.rejects(
-        bus.requests.ask({ subject: SUBJECT, value: '' }, { timeoutMs: PATIENCE_MS }),
+        bus.requests.ask({ subject: SUBJECT, value: '' }, { timeoutMs: patience().comesWithinMs }),
         /cannot add pears/,
       )
     },

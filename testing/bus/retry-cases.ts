@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Delivery, Reader } from '../../src/bus/index.ts'
+import { patience } from './patience.ts'
 import {
   acknowledge,
   assertQuiet,
@@ -7,7 +8,6 @@ import {
   holdAll,
   nextBatch,
   openTopic,
-  PATIENCE_MS,
   TOPIC,
   takeAll,
   texts,
@@ -292,7 +292,7 @@ async function processAll(reader: Reader, count: number): Promise<string[]> {
   const done: string[] = []
   let turn = 0
   while (done.length < count) {
-    const batch = await reader.read({ waitMs: PATIENCE_MS, maxMessages: 20 })
+    const batch = await reader.read({ waitMs: patience().comesWithinMs, maxMessages: 20 })
     assert.ok(batch !== null, `only ${done.length} of ${count} came`)
     const failed = new Set<string>()
     for (const delivery of batch.deliveries) {

@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict'
 import type { Batch, Bus, Delivery, Message, Reader, ReaderOptions, TopicSpec } from '../../src/bus/index.ts'
 import { SkeinError } from '../../src/core/index.ts'
+import { patience } from './patience.ts'
 import type { BusWorld } from './world.ts'
-
-/** How long a case waits for something that must come. */
-export const PATIENCE_MS = 5_000
-/** How long a case watches that something does not come. */
-const QUIET_MS = 60
 
 export const TOPIC = 'suite.topic'
 
 /** Opens the suite's topic, an event without deduplication unless the case says otherwise, at the best durability. */
 export async function openTopic(world: BusWorld, spec: Partial<TopicSpec> = {}): Promise<void> {
   const { durability } = world
-  await world.bus.open({ name: TOPIC, intent: 'event', durability, deduplicationWindowMs: 0, ...spec })
+  await world.bus.open({ name: TOPIC, intent: 'event', durability, deduplicationWindowMs: 0, ...world.topic, ...spec })
 }
 
 /** `key:text` becomes a message of that key under `suite.topic.{key}`. */
@@ -40,9 +36,46 @@ export function everything(bus: Bus, options: Partial<ReaderOptions & { readonly
   return bus.reader(TOPIC, { mode: 'broadcast', from: 'earliest', ...options })
 }
 
+/** A reader that stands at the end: it is given what is written from now on, on a bus that keeps nothing too. */
+export async function liveReader(
+  bus: Bus,
+  options: Partial<ReaderOptions & { readonly mode: 'broadcast' }> = {},
+): Promise<Reader> {
+  const reader = bus.reader(TOPIC, { mode: 'broadcast', ...options })
+  await assertQuiet(reader)
+  return reader
+}
+
+/** What a live reader was given; where the bus keeps messages, they are read from what is kept and must be the same. */
+export async function takeWritten(world: BusWorld, live: Reader, count: number): Promise<Delivery[]> {
+  const taken = await takeAll(live, count)
+  if (!(await canReplay(world))) return taken
+  const kept = await takeAll(everything(world.bus), count)
+  assert.deepEqual(byPlace(kept), byPlace(taken))
+  return kept
+}
+
+/** Whether what was written before a reader came can be read. */
+export async function canReplay(world: BusWorld): Promise<boolean> {
+  const { capabilities } = await world.bus.admin.describeTopic(TOPIC)
+  return capabilities.replayByPosition !== 'none'
+}
+
+/** Partitions may be read in any order. */
+function byPlace(deliveries: readonly Delivery[]): unknown[] {
+  const place = ({ position }: Delivery) => position.partition * 2 ** 40 + position.sequence
+  return [...deliveries].sort((one, other) => place(one) - place(other)).map(contentOf)
+}
+
+function contentOf(delivery: Delivery): unknown {
+  const { subject, key, headers, id, timestampMs, value } = delivery
+  return { subject, key, headers: { ...headers }, id, timestampMs, value: value && [...value.subarray(0, 1_000)] }
+}
+
 export async function nextBatch(reader: Reader, maxMessages?: number): Promise<Batch> {
-  const batch = await reader.read({ waitMs: PATIENCE_MS, ...(maxMessages && { maxMessages }) })
-  assert.ok(batch !== null, `nothing was delivered within ${PATIENCE_MS} ms`)
+  const { comesWithinMs } = patience()
+  const batch = await reader.read({ waitMs: comesWithinMs, ...(maxMessages && { maxMessages }) })
+  assert.ok(batch !== null, `nothing was delivered within ${comesWithinMs} ms`)
   assert.ok(batch.deliveries.length > 0, 'a batch was empty')
   return batch
 }
@@ -71,7 +104,7 @@ export async function holdAll(reader: Reader, count: number): Promise<Delivery[]
 }
 
 export async function assertQuiet(reader: Reader): Promise<void> {
-  const batch = await reader.read({ waitMs: QUIET_MS })
+  const batch = await reader.read({ waitMs: patience().quietMs })
   const given = texts(batch?.deliveries ?? []).map((text) => text.slice(0, 40))
   assert.ok(batch === null, `delivered although nothing was due: ${given}`)
 }
@@ -93,9 +126,10 @@ export async function rejectsWith(code: string, promise: Promise<unknown>): Prom
 
 /** Polls until the check gives true. */
 export async function until(what: string, check: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS
+  const { comesWithinMs } = patience()
+  const deadline = performance.now() + comesWithinMs
   while (!(await check())) {
-    assert.ok(performance.now() < deadline, `${what}: not within ${PATIENCE_MS} ms`)
+    assert.ok(performance.now() < deadline, `${what}: not within ${comesWithinMs} ms`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

@@ -69,7 +69,7 @@ export const topicCases: readonly BusCase[] = [
   },
   {
     name: 'a topic and its messages outlive a restart',
-    needs: [],
+    needs: ['replayByPosition'],
     async run(world) {
       await openTopic(world, { partitions: 2 })
       await write(world.bus, 'a:1', 'a:2')
@@ -81,7 +81,7 @@ export const topicCases: readonly BusCase[] = [
   },
   {
     name: 'acknowledged messages outlive a kill',
-    needs: [],
+    needs: ['replayByPosition'],
     async run(world) {
       await openTopic(world)
       await write(world.bus, 'a:1', 'a:2', 'a:3')
@@ -119,7 +119,7 @@ export const topicCases: readonly BusCase[] = [
   },
   {
     name: 'describeTopic() gives the settings, the ends and the size',
-    needs: [],
+    needs: ['replayByPosition'],
     async run(world) {
       await openTopic(world, { ttlMs: 60_000 })
       await write(world.bus, 'a:1', 'a:2')

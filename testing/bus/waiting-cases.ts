@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
+import { patience } from './patience.ts'
 import {
   acknowledge,
   assertQuiet,
   everything,
   groupReader,
+  liveReader,
   messageOf,
   nextBatch,
   openTopic,
-  PATIENCE_MS,
   rejectsWith,
   TOPIC,
   takeAll,
@@ -26,7 +27,7 @@ function notice(value: string): { readonly subject: string; readonly value: stri
 export const waitingCases: readonly BusCase[] = [
   {
     name: 'read() resolves to null when nothing came for waitMs',
-    needs: [],
+    needs: ['groups', 'replayByPosition'],
     async run(world) {
       await openTopic(world)
       const begun = performance.now()
@@ -37,7 +38,7 @@ export const waitingCases: readonly BusCase[] = [
   },
   {
     name: 'a read that waits is given what is written meanwhile',
-    needs: [],
+    needs: ['groups', 'replayByPosition'],
     async run(world) {
       await openTopic(world)
       const waiting = [everything(world.bus), groupReader(world.bus)].map((reader) => nextBatch(reader))
@@ -47,12 +48,12 @@ export const waitingCases: readonly BusCase[] = [
   },
   {
     name: 'a waiting read rejects with the reason of its signal, and the reader goes on',
-    needs: [],
+    needs: ['groups', 'replayByPosition'],
     async run(world) {
       await openTopic(world)
       for (const reader of [everything(world.bus), groupReader(world.bus)]) {
         const stop = new AbortController()
-        const waiting = reader.read({ signal: stop.signal, waitMs: PATIENCE_MS })
+        const waiting = reader.read({ signal: stop.signal, waitMs: patience().comesWithinMs })
         const reason = new Error('enough')
         stop.abort(reason)
         await assert.rejects(waiting, reason)
@@ -64,11 +65,11 @@ export const waitingCases: readonly BusCase[] = [
   },
   {
     name: 'closing a reader rejects its waiting read with closed; closing again is fine',
-    needs: [],
+    needs: ['groups', 'replayByPosition'],
     async run(world) {
       await openTopic(world)
       for (const reader of [everything(world.bus), groupReader(world.bus)]) {
-        const waiting = reader.read({ waitMs: PATIENCE_MS })
+        const waiting = reader.read({ waitMs: patience().comesWithinMs })
         await Promise.all([reader.close(), reader.close(), rejectsWith('closed', waiting)])
         await rejectsWith('closed', reader.read())
       }
@@ -79,9 +80,9 @@ export const waitingCases: readonly BusCase[] = [
     needs: [],
     async run(world) {
       await openTopic(world)
-      const reader = everything(world.bus)
+      const reader = await liveReader(world.bus)
       const writer = world.bus.writer(TOPIC)
-      const waiting = rejectsWith('closed', reader.read({ waitMs: PATIENCE_MS }))
+      const waiting = rejectsWith('closed', reader.read({ waitMs: patience().comesWithinMs }))
       await Promise.all([world.bus.close(), world.bus.close(), waiting])
       await rejectsWith('closed', writer.write([messageOf('a:1')]))
       await rejectsWith('closed', world.bus.open({ name: 'suite.more', intent: 'telemetry' }))
@@ -89,7 +90,7 @@ export const waitingCases: readonly BusCase[] = [
   },
   {
     name: 'draining the bus finishes what was accepted',
-    needs: [],
+    needs: ['groups', 'replayByPosition'],
     async run(world) {
       await openTopic(world)
       const writer = world.bus.writer(TOPIC)
@@ -105,7 +106,7 @@ export const waitingCases: readonly BusCase[] = [
   },
   {
     name: 'maxMessages bounds a batch',
-    needs: [],
+    needs: ['groups'],
     async run(world) {
       await openTopic(world)
       await write(world.bus, ...Array.from({ length: 25 }, (_, index) => `a:${index}`))
@@ -154,7 +155,7 @@ export const waitingCases: readonly BusCase[] = [
   },
   {
     name: "a slow reader of an ephemeral topic with overflow 'wait' slows the writer, and loses nothing",
-    needs: [],
+    needs: ['backPressure'],
     async run(world) {
       await world.bus.open(EPHEMERAL)
       const reader = world.bus.reader(EPHEMERAL.name, { mode: 'broadcast', overflow: 'wait', bufferBytesMax: 20_000 })
@@ -183,5 +184,5 @@ export const waitingCases: readonly BusCase[] = [
 ]
 
 async function drainedRead(reader: ReturnType<typeof groupReader>): Promise<void> {
-  for (;;) await reader.read({ waitMs: PATIENCE_MS })
+  for (;;) await reader.read({ waitMs: patience().comesWithinMs })
 }

@@ -1,10 +1,14 @@
-import type { Bus, Capabilities, Durability, Support } from '../../src/bus/index.ts'
+import type { Bus, Capabilities, Durability, Support, TopicSpec } from '../../src/bus/index.ts'
 
 /** A bus to be tested, made anew for each case and closed after it. */
 export interface BusWorld {
   readonly bus: Bus
   /** The best level that a topic of this bus grants. */
   readonly durability: Durability
+  /** What the suite's topic is opened with where a case does not say otherwise: `ephemeral` storage, for a bus that keeps nothing. */
+  readonly topic?: Partial<TopicSpec>
+  /** Default: what a bus in this process needs. */
+  readonly patience?: Patience
   /**
    * Ends whatever holds the messages and begins it again on what it had stored: after a `drain`, or as if it had been
    * killed. Readers and writers from before are dead; the bus to go on with comes back, and is `bus` from then on.
@@ -13,6 +17,13 @@ export interface BusWorld {
   /** Breaks the connection to the broker, where there is one; readers and writers survive. */
   disrupt(): Promise<void>
   close(): Promise<void>
+}
+
+export interface Patience {
+  /** How long a case waits for something that must come. */
+  readonly comesWithinMs: number
+  /** How long a case watches that something does not come. */
+  readonly quietMs: number
 }
 
 /** Capabilities that are there or not. */

@@ -4,12 +4,14 @@ import { partitionOfKey } from '../../src/core/index.ts'
 import {
   assertQuiet,
   everything,
+  liveReader,
   messageOf,
   nextBatch,
   openTopic,
   rejectsWith,
   TOPIC,
   takeAll,
+  takeWritten,
   texts,
   write,
   writeAll,
@@ -24,9 +26,10 @@ export const writeCases: readonly BusCase[] = [
     needs: [],
     async run(world) {
       await openTopic(world)
+      const reader = await liveReader(world.bus)
       const timestampMs = 1_700_000_000_123
       await writeAll(world.bus, [{ subject: `${TOPIC}.x.y`, key: 'schlüssel', value: 'wörter ✓', timestampMs }])
-      const [delivery] = await takeAll(everything(world.bus), 1)
+      const [delivery] = await takeWritten(world, reader, 1)
       assert.equal(delivery!.topic, TOPIC)
       assert.equal(delivery!.subject, `${TOPIC}.x.y`)
       assert.equal(delivery!.key, 'schlüssel')
@@ -42,13 +45,14 @@ export const writeCases: readonly BusCase[] = [
     needs: ['headers'],
     async run(world) {
       await openTopic(world)
+      const reader = await liveReader(world.bus)
       const shared = { traceparent: '00-ab', unit: 'grad °' }
       await writeAll(world.bus, [
         { ...messageOf('a:1'), headers: shared },
         { ...messageOf('a:2'), headers: shared, id: 'id-2' },
         messageOf('a:3'),
       ])
-      const [first, second, third] = await takeAll(everything(world.bus), 3)
+      const [first, second, third] = await takeWritten(world, reader, 3)
       assert.deepEqual({ ...first!.headers }, shared)
       assert.equal(second!.headers.unit, 'grad °')
       assert.equal(second!.id, 'id-2')
@@ -61,13 +65,14 @@ export const writeCases: readonly BusCase[] = [
     needs: [],
     async run(world) {
       await openTopic(world)
+      const reader = await liveReader(world.bus)
       const binary = Uint8Array.from({ length: 256 }, (_, index) => index)
       const values = ['', new Uint8Array(0), binary, null]
       await writeAll(
         world.bus,
         values.map((value) => ({ subject: TOPIC, key: 'k', value })),
       )
-      const read = await takeAll(everything(world.bus), 4)
+      const read = await takeWritten(world, reader, 4)
       assert.deepEqual(
         read.map(({ value }) => value && [...value]),
         [[], [], [...binary], null],
@@ -79,13 +84,13 @@ export const writeCases: readonly BusCase[] = [
     needs: [],
     async run(world) {
       await openTopic(world)
+      const reader = await liveReader(world.bus)
       const largest = Buffer.alloc(MIB, 'skein')
       await writeAll(world.bus, [{ subject: TOPIC, key: 'k', value: largest }])
       const writer = world.bus.writer(TOPIC)
       const tooLarge = { subject: TOPIC, key: 'k', value: Buffer.alloc(MIB + 1) }
       await rejectsWith('message-too-large', writer.write([messageOf('a:1'), tooLarge]))
-      const reader = everything(world.bus)
-      const [delivery] = await takeAll(reader, 1)
+      const [delivery] = await takeWritten(world, reader, 1)
       assert.ok(Buffer.from(delivery!.value!).equals(largest))
       await assertQuiet(reader)
     },
@@ -95,11 +100,12 @@ export const writeCases: readonly BusCase[] = [
     needs: [],
     async run(world) {
       await openTopic(world, { partitions: 2 })
+      const reader = await liveReader(world.bus)
       const writer = world.bus.writer(TOPIC)
       for (const subject of ['elsewhere.x', `${TOPIC}..x`, `${TOPIC}.*`, `${TOPIC}x`]) {
         await rejectsWith('bad-subject', writer.write([messageOf('a:1'), messageOf('b:1'), { subject, value: 'x' }]))
       }
-      await assertQuiet(everything(world.bus))
+      await assertQuiet(reader)
     },
   },
   {
@@ -107,18 +113,19 @@ export const writeCases: readonly BusCase[] = [
     needs: ['order'],
     async run(world) {
       await openTopic(world)
+      const reader = await liveReader(world.bus)
       const writer = world.bus.writer(TOPIC)
       const expected = Array.from({ length: 300 }, (_, index) => `a:${index}`)
       const writes: Promise<unknown>[] = []
       for (let at = 0; at < expected.length; at += 3)
         writes.push(writer.write(expected.slice(at, at + 3).map(messageOf)))
       await Promise.all(writes)
-      assert.deepEqual(texts(await takeAll(everything(world.bus), 300)), expected)
+      assert.deepEqual(texts(await takeWritten(world, reader, 300)), expected)
     },
   },
   {
     name: 'a key, or a subject without one, always goes to the partition of its hash',
-    needs: ['order'],
+    needs: ['order', 'replayByPosition'],
     async run(world) {
       await openTopic(world, { partitions: 5 })
       const messages: Message[] = Array.from({ length: 60 }, (_, index) => ({
@@ -134,7 +141,7 @@ export const writeCases: readonly BusCase[] = [
   },
   {
     name: 'a receipt gives the last position of its batch in each partition',
-    needs: [],
+    needs: ['replayByPosition'],
     async run(world) {
       await openTopic(world, { partitions: 4 })
       const writer = world.bus.writer(TOPIC)
@@ -155,13 +162,14 @@ export const writeCases: readonly BusCase[] = [
     needs: ['order'],
     async run(world) {
       await openTopic(world, { partitions: 3 })
+      const reader = await liveReader(world.bus)
       const names = ['a', 'b', 'c', 'd']
       await Promise.all(
         names.map(async (name) => {
           for (let at = 0; at < 20; at += 1) await write(world.bus, `${name}:${at * 2}`, `${name}:${at * 2 + 1}`)
         }),
       )
-      const read = texts(await takeAll(everything(world.bus), 160))
+      const read = texts(await takeWritten(world, reader, 160))
       for (const name of names) {
         const own = read.filter((text) => text.startsWith(`${name}:`))
         assert.deepEqual(
@@ -176,6 +184,7 @@ export const writeCases: readonly BusCase[] = [
     needs: [],
     async run(world) {
       await openTopic(world)
+      const reader = await liveReader(world.bus)
       const writer = world.bus.writer(TOPIC, { pendingBytesMax: 10_000 })
       const large = { subject: TOPIC, key: 'k', value: 'x'.repeat(4_000) }
       const writes: Promise<unknown>[] = []
@@ -189,7 +198,7 @@ export const writeCases: readonly BusCase[] = [
       assert.equal(writer.full, false)
       writes.push(writer.write([large]))
       await Promise.all(writes)
-      await takeAll(everything(world.bus), writes.length)
+      await takeAll(reader, writes.length)
     },
   },
   {
@@ -209,20 +218,20 @@ export const writeCases: readonly BusCase[] = [
     needs: [],
     async run(world) {
       await openTopic(world)
+      const reader = await liveReader(world.bus)
       const writer = world.bus.writer(TOPIC)
       const stored = writer.write([messageOf('a:1')])
       await Promise.all([writer.drain(), writer.drain()])
       assert.equal((await stored).accepted, 1)
       await rejectsWith('closed', writer.write([messageOf('a:2')]))
       await writer.close()
-      const reader = everything(world.bus)
       await takeAll(reader, 1)
       await assertQuiet(reader)
     },
   },
   {
     name: 'a stream goes on through a broken connection without loss, repeats or reordering',
-    needs: ['order'],
+    needs: ['order', 'replayByPosition'],
     async run(world) {
       await openTopic(world)
       const reader = everything(world.bus)

@@ -124,6 +124,7 @@ function ephemeralCapabilities(settings: TopicSettings): Capabilities {
     headers: 'native',
     lag: 'native',
     requests: 'native',
+    backPressure: 'native',
     transactions: 'none',
     totalOrder: false,
     messageBytesMax: settings.messageBytesMax,

@@ -57,6 +57,7 @@ export function logCapabilities(settings: TopicSettings, best: Durability): Capa
     headers: 'native',
     lag: 'native',
     requests: 'native',
+    backPressure: 'native',
     transactions: 'none',
     totalOrder: true,
     messageBytesMax: settings.messageBytesMax,
