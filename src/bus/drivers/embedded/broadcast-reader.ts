@@ -10,6 +10,7 @@ import type {
   ReadLimits,
   StartPosition,
 } from '../../index.ts'
+import { SubjectFilter } from '../../kit/index.ts'
 import type { Collector } from './collector.ts'
 import { DeliveryCollector } from './delivery-collector.ts'
 import { Feed, type Gate } from './feed.ts'
@@ -17,7 +18,6 @@ import { lagOf } from './lag.ts'
 import { RawCollector } from './raw-collector.ts'
 import { ReaderCore, type ReadSizes } from './reader-core.ts'
 import { startOffset } from './start-position.ts'
-import { SubjectFilter } from './subject-filter.ts'
 import type { LogTopic } from './topic.ts'
 
 const GENERATION = 1

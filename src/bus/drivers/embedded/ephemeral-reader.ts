@@ -11,11 +11,9 @@ import type {
   ReadLimits,
   StartPosition,
 } from '../../index.ts'
-import { storedHeaders } from '../../kit/index.ts'
+import { SubjectFilter, storedHeaders, WaitPoint } from '../../kit/index.ts'
 import type { EphemeralDelivery } from './ephemeral-delivery.ts'
 import type { EphemeralFanOut } from './ephemeral-fan-out.ts'
-import { SubjectFilter } from './subject-filter.ts'
-import { WaitPoint } from './wait-point.ts'
 
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024
 const MESSAGES_MAX = 4_096

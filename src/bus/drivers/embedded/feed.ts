@@ -1,10 +1,9 @@
 import { SkeinError } from '../../../core/index.ts'
 import { type LogBatch, type RecordCursor, recordCursor } from '../../../log/index.ts'
-import { REPLAY_HEADER, TTL_HEADER } from '../../kit/index.ts'
+import { REPLAY_HEADER, type SubjectFilter, TTL_HEADER } from '../../kit/index.ts'
 import type { Collector, OpenBatch } from './collector.ts'
 import { locatedError } from './located-error.ts'
 import { hasMark, MARK_REPLAY, MARK_TTL, type Partition } from './partition.ts'
-import type { SubjectFilter } from './subject-filter.ts'
 
 /** Decides, per record, what a reader that keeps account of single messages does with it. */
 export interface Gate {

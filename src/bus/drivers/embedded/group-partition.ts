@@ -5,11 +5,11 @@ import {
   type ResolvedRetryPolicy,
   resolveRetryPolicy,
   type StoredProgress,
+  type SubjectFilter,
 } from '../../kit/index.ts'
 import type { Collector } from './collector.ts'
 import { Feed, type Gate } from './feed.ts'
 import type { Partition } from './partition.ts'
-import type { SubjectFilter } from './subject-filter.ts'
 
 /** Given in vain so often, a message is given alone: if it kills its reader again, only it is counted. */
 const SUSPECT_ATTEMPTS = 2

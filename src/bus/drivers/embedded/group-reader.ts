@@ -19,6 +19,7 @@ import {
   resolveRetryPolicy,
   retryDelayMs,
   StoredDelivery,
+  SubjectFilter,
 } from '../../kit/index.ts'
 import type { Collector } from './collector.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -30,7 +31,6 @@ import { RawCollector } from './raw-collector.ts'
 import { ReaderCore, type ReadSizes } from './reader-core.ts'
 import { collectOffsets } from './redelivery.ts'
 import { startOffset } from './start-position.ts'
-import { SubjectFilter } from './subject-filter.ts'
 
 const REVOCATION_WAIT_MS = 5_000
 const BURY_AGAIN_MS = 1_000

@@ -1,13 +1,11 @@
 import type { Clock } from '../../../core/index.ts'
 import { SkeinError } from '../../../core/index.ts'
 import type { Assignment, StartPosition } from '../../index.ts'
-import type { ResolvedRetryPolicy } from '../../kit/index.ts'
-import { assignPartitions } from './assign-partitions.ts'
+import { assignPartitions, type ResolvedRetryPolicy, type SubjectFilter } from '../../kit/index.ts'
 import type { Feed } from './feed.ts'
 import { GroupPartition } from './group-partition.ts'
 import { type GroupState, keyOf } from './group-state.ts'
 import { startOffset } from './start-position.ts'
-import type { SubjectFilter } from './subject-filter.ts'
 import type { LogTopic } from './topic.ts'
 
 /** A reader as its group sees it. */

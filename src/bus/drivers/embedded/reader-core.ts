@@ -1,11 +1,10 @@
 import { type Clock, ClosedError } from '../../../core/index.ts'
 import type { ReadLimits } from '../../index.ts'
+import { type SubjectFilter, WaitPoint } from '../../kit/index.ts'
 import type { Collector } from './collector.ts'
 import type { Feed } from './feed.ts'
-import type { SubjectFilter } from './subject-filter.ts'
 import type { TailListener } from './tail.ts'
 import type { LogTopic } from './topic.ts'
-import { WaitPoint } from './wait-point.ts'
 
 const MESSAGES_MAX = 4_096
 const BYTES_MAX = 1024 * 1024

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../core/index.ts'
+import type { Clock, Timer } from '../../core/index.ts'
 
 /** Where reads wait for something to happen: woken all together, timed, cancellable, closable. */
 export class WaitPoint {

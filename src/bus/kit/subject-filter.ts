@@ -1,4 +1,4 @@
-import { checkFilter, matchesFilter } from '../../../core/index.ts'
+import { checkFilter, matchesFilter } from '../../core/index.ts'
 
 type Matcher = (subject: string) => boolean
 
