@@ -1,4 +1,4 @@
-import type { Random } from '../core/index.ts'
+import { type Random, SkeinError } from '../core/index.ts'
 import type { Configuration } from './configuration.ts'
 import type { Entry } from './entry.ts'
 import type { HardState } from './hard-state.ts'
@@ -50,4 +50,33 @@ export interface RaftOptions extends Partial<RaftLimits> {
   readonly random: Random
   /** Default: an empty node that waits to be added. */
   readonly state?: InitialState
+}
+
+const DEFAULTS: RaftLimits = {
+  heartbeatTicks: 1,
+  electionTicks: 10,
+  preVote: true,
+  checkQuorum: true,
+  messageBytesMax: 512 * 1_024,
+  inflightMessagesMax: 64,
+  inflightBytesMax: 4 * 1_024 * 1_024,
+  entryBytesMax: 1_024 * 1_024,
+  uncommittedBytesMax: 64 * 1_024 * 1_024,
+  applyBytesMax: 16 * 1_024 * 1_024,
+  pendingReadsMax: 65_536,
+}
+
+/** The limits with their defaults. Throws `bad-argument` for one that cannot be. */
+export function resolveLimits(given: Partial<RaftLimits>): RaftLimits {
+  const limits = { ...DEFAULTS, ...given }
+  for (const [name, value] of Object.entries(limits)) {
+    if (typeof value === 'boolean' || (Number.isSafeInteger(value) && value >= 1)) continue
+    throw new SkeinError('bad-argument', `Cannot use ${name} = ${value}: it must be a whole number from 1`)
+  }
+  if (limits.electionTicks <= limits.heartbeatTicks) {
+    const { electionTicks, heartbeatTicks } = limits
+    const problem = `electionTicks is ${electionTicks}, it must be more than heartbeatTicks, which is ${heartbeatTicks}`
+    throw new SkeinError('bad-argument', `Cannot use these limits: ${problem}`)
+  }
+  return limits
 }

@@ -1,0 +1,42 @@
+import { campaign } from './elections.ts'
+import { sendHeartbeats } from './leader-replication.ts'
+import { leaveJointIfDue } from './membership.ts'
+import { NOBODY } from './node-id.ts'
+import { voteResult } from './quorum.ts'
+import type { RaftCore } from './raft-core.ts'
+import { becomeFollower } from './roles.ts'
+import { abortTransfer } from './transfer.ts'
+
+/** A unit of time passed. */
+export function tick(core: RaftCore): void {
+  core.electionElapsed += 1
+  if (core.role === 'leader') tickLeader(core)
+  else {
+    core.abortedReads.push(...core.forwardedReads.tick(core.limits.electionTicks))
+    if (core.electionElapsed < core.electionTimeout) return
+    core.electionElapsed = 0
+    campaign(core, { transfer: false })
+  }
+}
+
+function tickLeader(core: RaftCore): void {
+  if (core.electionElapsed >= core.limits.electionTicks) {
+    core.electionElapsed = 0
+    if (core.limits.checkQuorum) checkQuorum(core)
+    abortTransfer(core)
+  }
+  core.heartbeatElapsed += 1
+  // `checkQuorum` may have ended the leadership.
+  if ((core.role as string) !== 'leader' || core.heartbeatElapsed < core.limits.heartbeatTicks) return
+  core.heartbeatElapsed = 0
+  sendHeartbeats(core)
+  leaveJointIfDue(core)
+}
+
+/** A leader that no quorum has answered for an election timeout has perhaps been replaced already, and steps down. */
+function checkQuorum(core: RaftCore): void {
+  const { progress } = core.membership
+  const result = voteResult(core.quorums, (id) => id === core.id || progress.get(id)?.recentlyActive === true)
+  for (const [, peer] of core.others) peer.recentlyActive = false
+  if (result !== 'won') becomeFollower(core, core.term, NOBODY)
+}
