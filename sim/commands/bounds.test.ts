@@ -43,10 +43,14 @@ async function stalled(t: TestContext, options: JoinOptions, declared: readonly 
   return { world, given, bytes, effects, sender: await world.sender('tower'), letGo: () => gate.resolve() }
 }
 
-function flood(sender: CommandSender, count: number, options: { text?: string; declared?: readonly Declared[] } = {}) {
-  const { text = '', declared = [Go] } = options
+function flood(
+  sender: CommandSender,
+  count: number,
+  options: { readonly text?: string; readonly declared?: readonly Declared[]; readonly prefix?: string } = {},
+) {
+  const { text = '', declared = [Go], prefix = 'intent' } = options
   return Array.from({ length: count }, (_, n) =>
-    sender.send(declared[n % declared.length]!, 'drone-7', { text }, { intentId: `intent-${n}` }),
+    sender.send(declared[n % declared.length]!, 'drone-7', { text }, { intentId: `${prefix}-${n}` }),
   )
 }
 
@@ -86,7 +90,8 @@ describe('a receiver whose handlers stall', () => {
     await many.world.clock.advance(1_000)
     assert.ok(many.given.length <= 1_000, `${many.given.length} were read`)
     const large = await stalled(t, {})
-    flood(large.sender, 12, { text: 'x'.repeat(1_000_000) })
+    flood(large.sender, 6, { text: 'x'.repeat(1_000_000) })
+    flood(await large.world.sender('twin'), 6, { text: 'x'.repeat(1_000_000), prefix: 'other' })
     await large.world.clock.advance(1_000)
     assert.ok(large.bytes() <= 9 * 1024 * 1024, `${large.bytes()} bytes were read`)
   })
@@ -102,5 +107,45 @@ describe('a receiver whose handlers stall', () => {
     letGo()
     await allDone(world, [...repeats, other])
     assert.deepEqual(Object.fromEntries(effects), { one: 1, other: 1 })
+  })
+})
+
+describe('a sender whose commands are not answered', () => {
+  for (const [bound, options, text] of [
+    ['number', { pendingMax: 20 }, ''],
+    ['bytes', { pendingBytesMax: 200_000 }, 'x'.repeat(30_000)],
+    ['bytes that nobody set', {}, 'x'.repeat(1_000_000)],
+  ] as const) {
+    it(`refuses more than its bound on ${bound}, and takes more once there are outcomes`, async (t) => {
+      const { world, letGo } = await stalled(t, {})
+      const sender = await world.sender('bounded', options)
+      const accepted: Promise<Outcome<unknown>>[] = []
+      let refused = 0
+      for (const sending of flood(sender, 30, { text })) {
+        sending.catch((error: unknown) => {
+          assert.equal((error as { code?: string }).code, 'overloaded')
+          refused += 1
+        })
+        accepted.push(sending)
+      }
+      await world.clock.advance(1_000)
+      assert.ok(refused >= 10 && refused < 30, `${refused} of 30 were refused`)
+      letGo()
+      const outcomes = await world.run(Promise.allSettled(accepted))
+      assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 30 - refused)
+      await allDone(world, flood(sender, 1, { text, prefix: 'later' }))
+    })
+  }
+
+  it('remembers those that nobody waits for only while there is room', async (t) => {
+    const { world } = await stalled(t, {})
+    const sender = await world.sender('bounded', { pendingMax: 20 })
+    for (let n = 0; n < 3; n += 1) {
+      const sent = Array.from({ length: 20 }, (_, index) =>
+        sender.send(Go, 'drone-7', { text: '' }, { intentId: `intent-${n}-${index}`, timeoutMs: 100 }),
+      )
+      const outcomes = await world.run(Promise.all(sent))
+      assert.deepEqual(new Set(outcomes.map(({ state }) => state)), new Set(['unknown']))
+    }
   })
 })

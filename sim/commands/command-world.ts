@@ -85,10 +85,13 @@ export class CommandWorld {
     await this.#services?.close()
   }
 
-  async sender(name: string): Promise<CommandSender> {
+  async sender(
+    name: string,
+    limits: { readonly pendingMax?: number; readonly pendingBytesMax?: number } = {},
+  ): Promise<CommandSender> {
     const { clock, random, roster, nodeTime, onError } = this
     const bus = this.#options.senderBus?.(this.bus, this) ?? this.bus
-    const options = { bus, clock, random, roster, nodeTime, onError, durability: 'none' as const }
+    const options = { bus, clock, random, roster, nodeTime, onError, durability: 'none' as const, ...limits }
     const sender = await this.run(openCommandSender({ ...options, sender: name }))
     this.#senders.push(sender)
     return sender

@@ -49,12 +49,22 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const services = keep(await openServices(bus, config, { clock, random, onError, onFenced }))
   const { roster, nodeTime } = services
   const sender = `node-${Buffer.from(random.bytes(6)).toString('hex')}`
-  const commands = keep(await openCommandSender({ bus, clock, random, roster, nodeTime, sender, onError }))
+  const { httpBodyBytes: bodyBytesMax, pendingBytesPerClient: pendingBytesMax } = config.limits
+  // It sends for every client of HTTP; the gateway sees to it that one connection has its share alone.
+  const senderBytesMax = HTTP_CLIENTS_FULL * pendingBytesMax
+  const commands = keep(
+    await openCommandSender({
+      ...{ bus, clock, random, roster, nodeTime, sender, onError },
+      pendingBytesMax: senderBytesMax,
+    }),
+  )
   const sockets = keep(openSockets(bus, services, config, { clock, random, onError }))
   cutOff = (connection, why) => sockets.disconnect(connection, why)
-  const bodyBytesMax = config.limits.httpBodyBytes
   const http = keep(
-    await httpGateway({ bus, clock, random, roster, commands, probes, version: VERSION, bodyBytesMax, onError }),
+    await httpGateway({
+      ...{ bus, clock, random, roster, commands, probes, version: VERSION, onError },
+      ...{ bodyBytesMax, pendingBytesMax },
+    }),
   )
   takeUpgrades(http.server, sockets)
   const url = urlOf(config.listen.host, await http.listen(config.listen))
@@ -72,6 +82,9 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
     },
   })
 }
+
+/** So many clients of HTTP may have as much pending as one may; then all wait. */
+const HTTP_CLIENTS_FULL = 8
 
 interface Handed {
   readonly clock: Clock

@@ -77,7 +77,11 @@ class Receiver implements CommandReceiver {
     this.#incarnation = `${options.identity.epoch}-${Buffer.from(options.random.bytes(8)).toString('hex')}`
     this.#schedule = new CommandSchedule({ parallelMax: this.#options.parallelMax })
     const { bus, clock, random, inbox } = options
-    this.#reporter = new OutcomeReporter({ bus, clock, random, onReported: (each) => inbox.reported(each), onError })
+    this.#reporter = new OutcomeReporter({
+      ...{ bus, clock, random, onError },
+      onReported: (each) => inbox.reported(each),
+      onDropped: () => void this.#recover(),
+    })
     if (options.lease.fenced.aborted) this.#fence()
     options.lease.fenced.addEventListener('abort', () => this.#fence(), { once: true })
   }
@@ -112,7 +116,7 @@ class Receiver implements CommandReceiver {
     await this.#recover()
   }
 
-  /** Says what had no chance to be said before the agent stopped. */
+  /** Says what had no chance to be said: before the agent stopped, or while too many reports waited. */
   async #recover(): Promise<void> {
     const { identity, inbox, clock, nodeTime } = this.#options
     const session = { agentId: identity.id, epoch: identity.epoch, incarnation: this.#incarnation }

@@ -7,11 +7,12 @@ import { encodeCommand } from './command-record.ts'
 import type { CommandDefinition } from './definition.ts'
 import { planRecords, type RecordPlan, WIDE_MIN } from './fan-out.ts'
 import type { Outcome, StoredOutcome } from './outcome.ts'
-import { lookUpOutcome } from './outcome-lookup.ts'
+import { type KnownIntent, lookUpOutcome } from './outcome-lookup.ts'
 import { decodeReport, OUTCOMES_TOPIC, outcomeSubject, outcomesTopic } from './outcome-record.ts'
 import { PendingIntent } from './pending-intent.ts'
 import { readOutcome } from './read-outcome.ts'
 import { addresseeOf, type CommandTarget, resolveTarget } from './resolve-target.ts'
+import { SentIntents } from './sent-intents.ts'
 import { TopicFollower } from './topic-follower.ts'
 
 export interface SendOptions {
@@ -41,10 +42,12 @@ export interface CommandSenderOptions {
   /** What the topic of outcomes was opened with. Default `safe`. */
   readonly durability?: RequestedDurability
   /**
-   * Intents remembered, to answer a repeat from here. Those with outcomes make room for new ones; when none has,
-   * `send()` is refused with `overloaded`. Default 10,000.
+   * Intents remembered, to answer a repeat from here. Those that nobody waits for make room for new ones; when there
+   * are none, `send()` is refused with `overloaded`. Default 10,000.
    */
   readonly pendingMax?: number
+  /** Bytes of commands waiting for their outcomes and of replies remembered; then the same. Default 8 MiB. */
+  readonly pendingBytesMax?: number
   /** What cannot be told to any caller. */
   readonly onError?: (error: unknown) => void
 }
@@ -85,10 +88,11 @@ export async function openCommandSender(options: CommandSenderOptions): Promise<
   return sender
 }
 
+const DEFAULTS = { durability: 'safe', pendingMax: 10_000, pendingBytesMax: 8 * 1024 * 1024 } as const
 /** For a command without `completeWithinMs`. */
 const RUN_DEFAULT_MS = 30_000
 const SLACK_MS = 2_000
-/** A stored command is given by the broker; a resend only makes up for a write or a report that was lost. */
+/** A stored command is given by the broker; asking or resending only makes up for a write or a report that was lost. */
 const STORED_RESEND = { firstMs: 2_000, maxMs: 30_000 }
 /** One that is not stored is lost when nobody is there: only resending brings it over. */
 const LIVE_RESEND = { firstMs: 100, maxMs: 1_000 }
@@ -98,15 +102,16 @@ class Sender implements CommandSender {
   readonly #outcomes: TopicFollower
   readonly #writers = new Map<string, Writer>()
   readonly #partitions = new Map<string, number>()
-  /** In the order they were sent, so that the oldest answered ones are forgotten first. */
-  readonly #intents = new Map<string, { readonly pending: PendingIntent; readonly reply: Registered }>()
+  readonly #intents: SentIntents
   readonly #sending = new Set<Promise<unknown>>()
   readonly #stop = new AbortController()
   #draining = false
 
   constructor(options: CommandSenderOptions) {
     const onError = options.onError ?? (() => {})
-    this.#options = { durability: 'safe', pendingMax: 10_000, ...options, onError }
+    this.#options = { ...DEFAULTS, ...options, onError }
+    const { pendingMax, pendingBytesMax } = this.#options
+    this.#intents = new SentIntents({ countMax: pendingMax, bytesMax: pendingBytesMax })
     const { bus, clock, random, sender } = options
     this.#outcomes = new TopicFollower({
       ...{ bus, clock, random, onError },
@@ -115,7 +120,7 @@ class Sender implements CommandSender {
       from: 'latest',
       onDelivery: (delivery) => {
         const report = decodeReport(delivery)
-        if (report !== undefined) this.#intents.get(report.intentId)?.pending.report(report.agentId, report.outcome)
+        if (report !== undefined) this.#intents.report(report.intentId, report.agentId, report.outcome)
       },
     })
   }
@@ -136,9 +141,11 @@ class Sender implements CommandSender {
   async outcome(intentId: string, options: OutcomeOptions = {}): Promise<ReadonlyArray<Outcome<unknown>>> {
     const { agentId, timeoutMs = 5_000, signal } = options
     const local = this.#intents.get(intentId)
-    if (local !== undefined && local.pending.unanswered.length > 0) await this.#ask(local.pending, timeoutMs, signal)
+    if (local !== undefined && local.pending.unanswered.length > 0) {
+      await this.#askOnce(local.pending, timeoutMs, signal)
+    }
     const outcomes = new Map<string, StoredOutcome>(local?.pending.outcomes)
-    const reply = local?.reply.reply
+    const reply = local?.command.reply
     if (outcomes.size === 0 || [...outcomes.values()].some((each) => each.state === 'unknown')) {
       const known = await lookUpOutcome(this.#options.bus.requests, intentId, { timeoutMs, signal })
       for (const id of known.pending) if (!outcomes.has(id)) outcomes.set(id, PENDING)
@@ -175,20 +182,37 @@ class Sender implements CommandSender {
     const encoded = command.value.encode(value)
     const agents = await resolveTarget(this.#options.roster, target)
     if (agents.length === 0) return []
-    const pending = await this.#intent(command, bodyHash(command.type, encoded), options)
-    pending.add(agents.map(addresseeOf))
-    await this.#deliver(command, pending, { agents, encoded, options })
+    const size = { valueBytes: encoded.length, agents: agents.length }
+    const { pending, done } = await this.#intent(command, { hash: bodyHash(command.type, encoded), size, options })
+    try {
+      pending.add(agents.map(addresseeOf))
+      await this.#deliver(command, pending, { agents, encoded, options })
+    } finally {
+      done()
+    }
     return agents.map(({ id }) => {
       const outcome = pending.outcome(id) ?? NO_ANSWER
       return readOutcome({ intentId: pending.intentId, agentId: id }, outcome, command.reply)
     })
   }
 
-  /** The intent of this id: the one that is known, here or at the node, or a new one. */
-  async #intent(command: Registered, hash: string, options: SendOptions): Promise<PendingIntent> {
+  /** The intent of this id: the one that is known, here or at the node, or a new one; and the way to stop waiting. */
+  async #intent(
+    command: Registered,
+    send: {
+      readonly hash: string
+      readonly size: { readonly valueBytes: number; readonly agents: number }
+      readonly options: SendOptions
+    },
+  ): Promise<{ readonly pending: PendingIntent; readonly done: () => void }> {
+    const { hash, size, options } = send
     const intentId = options.intentId ?? uuidV7(this.#options.clock, this.#options.random)
+    const take = (pending: PendingIntent) => ({
+      pending: sameBody(pending, hash),
+      done: this.#intents.wait(intentId, size),
+    })
     const local = this.#intents.get(intentId)?.pending
-    if (local !== undefined) return sameBody(local, hash)
+    if (local !== undefined) return take(local)
     const known = options.intentId === undefined ? undefined : await this.#known(intentId, options.signal)
     if (known?.sent !== undefined) sameBody({ intentId, bodyHash: known.sent.bodyHash }, hash)
     const earliestMs = this.#options.nodeTime.earliestMs()
@@ -200,12 +224,11 @@ class Sender implements CommandSender {
     const deadlineMs = known?.sent?.deadlineMs ?? earliestMs + command.startWithinMs
     // Two calls with the same id may have come here together: the first one's deadline counts.
     const raced = this.#intents.get(intentId)?.pending
-    if (raced !== undefined) return sameBody(raced, hash)
-    this.#makeRoom()
+    if (raced !== undefined) return take(raced)
     const pending = new PendingIntent({ intentId, bodyHash: hash, type: command.type, deadlineMs })
-    for (const [agentId, outcome] of known?.outcomes ?? []) pending.report(agentId, outcome)
-    this.#intents.set(intentId, { pending, reply: command })
-    return pending
+    this.#intents.add({ pending, command })
+    for (const [agentId, outcome] of known?.outcomes ?? []) this.#intents.report(intentId, agentId, outcome)
+    return take(pending)
   }
 
   async #known(intentId: string, signal: AbortSignal | undefined) {
@@ -218,24 +241,7 @@ class Sender implements CommandSender {
     }
   }
 
-  #makeRoom(): void {
-    const { pendingMax } = this.#options
-    for (const [intentId, { pending }] of this.#intents) {
-      if (this.#intents.size < pendingMax) return
-      if (pending.unanswered.length === 0) this.#intents.delete(intentId)
-    }
-    if (this.#intents.size < pendingMax) return
-    throw new SkeinError(
-      'overloaded',
-      `Cannot send a command: ${pendingMax} wait for their outcomes; try again later`,
-      {
-        retryable: true,
-        details: { pendingMax },
-      },
-    )
-  }
-
-  /** Writes, waits, and writes again until everyone has answered or nobody may claim it any more. */
+  /** Writes, waits, and makes sure that it is there, until everyone has answered or nobody may claim it any more. */
   async #deliver(
     command: Registered,
     pending: PendingIntent,
@@ -251,24 +257,59 @@ class Sender implements CommandSender {
     const agentIds = send.agents.map((agent) => agent.id)
     const plans = planRecords(command.subject, send.agents, await this.#partitionsOf(command, send.agents.length))
     const rhythm = command.durability === 'none' ? LIVE_RESEND : STORED_RESEND
+    const copy: Copy = { plans, encoded: send.encoded, agentIds, isStored: false, isBusy: false }
     for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
       const earliestMs = nodeTime.earliestMs()
       const ttlMs = pending.deadlineMs - (earliestMs ?? pending.deadlineMs)
-      const writing = ttlMs > 0 ? this.#write(command, pending, { plans, encoded: send.encoded, ttlMs }) : undefined
+      const writing = ttlMs > 0 ? this.#ensure(command, pending, { copy, ttlMs }) : undefined
       const leftMs = timeoutMs - (clock.monotonicMs() - startedAtMs)
       const waitMs = Math.min(leftMs, backoffMs(attempt, { ...rhythm, random }))
       if (await this.#wait(pending, agentIds, { waitMs, signal: send.options.signal, writing })) return
       if (leftMs <= waitMs) break
     }
-    if (!this.#stop.signal.aborted) await this.#ask(pending, SLACK_MS, send.options.signal)
+    if (!this.#stop.signal.aborted) await this.#askOnce(pending, SLACK_MS, send.options.signal)
   }
 
-  /** Writes the command for those that have not answered. What is not accepted now is tried with the next resend. */
+  /**
+   * Writes the command until that is acknowledged. From then on it only asks the node, which brings outcomes whose
+   * reports were lost, and writes it again when the node says that it has no such command.
+   */
+  async #ensure(
+    command: Registered,
+    pending: PendingIntent,
+    what: { readonly copy: Copy; readonly ttlMs: number },
+  ): Promise<void> {
+    const { copy, ttlMs } = what
+    if (copy.isBusy) return
+    copy.isBusy = true
+    try {
+      if (copy.isStored && (await this.#isKnown(pending, copy.agentIds))) return
+      const isAccepted = await this.#write(command, pending, { ...copy, ttlMs })
+      copy.isStored = isAccepted && command.durability !== 'none'
+    } finally {
+      copy.isBusy = false
+    }
+  }
+
+  /** False when the node has lost the command, or none keeps count of them. Without an answer nothing is known to be lost. */
+  async #isKnown(pending: PendingIntent, agentIds: readonly string[]): Promise<boolean> {
+    try {
+      const known = await this.#ask(pending, SLACK_MS, this.#stop.signal)
+      return agentIds.every((id) => pending.outcome(id) !== undefined || known.pending.includes(id))
+    } catch (error) {
+      return !(error instanceof SkeinError && error.code === 'no-responder')
+    }
+  }
+
+  /**
+   * Writes the command for those that have not answered. False when it was not accepted now, or may not have been: it is
+   * tried with the next resend.
+   */
   async #write(
     command: Registered,
     pending: PendingIntent,
     body: { readonly plans: readonly RecordPlan[]; readonly encoded: Uint8Array | string; readonly ttlMs: number },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { intentId, type, deadlineMs } = pending
     const messages = body.plans.flatMap((plan) => {
       const addressees = plan.agentIds.flatMap((id) =>
@@ -278,12 +319,14 @@ class Sender implements CommandSender {
       const record = { intentId, type, deadlineMs, sender: this.#options.sender, addressees }
       return [encodeCommand(record, { ...plan, value: body.encoded, codec: command.value, ttlMs: body.ttlMs })]
     })
-    if (messages.length === 0) return
+    if (messages.length === 0) return true
     try {
       await this.#writer(command.topic).write(messages)
+      return true
     } catch (error) {
       const mayHaveGone = error instanceof WriteError || (error instanceof SkeinError && error.retryable)
       if (!mayHaveGone) throw error
+      return false
     }
   }
 
@@ -332,11 +375,17 @@ class Sender implements CommandSender {
     }
   }
 
-  /** The last resort before `unknown`: the report may have been lost on its way here. */
-  async #ask(pending: PendingIntent, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+  /** What the node knows: a report may have been lost on its way here. */
+  async #ask(pending: PendingIntent, timeoutMs: number, signal: AbortSignal | undefined): Promise<KnownIntent> {
+    const known = await lookUpOutcome(this.#options.bus.requests, pending.intentId, { timeoutMs, signal })
+    for (const [agentId, outcome] of known.outcomes) this.#intents.report(pending.intentId, agentId, outcome)
+    return known
+  }
+
+  /** The last resort before `unknown`. */
+  async #askOnce(pending: PendingIntent, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     try {
-      const known = await lookUpOutcome(this.#options.bus.requests, pending.intentId, { timeoutMs, signal })
-      for (const [agentId, outcome] of known.outcomes) pending.report(agentId, outcome)
+      await this.#ask(pending, timeoutMs, signal)
     } catch {
       signal?.throwIfAborted()
     }
@@ -344,6 +393,17 @@ class Sender implements CommandSender {
 }
 
 type Registered = CommandDefinition<unknown, unknown>
+
+/** One call's command on its way. */
+interface Copy {
+  readonly plans: readonly RecordPlan[]
+  readonly encoded: Uint8Array | string
+  readonly agentIds: readonly string[]
+  /** A write of it was acknowledged. */
+  isStored: boolean
+  /** It is being written or asked about. */
+  isBusy: boolean
+}
 
 const PENDING: StoredOutcome = {
   state: 'unknown',

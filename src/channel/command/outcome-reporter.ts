@@ -9,19 +9,26 @@ export interface OutcomeReporterOptions {
   readonly random: Random
   /** The report is stored. */
   readonly onReported: (report: OutcomeReport) => void
+  /** There is room again after reports were dropped: who has the outcomes may report them once more. */
+  readonly onDropped?: () => void
   readonly onError: (error: unknown) => void
 }
 
 const WAITING_MAX = 10_000
+const WAITING_BYTES_MAX = 8 * 1024 * 1024
 const BATCH_MAX = 256
+/** A batch ends with the first report that reaches it. */
+const BATCH_BYTES = 1024 * 1024
 
 /**
  * Writes outcome events. What waits goes together in one batch; what the bus did not take is tried again. Beyond its
- * bound reports are dropped: their outcomes are stored, and a resend or a restart reports them again.
+ * bounds reports are dropped: their outcomes are stored, and are reported again when there is room.
  */
 export class OutcomeReporter {
   readonly #options: OutcomeReporterOptions
   readonly #waiting: OutcomeReport[] = []
+  #waitingBytes = 0
+  #hasDropped = false
   readonly #stop = new AbortController()
   #writer: Writer | undefined
   #writing: Promise<void> | undefined
@@ -32,10 +39,16 @@ export class OutcomeReporter {
 
   report(report: OutcomeReport): void {
     if (this.#stop.signal.aborted) return
-    if (this.#waiting.length >= WAITING_MAX) return
+    const isFull = this.#waiting.length >= WAITING_MAX || this.#waitingBytes >= WAITING_BYTES_MAX
+    if (isFull) {
+      this.#hasDropped = true
+      return
+    }
     this.#waiting.push(report)
+    this.#waitingBytes += bytesOf(report)
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined
+      this.#tellDropped()
     })
   }
 
@@ -56,9 +69,10 @@ export class OutcomeReporter {
     await Promise.resolve()
     let failures = 0
     while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
-      const batch = this.#waiting.slice(0, BATCH_MAX)
+      const batch = this.#nextBatch()
       if (await this.#write(batch)) {
         this.#waiting.splice(0, batch.length)
+        for (const report of batch) this.#waitingBytes -= bytesOf(report)
         failures = 0
         for (const report of batch) this.#options.onReported(report)
       } else {
@@ -66,6 +80,21 @@ export class OutcomeReporter {
         failures += 1
       }
     }
+  }
+
+  #tellDropped(): void {
+    if (!this.#hasDropped || this.#stop.signal.aborted) return
+    this.#hasDropped = false
+    this.#options.onDropped?.()
+  }
+
+  #nextBatch(): readonly OutcomeReport[] {
+    let bytes = 0
+    const end = this.#waiting.findIndex((report, index) => {
+      bytes += bytesOf(report)
+      return index + 1 === BATCH_MAX || bytes >= BATCH_BYTES
+    })
+    return this.#waiting.slice(0, end === -1 ? undefined : end + 1)
   }
 
   async #write(batch: readonly OutcomeReport[]): Promise<boolean> {
@@ -83,4 +112,8 @@ export class OutcomeReporter {
     const delayMs = backoffMs(failures, { firstMs: 50, maxMs: 5_000, random: this.#options.random })
     await this.#options.clock.sleep(delayMs, { signal: this.#stop.signal }).catch(() => {})
   }
+}
+
+function bytesOf({ outcome }: OutcomeReport): number {
+  return (outcome.reply?.length ?? 0) + (outcome.message?.length ?? 0)
 }

@@ -1,50 +1,7 @@
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
-import { type TestContext, test } from 'node:test'
-import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
-import { openCommandSender } from '../../channel/index.ts'
-import { memoryDisk } from '../../core/index.ts'
-import { systemClock, systemRandom } from '../../core/system/index.ts'
-import { hostNodeServices } from '../../fabric/index.ts'
-import { httpGateway } from './http-gateway.ts'
-
-const clock = systemClock
-const random = systemRandom
-const passing = () => ({ ok: true, checks: { node: 'running' } })
-
-/** The gateway over a real bus in memory, on a port that the system chose. */
-async function gateway(t: TestContext, options: { bodyBytesMax?: number } = {}) {
-  const bus = await openEmbeddedBus({ disk: memoryDisk(), clock, random, directory: 'data' })
-  const services = await hostNodeServices({ bus, clock, random, durability: 'none' })
-  const { roster, nodeTime } = services
-  const commands = await openCommandSender({ bus, clock, random, roster, nodeTime, sender: 'http', durability: 'none' })
-  const probes = { live: passing, ready: passing, started: passing }
-  const http = await httpGateway({ bus, clock, random, roster, commands, probes, version: '0.0.0', ...options })
-  const port = await http.listen({ host: '127.0.0.1', port: 0 })
-  t.after(async () => {
-    await http.close()
-    await commands.close()
-    await services.close()
-    await bus.close()
-  })
-  const url = `http://127.0.0.1:${port}`
-  const call = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
-    const isText = typeof body === 'string'
-    const response = await fetch(url + path, {
-      method,
-      ...(body !== undefined && { body: isText ? body : JSON.stringify(body) }),
-      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-    })
-    const text = await response.text()
-    return {
-      status: response.status,
-      type: response.headers.get('content-type'),
-      headers: response.headers,
-      body: text === '' ? undefined : JSON.parse(text),
-    }
-  }
-  return { bus, http, url, call }
-}
+import { test } from 'node:test'
+import { httpInMemory as gateway } from '../../../test/http-in-memory.ts'
 
 const EVENTS = '/v1/topics/swarm.events'
 const events = { intent: 'event', durability: 'none', partitions: 2 }
@@ -198,7 +155,7 @@ test('A stream sends what comes later, and says now and then that it is still th
 })
 
 test('A group streamed over HTTP shares its messages and goes on where it was', async (t) => {
-  const { call, url } = await gateway(t)
+  const { clock, call, url } = await gateway(t)
   await call('PUT', EVENTS, { ...events, partitions: 1 })
   await call('POST', `${EVENTS}/messages`, { messages: [{ value: 1 }, { value: 2 }] })
   const stream = `${url}${EVENTS}/stream?group=g&heartbeatMs=100`

@@ -16,11 +16,13 @@ import { topicRoutes } from './routes/topics.ts'
 import type { GatewayServices } from './services.ts'
 import { checkRequestsStrictly } from './validation.ts'
 
-export interface HttpGatewayOptions extends Omit<GatewayServices, 'signal'> {
+export interface HttpGatewayOptions extends Omit<GatewayServices, 'signal' | 'pendingBytesMax'> {
   /** For the OpenAPI document. */
   readonly version: string
   /** The largest request body. Default 8 MiB. */
   readonly bodyBytesMax?: number
+  /** Bytes of commands that one connection may have waiting for their outcomes. Default 8 MiB. */
+  readonly pendingBytesMax?: number
   /** Told of failures that are ours, not the caller's. */
   readonly onError?: (error: unknown) => void
 }
@@ -41,7 +43,7 @@ const REQUEST_ARRIVES_WITHIN_MS = 60_000
 
 /** A node's HTTP interface: everything that can be done with `curl`, and `/openapi.json` that says how. */
 export async function httpGateway(options: HttpGatewayOptions): Promise<HttpGateway> {
-  const { bodyBytesMax = 8 * 1024 * 1024 } = options
+  const { bodyBytesMax = 8 * 1024 * 1024, pendingBytesMax = 8 * 1024 * 1024 } = options
   const stop = new AbortController()
   const app = fastify({
     bodyLimit: bodyBytesMax,
@@ -52,7 +54,7 @@ export async function httpGateway(options: HttpGatewayOptions): Promise<HttpGate
     routerOptions: { maxParamLength: 1024 },
   })
   await prepare(app, options)
-  const services: GatewayServices = { ...options, signal: stop.signal }
+  const services: GatewayServices = { ...options, pendingBytesMax, signal: stop.signal }
   for (const addRoutes of ROUTES) addRoutes(app, services)
   await app.ready()
 

@@ -25,6 +25,8 @@ export interface GatewayServices {
   readonly roster: Roster
   readonly commands: Pick<CommandSender, 'send' | 'outcome'>
   readonly probes: Probes
+  /** Bytes of commands that one connection may have waiting for their outcomes. */
+  readonly pendingBytesMax: number
   /** Aborted when the gateway drains: streams end, waiting ends. */
   readonly signal: AbortSignal
 }

@@ -6,7 +6,7 @@ import { SkeinError, uuidV7 } from '../../../core/index.ts'
 import { failures } from '../schemas.ts'
 import type { GatewayServices } from '../services.ts'
 
-/** Commands sent over HTTP whose outcome is still waited for. */
+/** Commands sent over HTTP whose outcome is still waited for; how many bytes of them, the sender bounds. */
 const PENDING_MAX = 10_000
 
 const selector = Type.Object(
@@ -76,7 +76,7 @@ export function commandRoutes(app: FastifyInstance, services: GatewayServices): 
     },
     async (request, reply) => {
       const intentId = request.body.intentId ?? uuidV7(services.clock, services.random)
-      const answer = await sending.send(request.body, intentId)
+      const answer = await sending.send(request.body, { intentId, connection: request.raw.socket })
       if (answer !== undefined) return { intentId, outcomes: answer }
       reply.status(202).header('location', `/v1/commands/${encodeURIComponent(intentId)}`)
       return { intentId, state: 'pending' as const }
@@ -107,6 +107,7 @@ export function commandRoutes(app: FastifyInstance, services: GatewayServices): 
 /** Commands on their way. What takes longer than its request waits is still resent and its outcome recorded. */
 class Sending {
   readonly #services: GatewayServices
+  readonly #bytes = new WeakMap<object, number>()
   #pending = 0
 
   constructor(services: GatewayServices) {
@@ -114,16 +115,12 @@ class Sending {
   }
 
   /** The outcomes, or undefined when there are none within `waitMs`. */
-  async send(request: Static<typeof input>, intentId: string): Promise<readonly Outcome[] | undefined> {
-    if (this.#pending >= PENDING_MAX) {
-      throw new SkeinError('overloaded', `Cannot send the command: ${PENDING_MAX} are waiting for their outcome`, {
-        retryable: true,
-      })
-    }
-    this.#pending += 1
-    const sent = this.#send(request, intentId).finally(() => {
-      this.#pending -= 1
-    })
+  async send(
+    request: Static<typeof input>,
+    from: { readonly intentId: string; readonly connection: object },
+  ): Promise<readonly Outcome[] | undefined> {
+    const leave = this.#enter(from.connection, Buffer.byteLength(JSON.stringify(request.value)))
+    const sent = this.#send(request, from.intentId).finally(leave)
     const stop = new AbortController()
     const timeout = this.#services.clock.sleep(request.waitMs ?? 30_000, { signal: stop.signal }).then(
       () => undefined,
@@ -138,6 +135,22 @@ class Sending {
     }
   }
 
+  /** One connection may have so many bytes waiting that it does not crowd out the others. */
+  #enter(connection: object, bytes: number): () => void {
+    const bytesMax = this.#services.pendingBytesMax
+    const before = this.#bytes.get(connection) ?? 0
+    if (this.#pending >= PENDING_MAX) throw overloaded(`${PENDING_MAX} are waiting for their outcome`)
+    if (before > 0 && before + bytes > bytesMax) {
+      throw overloaded(`${before} bytes of this connection's are waiting for their outcome, and ${bytesMax} may`)
+    }
+    this.#pending += 1
+    this.#bytes.set(connection, before + bytes)
+    return () => {
+      this.#pending -= 1
+      this.#bytes.set(connection, (this.#bytes.get(connection) ?? 0) - bytes)
+    }
+  }
+
   async #send(request: Static<typeof input>, intentId: string): Promise<readonly Outcome[]> {
     const { bus, commands, signal } = this.#services
     const declared = untyped(request)
@@ -147,6 +160,10 @@ class Sending {
     if (typeof target === 'string') return [await commands.send(declared, target, request.value, { intentId, signal })]
     return commands.send(declared, target as readonly string[] | AgentSelector, request.value, { intentId, signal })
   }
+}
+
+function overloaded(state: string): SkeinError {
+  return new SkeinError('overloaded', `Cannot send the command: ${state}; try again later`, { retryable: true })
 }
 
 /** The command as this side knows it: any JSON goes, the agent checks it by its schema. */
