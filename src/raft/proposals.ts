@@ -36,7 +36,6 @@ export function propose(core: RaftCore, data: readonly Uint8Array[]): Proposed {
     const message = `Cannot propose: ${core.uncommittedBytes} bytes wait to be committed, at most ${uncommittedBytesMax} may; try again`
     throw new SkeinError('overloaded', message, { retryable: true, details: { bytesMax: uncommittedBytesMax } })
   }
-  core.uncommittedBytes += bytes
   return appendOwn(core, 'command', data)
 }
 
@@ -51,5 +50,6 @@ export function appendOwn(core: RaftCore, kind: EntryKind, data: readonly Uint8A
   const first = log.lastIndex + 1
   const entries = data.map((bytes, at): Entry => ({ index: first + at, term, kind, data: bytes }))
   log.append(entries)
+  core.uncommittedBytes += log.dataBytes(first, log.lastIndex)
   return { first, last: log.lastIndex, term }
 }

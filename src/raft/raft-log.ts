@@ -27,7 +27,8 @@ export class RaftLog {
     this.#entries = [...entries]
     this.#snapshot = snapshot
     this.#compactedIndex = (entries[0]?.index ?? snapshotIndex + 1) - 1
-    this.#compactedTerm = snapshot?.term ?? 0
+    // Of an entry before the first one only the snapshot's own term is known; `#dropFirst` sees to the others.
+    this.#compactedTerm = this.#compactedIndex === snapshotIndex ? (snapshot?.term ?? 0) : 0
     this.#commit = Math.max(state.hardState?.commit ?? 0, snapshotIndex)
     checkStored(this.#entries, { after: this.#compactedIndex, commit: this.#commit, snapshot })
     if (this.#compactedIndex > 0 && this.#compactedIndex < snapshotIndex) this.#dropFirst()

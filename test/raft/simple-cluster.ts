@@ -128,6 +128,8 @@ export class SimpleCluster {
     else if (chance < 0.97) this.read(this.pick(this.up()))
     else if (chance < 0.975) this.snapshot(this.pick(this.up()))
     else if (this.#random.float() < faults.crash) this.crash(this.pick([...this.members.values()]))
+    // Who is down comes back soon, or nothing would be left to go wrong.
+    else if (this.#random.float() < 0.3) this.crash(this.pick([...this.members.values()].filter(({ isUp }) => !isUp)))
   }
 
   tick(member: Member | undefined): void {
@@ -143,12 +145,16 @@ export class SimpleCluster {
     if (this.#random.float() >= faults.duplication) this.#network.splice(at, 1)
     const target = this.members.get(message.to)
     if (this.#random.float() < faults.loss || target?.isUp !== true) {
-      if (message.type === 'snapshot') this.#reportSnapshot(message, false)
+      this.#lose(message)
       return
     }
     target.node.step(message)
     if (message.type === 'snapshot') this.#reportSnapshot(message, true)
     this.drain(target)
+  }
+
+  #lose(message: Message): void {
+    if (message.type === 'snapshot') this.#reportSnapshot(message, false)
   }
 
   #reportSnapshot(message: Message, ok: boolean): void {
@@ -168,7 +174,7 @@ export class SimpleCluster {
       member.toApply.push(...ready.committed)
       this.#checkLeader(member)
     }
-    while (this.#network.length > 500) this.#network.shift()
+    while (this.#network.length > 500) this.#lose(this.#network.shift()!)
   }
 
   completeWrite(member: Member | undefined): void {
@@ -198,7 +204,7 @@ export class SimpleCluster {
       const next = member.toApply[0]
       if (next === undefined) break
       // A snapshot is restored when it is durable.
-      if ('configuration' in next && member.stored.snapshot !== next) break
+      if ('configuration' in next && (member.stored.snapshot?.index ?? 0) < next.index) break
       member.toApply.shift()
       if ('configuration' in next) member.appliedIndex = Math.max(member.appliedIndex, next.index)
       else this.#apply(member, next)
@@ -259,10 +265,10 @@ export class SimpleCluster {
   }
 
   snapshot(member: Member | undefined): void {
-    if (member === undefined || member.appliedIndex <= (member.node.status().snapshotIndex ?? 0)) return
-    const metadata = member.node.snapshotMetadata(member.appliedIndex)
+    if (member === undefined || member.appliedIndex <= member.node.status().snapshotIndex) return
     // Storing it is a write behind those in flight: only when there are none is it simple.
     if (member.writes.length > 0) return
+    const metadata = member.node.snapshotMetadata(member.appliedIndex)
     member.stored.snapshot = metadata
     const keep = Math.floor(this.#random.float() * 5)
     member.stored.entries = member.stored.entries.filter((entry) => entry.index > metadata.index - keep)
