@@ -4,6 +4,19 @@ import { voteResult } from './quorum.ts'
 import type { RaftCore } from './raft-core.ts'
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.ts'
 
+function commitNews({ log }: RaftCore): { readonly commit: number; readonly commitTerm: number } {
+  return { commit: log.commit, commitTerm: log.term(log.commit)! }
+}
+
+/**
+ * Learns from a candidate, or from who answered one, what is committed: true whatever the term of the message. A campaign
+ * that turns out to go by a configuration that was left ends here.
+ */
+export function commitByVote(core: RaftCore, { commit, commitTerm }: VoteRequestMessage | VoteReplyMessage): void {
+  if (core.role === 'leader' || !core.log.matches(commit, commitTerm) || !core.log.commitTo(commit)) return
+  if (core.role !== 'follower' && !isPromotable(core)) becomeFollower(core, core.term, NOBODY)
+}
+
 /** Campaigns, if this node may. `transfer`: the leader asked for it, so nobody is asked beforehand and no lease holds. */
 export function campaign(core: RaftCore, options: { readonly transfer: boolean }): void {
   if (core.role === 'leader' || !isPromotable(core)) return
@@ -41,7 +54,7 @@ function isPromotable(core: RaftCore): boolean {
 function requestVotes(core: RaftCore, options: { readonly preVote: boolean; readonly transfer: boolean }): void {
   const { log } = core
   const term = options.preVote ? core.term + 1 : core.term
-  const request = { type: 'vote-request', from: core.id, term, ...options } as const
+  const request = { type: 'vote-request', from: core.id, term, ...commitNews(core), ...options } as const
   for (const [id] of core.others) {
     const { voters, votersOutgoing } = core.quorums
     if (!voters.includes(id) && !votersOutgoing.includes(id)) continue
@@ -74,7 +87,7 @@ export function handleVoteRequest(core: RaftCore, request: VoteRequestMessage): 
 export function replyToVote(core: RaftCore, request: VoteRequestMessage, granted: boolean): void {
   const { from: to, preVote } = request
   const term = granted && preVote ? request.term : core.term
-  core.outbox.afterPersist({ type: 'vote-reply', from: core.id, to, term, preVote, granted })
+  core.outbox.afterPersist({ type: 'vote-reply', from: core.id, to, term, preVote, granted, ...commitNews(core) })
 }
 
 export function handleVoteReply(core: RaftCore, reply: VoteReplyMessage): void {

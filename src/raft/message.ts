@@ -48,7 +48,16 @@ export interface HeartbeatReplyMessage extends Envelope {
   readonly readRound: number
 }
 
-export interface VoteRequestMessage extends Envelope {
+/**
+ * What the sender knows to be committed. Whoever has this very entry may call it committed too: a voter that alone was not
+ * told of a change of configuration would otherwise go on asking for votes by the old one, and get none.
+ */
+interface CommitNews {
+  readonly commit: number
+  readonly commitTerm: number
+}
+
+export interface VoteRequestMessage extends Envelope, CommitNews {
   readonly type: 'vote-request'
   /** Asks only whether a vote would be granted; nobody's term or vote changes. */
   readonly preVote: boolean
@@ -59,7 +68,7 @@ export interface VoteRequestMessage extends Envelope {
   readonly transfer: boolean
 }
 
-export interface VoteReplyMessage extends Envelope {
+export interface VoteReplyMessage extends Envelope, CommitNews {
   readonly type: 'vote-reply'
   readonly preVote: boolean
   readonly granted: boolean

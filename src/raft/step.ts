@@ -1,5 +1,5 @@
 import { SkeinError } from '../core/index.ts'
-import { campaign, handleVoteReply, handleVoteRequest, isLeased, replyToVote } from './elections.ts'
+import { campaign, commitByVote, handleVoteReply, handleVoteRequest, isLeased, replyToVote } from './elections.ts'
 import { followLeader, handleAppend, handleHeartbeat, handleSnapshot } from './following.ts'
 import { handleAppendAccepted, handleAppendRejected, handleHeartbeatReply } from './leader-replication.ts'
 import type { Message, ReadReplyMessage } from './message.ts'
@@ -31,6 +31,7 @@ const TYPES: ReadonlySet<string> = new Set<Message['type']>([
 /** Takes in a message: first what its term means, then what it says. */
 export function step(core: RaftCore, message: Message): void {
   checkAddress(core, message)
+  if (message.type === 'vote-request' || message.type === 'vote-reply') commitByVote(core, message)
   if (message.term > core.term && !takeHigherTerm(core, message)) return
   if (message.term < core.term) answerLowerTerm(core, message)
   else dispatch(core, message)

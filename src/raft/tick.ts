@@ -4,7 +4,7 @@ import { leaveJointIfDue } from './membership.ts'
 import { NOBODY } from './node-id.ts'
 import { voteResult } from './quorum.ts'
 import type { RaftCore } from './raft-core.ts'
-import { becomeFollower } from './roles.ts'
+import { becomeFollower, setLeader } from './roles.ts'
 import { abortTransfer } from './transfer.ts'
 
 /** A unit of time passed. */
@@ -14,7 +14,8 @@ export function tick(core: RaftCore): void {
   else {
     core.abortedReads.push(...core.forwardedReads.tick(core.limits.electionTicks))
     if (core.electionElapsed < core.electionTimeout) return
-    core.electionElapsed = 0
+    // Also who may not campaign itself has lost its leader: it must not go on holding a lease against those who do.
+    setLeader(core, NOBODY)
     campaign(core, { transfer: false })
   }
 }

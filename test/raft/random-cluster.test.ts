@@ -22,12 +22,16 @@ function live(seed: number, options: { readonly size: number; readonly steps: nu
   cluster.restartAll()
   for (let step = 0; step < 4_000; step += 1) settle(cluster)
   const leader = cluster.leader()
+  console.dir(
+    cluster.up().map(({ node }) => node.status()),
+    { depth: 5 },
+  )
   assert.ok(leader, 'a leader without faults')
   const { commit, lastIndex } = leader.node.status()
   assert.equal(commit, lastIndex, 'all is committed without faults')
   for (const { node, id } of cluster.up()) {
     if (!leader.node.status().peers.some((peer) => peer.id === id)) continue
-    if (process.env.VERBOSE && node.status().applied !== commit) console.dir([node.status(), leader.node.status()], { depth: 5 })
+    console.dir([node.status(), leader.node.status()], { depth: 5 })
     assert.equal(node.status().applied, commit, `node ${id} has applied everything`)
   }
   return cluster.counts
@@ -64,7 +68,6 @@ for (const size of [1, 2, 3, 5]) {
         throw new Error(`seed ${seed}, size ${size}`, { cause: error })
       }
     }
-    if (process.env.VERBOSE) console.log(totals)
     for (const name of ['commits', 'elections', 'reads', 'crashes']) assert.ok(totals[name]! > 0, name)
   })
 }
