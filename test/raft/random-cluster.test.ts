@@ -22,16 +22,11 @@ function live(seed: number, options: { readonly size: number; readonly steps: nu
   cluster.restartAll()
   for (let step = 0; step < 4_000; step += 1) settle(cluster)
   const leader = cluster.leader()
-  console.dir(
-    cluster.up().map(({ node }) => node.status()),
-    { depth: 5 },
-  )
   assert.ok(leader, 'a leader without faults')
   const { commit, lastIndex } = leader.node.status()
   assert.equal(commit, lastIndex, 'all is committed without faults')
   for (const { node, id } of cluster.up()) {
     if (!leader.node.status().peers.some((peer) => peer.id === id)) continue
-    console.dir([node.status(), leader.node.status()], { depth: 5 })
     assert.equal(node.status().applied, commit, `node ${id} has applied everything`)
   }
   return cluster.counts
