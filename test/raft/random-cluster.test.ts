@@ -17,8 +17,11 @@ function live(seed: number, options: { readonly size: number; readonly steps: nu
   for (let step = 0; step < options.steps; step += 1) {
     cluster.step(faults)
     if (options.churn && step % 500 === 250) churn(cluster, random.float())
+    if (step % 600 === 100) cluster.partition()
+    if (step % 600 === 400) cluster.heal()
     if (step % 700 === 600) cluster.transfer(cluster.pick([...cluster.members.keys()])!)
   }
+  cluster.heal()
   cluster.restartAll()
   for (let step = 0; step < 4_000; step += 1) settle(cluster)
   const leader = cluster.leader()

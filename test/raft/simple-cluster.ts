@@ -5,7 +5,6 @@ import {
   type ConfigChange,
   ConfigChangeError,
   type Configuration,
-  committedIndex,
   type Entry,
   type HardState,
   type InitialState,
@@ -66,6 +65,8 @@ export class SimpleCluster {
   #network: Message[] = []
   readonly #random: Random
   readonly #limits: Partial<RaftLimits>
+  /** Nodes that hear only each other; everyone else hears only everyone else. */
+  #apart: ReadonlySet<NodeId> = new Set()
   /** term → leader. */
   readonly #leaders = new Map<number, NodeId>()
   /** index → the entry that somebody applied there. */
@@ -112,9 +113,13 @@ export class SimpleCluster {
     return [...this.members.values()].filter((member) => member.isUp)
   }
 
+  /** Everyone who believes to lead. */
+  leaders(): Member[] {
+    return this.up().filter(({ node }) => node.status().role === 'leader')
+  }
+
   leader(): Member | undefined {
-    const leaders = this.up().filter(({ node }) => node.status().role === 'leader')
-    return leaders.sort((left, right) => right.node.status().term - left.node.status().term)[0]
+    return this.leaders().sort((left, right) => right.node.status().term - left.node.status().term)[0]
   }
 
   /** One random thing happens. */
@@ -124,12 +129,28 @@ export class SimpleCluster {
     else if (chance < 0.62) this.deliver(faults)
     else if (chance < 0.8) this.completeWrite(this.pick(this.up()))
     else if (chance < 0.9) this.applySome(this.pick(this.up()))
-    else if (chance < 0.95) this.propose(this.leader())
-    else if (chance < 0.97) this.read(this.pick(this.up()))
+    else if (chance < 0.95) this.propose(this.pick(this.leaders()))
+    else if (chance < 0.97) this.read(this.pick(this.#random.float() < 0.5 ? this.up() : this.leaders()))
     else if (chance < 0.975) this.snapshot(this.pick(this.up()))
     else if (this.#random.float() < faults.crash) this.crash(this.pick([...this.members.values()]))
     // Who is down comes back soon, or nothing would be left to go wrong.
     else if (this.#random.float() < 0.3) this.crash(this.pick([...this.members.values()].filter(({ isUp }) => !isUp)))
+  }
+
+  /** What a message promises is on the disk by the time it leaves. */
+  #send(member: Member, message: Message): void {
+    const { hardState, snapshot, entries } = member.stored
+    if (message.type === 'append-accepted') {
+      const last = entries.at(-1)?.index ?? snapshot?.index ?? 0
+      // A later leader may have cut the log again; then the term is newer.
+      assert.ok(last >= message.index || hardState.term > message.term, 'acknowledged before it was durable')
+    }
+    const votesFor = message.type === 'vote-reply' && message.granted ? message.to : message.from
+    if ((message.type === 'vote-reply' && message.granted) || message.type === 'vote-request') {
+      const isKept = hardState.term === message.term && hardState.vote === votesFor
+      assert.ok(message.preVote || isKept || hardState.term > message.term, 'voted before the vote was durable')
+    }
+    this.#network.push(message)
   }
 
   tick(member: Member | undefined): void {
@@ -144,7 +165,8 @@ export class SimpleCluster {
     const message = this.#network[at]!
     if (this.#random.float() >= faults.duplication) this.#network.splice(at, 1)
     const target = this.members.get(message.to)
-    if (this.#random.float() < faults.loss || target?.isUp !== true) {
+    const isCut = this.#apart.has(message.from) !== this.#apart.has(message.to)
+    if (this.#random.float() < faults.loss || target?.isUp !== true || isCut) {
       this.#lose(message)
       return
     }
@@ -167,7 +189,7 @@ export class SimpleCluster {
   /** Takes everything the node has to say. */
   drain(member: Member): void {
     for (let ready = member.node.ready(); ready !== undefined; ready = member.node.ready()) {
-      this.#network.push(...ready.messages)
+      for (const message of ready.messages) this.#send(member, message)
       for (const { index, context } of ready.readStates) this.#checkRead(index, context as number)
       if (ready.token !== undefined) member.writes.push(ready)
       if (ready.snapshot !== undefined) member.toApply.push(ready.snapshot)
@@ -193,7 +215,7 @@ export class SimpleCluster {
       if (kept.length < stored.entries.length) this.counts.truncations += 1
       stored.entries = [...kept, ...ready.entries]
     }
-    this.#network.push(...ready.messagesAfterPersist)
+    for (const message of ready.messagesAfterPersist) this.#send(member, message)
     member.node.persisted(ready.token!)
     this.drain(member)
   }
@@ -215,6 +237,8 @@ export class SimpleCluster {
 
   #apply(member: Member, entry: Entry): void {
     assert.equal(entry.index, member.appliedIndex + 1, 'applied in order')
+    const { entries, snapshot } = member.stored
+    assert.ok((entries.at(-1)?.index ?? snapshot?.index ?? 0) >= entry.index, 'applied before it was durable')
     this.#checkCommitted(entry)
     member.appliedIndex = entry.index
     if (entry.kind !== 'config') return
@@ -268,7 +292,12 @@ export class SimpleCluster {
     if (member === undefined || member.appliedIndex <= member.node.status().snapshotIndex) return
     // Storing it is a write behind those in flight: only when there are none is it simple.
     if (member.writes.length > 0) return
-    const metadata = member.node.snapshotMetadata(member.appliedIndex)
+    // A little behind what is applied, as it is when the state was copied a while ago.
+    const index = Math.max(
+      member.node.status().snapshotIndex + 1,
+      member.appliedIndex - Math.floor(this.#random.float() * 4),
+    )
+    const metadata = member.node.snapshotMetadata(index)
     member.stored.snapshot = metadata
     const keep = Math.floor(this.#random.float() * 5)
     member.stored.entries = member.stored.entries.filter((entry) => entry.index > metadata.index - keep)
@@ -291,6 +320,15 @@ export class SimpleCluster {
     this.drain(member)
   }
 
+  /** Cuts the group in two, anywhere. */
+  partition(): void {
+    this.#apart = new Set([...this.members.keys()].filter(() => this.#random.float() < 0.5))
+  }
+
+  heal(): void {
+    this.#apart = new Set()
+  }
+
   restartAll(): void {
     for (const member of this.members.values()) if (!member.isUp) this.crash(member)
   }
@@ -311,13 +349,16 @@ export class SimpleCluster {
     const { configuration } = member.node.status()
     const wanted = this.#entryOf(member, commit)
     if (wanted === undefined) return
-    const durable = committedIndex(configuration, (id) => {
+    const holds = (id: NodeId): boolean => {
       const stored = this.members.get(id)?.stored
-      if (stored === undefined) return 0
-      if ((stored.snapshot?.index ?? 0) >= commit) return commit
-      return stored.entries.some((entry) => entry.index === commit && entry.term === wanted.term) ? commit : 0
-    })
-    assert.ok(durable >= commit, `entry ${commit} is committed, but not durable on a quorum`)
+      if (stored === undefined) return false
+      if ((stored.snapshot?.index ?? 0) >= commit) return true
+      return stored.entries.some((entry) => entry.index === commit && entry.term === wanted.term)
+    }
+    for (const half of [configuration.voters, configuration.votersOutgoing]) {
+      const isHeld = half.length === 0 || half.filter(holds).length > half.length / 2
+      assert.ok(isHeld, `entry ${commit} is committed, but not durable on a majority of ${half}`)
+    }
   }
 
   #entryOf(member: Member, index: number): Entry | undefined {
