@@ -20,7 +20,9 @@ export async function kafkaRelease(url: string): Promise<string> {
   try {
     await connection.connect(hostname, Number(port))
     const { brokers } = await metadataV12.api.async(connection, [], false, false)
-    if (!brokers.some((broker) => broker.port === Number(port))) throw new Error(`${url} is not registered yet`)
+    // A single broker may be known under another address: that of a proxy before it.
+    const isRegistered = brokers.length === 1 || brokers.some((broker) => broker.port === Number(port))
+    if (!isRegistered) throw new Error(`${url} is not registered yet`)
     const { finalizedFeatures } = await apiVersionsV3.api.async(connection, 'skein-services', '1')
     const level = finalizedFeatures?.find(({ name }) => name === 'metadata.version')?.maxVersionLevel ?? 0
     return RELEASES.find(([least]) => level >= least)?.[1] ?? `0.0 (metadata.version ${level})`

@@ -6,11 +6,20 @@ type Matcher = (subject: string) => boolean
 export class SubjectFilter {
   readonly filters: readonly string[]
   readonly #matchers: readonly Matcher[]
+  #lastSubject = ''
+  #lastWanted = false
 
   constructor(filters: readonly string[]) {
     for (const filter of filters) checkFilter(filter)
     this.filters = filters
     this.#matchers = filters.map(matcherOf)
+  }
+
+  wants(subject: string): boolean {
+    if (subject === this.#lastSubject) return this.#lastWanted
+    this.#lastSubject = subject
+    this.#lastWanted = this.#matchers.some((matches) => matches(subject))
+    return this.#lastWanted
   }
 
   /** Those of a batch's subjects that are wanted; undefined when all of them are. */

@@ -1,5 +1,5 @@
 import type { Connection, ConnectionPool } from '@platformatic/kafka'
-import { ClosedError, type Clock, type Random, SkeinError } from '../../../core/index.ts'
+import { type Clock, ClosedError, type Random, SkeinError } from '../../../core/index.ts'
 import { isMoved, isRetriable, KAFKA, kafkaCode, protocolErrorOf, skeinError } from './kafka-error.ts'
 import { type BrokerAddress, parseKafkaUrl } from './kafka-url.ts'
 import type { KafkaLibrary } from './load-library.ts'
@@ -258,7 +258,11 @@ export class Cluster {
         const info = await this.topic(where.topic, { fresh: isStale })
         isStale = true
         const leader = info?.partitions[where.partition]?.leader ?? -1
-        if (leader < 0) throw protocolErrorOf(this.kafka, info === undefined ? KAFKA.UNKNOWN_TOPIC_OR_PARTITION : KAFKA.LEADER_NOT_AVAILABLE)
+        if (leader < 0)
+          throw protocolErrorOf(
+            this.kafka,
+            info === undefined ? KAFKA.UNKNOWN_TOPIC_OR_PARTITION : KAFKA.LEADER_NOT_AVAILABLE,
+          )
         return this.ask(leader, request, options.lane)
       },
       options,

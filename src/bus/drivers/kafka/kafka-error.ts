@@ -129,7 +129,10 @@ function secrecyProblem(error: unknown): { readonly code: ErrorCode; readonly wh
       return { code: 'bad-config', why: 'the broker speaks TLS and this connection does not; set tls' }
     }
     if (one.code !== undefined && TLS_CODES.test(one.code)) {
-      return { code: 'bad-config', why: `TLS failed (${one.code}); check that the broker speaks TLS, and its certificate` }
+      return {
+        code: 'bad-config',
+        why: `TLS failed (${one.code}); check that the broker speaks TLS, and its certificate`,
+      }
     }
     if (one.message?.startsWith('TLS handshake failed')) {
       return { code: 'bad-config', why: 'the TLS handshake failed; does the broker speak TLS on this port?' }
@@ -145,10 +148,14 @@ export function skeinError(error: unknown, action: string): SkeinError {
   if (secrecy !== undefined) return new SkeinError(secrecy.code, `Cannot ${action}: ${secrecy.why}`, { cause: error })
   const code = kafkaCode(error)
   if (code === undefined) {
-    return new SkeinError('connection-lost', `Cannot ${action}: no broker answers (${lastWords(error)}); is it running?`, {
-      cause: error,
-      retryable: true,
-    })
+    return new SkeinError(
+      'connection-lost',
+      `Cannot ${action}: no broker answers (${lastWords(error)}); is it running?`,
+      {
+        cause: error,
+        retryable: true,
+      },
+    )
   }
   const own = REFUSED.get(code) ?? 'io-failed'
   return new SkeinError(own, `Cannot ${action}: Kafka says ${brokerWords(error, code)}`, {
@@ -165,7 +172,8 @@ function lastWords(error: unknown): string {
 
 function brokerWords(error: unknown, code: number): string {
   for (const one of chain(error)) {
-    if (one.apiCode === code) return `${one.apiId ?? code}${one.serverErrorMessage ? ` (${one.serverErrorMessage})` : ''}`
+    if (one.apiCode === code)
+      return `${one.apiId ?? code}${one.serverErrorMessage ? ` (${one.serverErrorMessage})` : ''}`
   }
   return String(code)
 }

@@ -12,7 +12,8 @@ export function parseKafkaUrl(url: string): readonly BrokerAddress[] {
   if (!url.startsWith('kafka://')) throw badUrl(url, 'it does not begin with kafka://')
   const hosts = url.slice('kafka://'.length).replace(/\/$/, '')
   if (hosts.includes('@')) throw badUrl('kafka://…', 'credentials do not belong into it; give sasl')
-  if (hosts === '' || /[/?#]/.test(hosts)) throw badUrl(url, 'it must be kafka://HOST:PORT[,HOST:PORT…] and nothing more')
+  if (hosts === '' || /[/?#]/.test(hosts))
+    throw badUrl(url, 'it must be kafka://HOST:PORT[,HOST:PORT…] and nothing more')
   return hosts.split(',').map((text) => parseAddress(url, text))
 }
 

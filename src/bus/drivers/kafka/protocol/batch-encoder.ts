@@ -93,7 +93,8 @@ export class BatchEncoder {
     at = putVarint(target, at + 1, timeDelta)
     at = putVarint(target, at, this.#count)
     at = putText(target, at, key, keyBytes)
-    at = typeof value === 'string' || value === null ? putText(target, at, value, valueBytes) : putBytes(target, at, value)
+    at =
+      typeof value === 'string' || value === null ? putText(target, at, value, valueBytes) : putBytes(target, at, value)
     at = putVarint(target, at, headerCount)
     if (subject !== undefined) {
       at = putBytes(target, at, SUBJECT_NAME_BYTES)

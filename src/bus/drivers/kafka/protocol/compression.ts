@@ -33,7 +33,9 @@ export class Compressor {
   compress(
     batch: EncodedBatch,
     compression: Compression,
-  ): { readonly batch: EncodedBatch; readonly number: number } | Promise<{ readonly batch: EncodedBatch; readonly number: number }> {
+  ):
+    | { readonly batch: EncodedBatch; readonly number: number }
+    | Promise<{ readonly batch: EncodedBatch; readonly number: number }> {
     const number = NUMBERS[compression]
     if (number === 0) return { batch, number }
     const records = batch.bytes.subarray(BATCH_HEAD_BYTES)

@@ -58,7 +58,10 @@ function createRequest(kafka: KafkaLibrary, parts: readonly ProducePart[], optio
     .appendInt32(options.timeoutMs)
     .appendArray(topics, (writer, [topic, own]) => {
       writer.appendString(topic).appendArray(own, (inner, part) => {
-        inner.appendInt32(part.partition).appendUnsignedVarInt(part.bytes.length + 1).append(part.bytes)
+        inner
+          .appendInt32(part.partition)
+          .appendUnsignedVarInt(part.bytes.length + 1)
+          .append(part.bytes)
       })
     })
     .appendTaggedFields()

@@ -27,7 +27,10 @@ export class RecordCursor {
   readonly source: RecordSource
   offset = -1
   recordStart = 0
+  /** Where the record behind the last one of `next()` begins. */
   #next = 0
+  #last = 0
+  #end = 0
   #read = 0
   #timeDelta = 0
   #keyStart = 0
@@ -56,16 +59,21 @@ export class RecordCursor {
   next(): boolean {
     if (this.#read >= this.source.count || this.#next >= this.source.bytes.length) return false
     this.#read += 1
-    this.#enter(this.#next)
+    this.#last = this.#next
+    this.#enter(this.#last)
+    this.#next = this.#end
+    return true
+  }
+
+  /** Stands on the record of the last `next()` again, wherever getters have moved it since. */
+  resume(): boolean {
+    this.moveTo(this.#last)
     return true
   }
 
   /** Stands on the record that begins there, for a getter; `next()` goes on where it was. */
   moveTo(recordStart: number): void {
-    if (recordStart === this.recordStart) return
-    const next = this.#next
-    this.#enter(recordStart)
-    this.#next = next
+    if (recordStart !== this.recordStart) this.#enter(recordStart)
   }
 
   #enter(start: number): void {
@@ -73,7 +81,7 @@ export class RecordCursor {
     this.recordStart = start
     reader.position = start
     const length = reader.int()
-    this.#next = reader.position + length
+    this.#end = reader.position + length
     reader.position += 1
     this.#timeDelta = reader.long()
     this.offset = this.source.baseOffset + reader.int()
@@ -126,7 +134,7 @@ export class RecordCursor {
   }
 
   get byteLength(): number {
-    return this.#next - this.recordStart
+    return this.#end - this.recordStart
   }
 
   get key(): string | undefined {

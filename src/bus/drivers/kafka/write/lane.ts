@@ -31,7 +31,9 @@ export interface LaneParts {
 }
 
 /** What the broker knows of a lane's batch after one attempt. */
-type Attempt = { readonly kind: 'stored'; readonly baseOffset: number } | { readonly kind: 'again' | 'renew' | 'refused'; readonly cause: unknown }
+type Attempt =
+  | { readonly kind: 'stored'; readonly baseOffset: number }
+  | { readonly kind: 'again' | 'renew' | 'refused'; readonly cause: unknown }
 
 /**
  * All that this bus writes into one partition, in order: messages gather in the open batch while the one before them is on

@@ -24,7 +24,10 @@ export class ProduceSender {
   readonly #options: ProduceOptions
   #waiting: Waiting[] = []
 
-  constructor(cluster: Cluster, to: { readonly node: number; readonly lane: ConnectionLane; readonly options: ProduceOptions }) {
+  constructor(
+    cluster: Cluster,
+    to: { readonly node: number; readonly lane: ConnectionLane; readonly options: ProduceOptions },
+  ) {
     this.#cluster = cluster
     this.#node = to.node
     this.#lane = to.lane

@@ -58,7 +58,10 @@ export class WriteTicket {
   }
 
   #settle(): void {
-    if (this.#cause !== undefined) return this.#reject(this.#error())
+    if (this.#cause !== undefined) {
+      this.#reject(this.#error())
+      return
+    }
     const positions: Position[] = []
     for (const [partition, { lastOffset }] of this.#tallies) positions.push({ partition, sequence: lastOffset })
     const { batch, receipt } = this.#parts
