@@ -16,4 +16,16 @@ export const DRIVERS: Readonly<Record<string, StartDriver>> = {
     const { RemoteWorld } = await import('./remote-world.ts')
     return { server: 'a node over a loopback socket, on a real disk', create: () => RemoteWorld.create(), stop }
   },
+  async kafka() {
+    const { KafkaServer, KafkaWorld } = await import('./kafka-world.ts')
+    const { KAFKA_CASE_MS, KAFKA_SKIPS } = await import('./kafka-skips.ts')
+    const server = await KafkaServer.start({ killsBroker: true })
+    return {
+      server: `Apache Kafka ${server.service.version}`,
+      create: () => KafkaWorld.create(server),
+      caseMs: KAFKA_CASE_MS,
+      skip: KAFKA_SKIPS,
+      stop: () => server.stop(),
+    }
+  },
 }

@@ -163,12 +163,12 @@ function internalTopics(replicas: number, inSync: number): Record<string, string
 
 /** A small, quick server: what takes Kafka minutes by default must happen while a test watches. */
 const QUICK: Readonly<Record<string, string | number>> = {
-  'broker.session.timeout.ms': 3_000,
-  'broker.heartbeat.interval.ms': 300,
+  'broker.session.timeout.ms': 6_000,
+  'broker.heartbeat.interval.ms': 500,
   'group.initial.rebalance.delay.ms': 0,
   'group.consumer.heartbeat.interval.ms': 300,
   'group.consumer.min.heartbeat.interval.ms': 100,
-  'group.consumer.session.timeout.ms': 3_000,
+  'group.consumer.session.timeout.ms': 6_000,
   'group.consumer.min.session.timeout.ms': 1_000,
   'log.retention.check.interval.ms': 500,
   'log.initial.task.delay.ms': 500,

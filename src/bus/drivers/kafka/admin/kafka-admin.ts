@@ -50,24 +50,23 @@ export class KafkaAdmin implements Admin {
   }
 
   /** On the leaders' disks. */
-  async #sizes(topic: KafkaTopic): Promise<ReadonlyMap<number, number>> {
+  #sizes(topic: KafkaTopic): Promise<ReadonlyMap<number, number>> {
     const { cluster } = this.#parts
-    const partitions = Array.from({ length: topic.partitions }, (_, partition) => partition)
-    const byLeader = Map.groupBy(partitions, (partition) => cluster.leaderOf(topic.name, partition))
-    const sizes = new Map<number, number>()
-    for (const [leader, own] of byLeader) {
-      const answer = await cluster.retrying(`measure topic "${topic.name}"`, () =>
-        cluster.ask(leader, (connection) =>
-          cluster.kafka.describeLogDirsV4.api.async(connection, [{ name: topic.name, partitions: own }]),
-        ),
-      )
-      for (const { topics } of answer.results) {
-        for (const { partitions: found } of topics) {
-          for (const { partitionIndex, partitionSize } of found) sizes.set(partitionIndex, Number(partitionSize))
-        }
+    const { name } = topic
+    return cluster.retrying(`measure topic "${name}"`, async () => {
+      const info = await cluster.topic(name, { fresh: true })
+      const leaders = info?.partitions.map(({ leader }, partition) => ({ leader, partition })) ?? []
+      const sizes = new Map<number, number>()
+      for (const [leader, own] of Map.groupBy(leaders, (one) => one.leader)) {
+        const asked = [{ name, partitions: own.map(({ partition }) => partition) }]
+        const answer = await cluster.ask(leader, (connection) =>
+          cluster.kafka.describeLogDirsV4.api.async(connection, asked),
+        )
+        const found = answer.results.flatMap(({ topics }) => topics.flatMap(({ partitions }) => partitions))
+        for (const { partitionIndex, partitionSize } of found) sizes.set(partitionIndex, Number(partitionSize))
       }
-    }
-    return sizes
+      return sizes
+    })
   }
 
   async deleteTopic(name: string): Promise<void> {

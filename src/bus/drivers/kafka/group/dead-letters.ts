@@ -21,7 +21,7 @@ const SUBJECT_BYTES_MAX = 512
 const SUBJECT_LEVELS_MAX = 32
 const REPLAY_BATCH = 256
 /** Of the groups that only keep how far dead letters were replayed. No name of a user's group begins so. */
-export const REPLAY_GROUP = 'skein.replayed.'
+const REPLAY_GROUP = 'skein.replayed.'
 
 export interface Burial {
   readonly partition: number

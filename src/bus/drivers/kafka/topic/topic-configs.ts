@@ -1,7 +1,7 @@
 import type { TopicSettings } from '../../../kit/index.ts'
 
 /** A record is larger than its value: key, subject and headers. */
-export const RECORD_SPARE_BYTES = 64 * 1024
+const RECORD_SPARE_BYTES = 64 * 1024
 
 export type TopicConfigs = ReadonlyMap<string, string>
 

@@ -140,7 +140,12 @@ export class TopicStore {
     const { deleteTopicsV6 } = this.#cluster.kafka
     const action = `delete topic "${name}"`
     await this.#cluster.retrying(action, () =>
-      this.#cluster.ask('any', (connection) => deleteTopicsV6.api.async(connection, [{ name }], DELETE_MS)),
+      this.#cluster
+        .ask('any', (connection) => deleteTopicsV6.api.async(connection, [{ name }], DELETE_MS))
+        .catch((error: unknown) => {
+          // An earlier try has done it, though its answer was lost.
+          if (kafkaCode(error) !== KAFKA.UNKNOWN_TOPIC_OR_PARTITION) throw error
+        }),
     )
     this.#open.delete(name)
     this.#producer.forget(topic)
