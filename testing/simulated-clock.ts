@@ -21,6 +21,8 @@ const SETTLE_TURNS_MAX = 100_000
  */
 export class SimulatedClock implements Clock {
   #monotonicMs = 0
+  #suspendedMs = 0
+  #jumpedMs = 0
   #wallOffsetMs: number
   #order = 0
   #immediates = 0
@@ -37,6 +39,10 @@ export class SimulatedClock implements Clock {
 
   monotonicMs(): number {
     return this.#monotonicMs
+  }
+
+  missedMs(): number {
+    return this.#suspendedMs + Math.max(0, this.#jumpedMs)
   }
 
   /** Timers set and neither fired nor cancelled: zero after a clean close. */
@@ -123,6 +129,13 @@ export class SimulatedClock implements Clock {
   /** Sets the wall clock forwards or back; the monotonic clock and the timers do not notice. */
   jumpWall(byMs: number): void {
     this.#wallOffsetMs += byMs
+    this.#jumpedMs += byMs
+  }
+
+  /** The machine sleeps: the world goes on, the monotonic clock and the timers stand still. */
+  suspend(durationMs: number): void {
+    this.#wallOffsetMs += durationMs
+    this.#suspendedMs += durationMs
   }
 
   /** Runs immediates, promises and I/O that is ready, without letting time pass. */

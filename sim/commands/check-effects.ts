@@ -1,4 +1,4 @@
-/** What happened, from the ledgers of all who took part. Times are node time, ms. */
+/** What happened, from the ledgers of all who took part. Times are true ones, by a clock that nobody sets, ms. */
 export interface CommandHistory {
   readonly sent: readonly SentCommand[]
   /** Written by handlers when they have done their work: a ledger line. */

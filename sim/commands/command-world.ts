@@ -2,22 +2,23 @@ import { openEmbeddedBus } from '../../src/bus/drivers/embedded/index.ts'
 import type { Bus, Delivery } from '../../src/bus/index.ts'
 import {
   type AgentRecord,
-  type AgentSelector,
   type CommandReceiver,
   type CommandSender,
   type CommandServices,
   commandReceiver,
   type InboxStore,
-  type Lease,
   openCommandSender,
   openCommandServices,
   openLocalInbox,
-  type Roster,
   requestedInbox,
 } from '../../src/channel/index.ts'
-import { memoryDisk, type Random, SkeinError } from '../../src/core/index.ts'
+import { type Clock, memoryDisk, type Random, steadyClock } from '../../src/core/index.ts'
+import { localNodeTime } from '../../src/swarm/index.ts'
 import { SimulatedClock, SimulatedDisk, seededRandom } from '../../testing/index.ts'
+import { MachineClock } from './machine-clock.ts'
 import { MortalBus } from './mortal-bus.ts'
+import { LEASE_MS, SimulatedLease } from './simulated-lease.ts'
+import { SimulatedRoster } from './simulated-roster.ts'
 
 export interface CommandWorldOptions {
   readonly seed?: number
@@ -27,10 +28,15 @@ export interface CommandWorldOptions {
 }
 
 const COMMAND_TOPIC = 'swarm.commands'
+/** Silence that makes an agent suspect. */
+const SUSPECT_MS = 3_000
 
 /** A node, senders and agents in one process, on simulated time: agents can be killed and come back. */
 export class CommandWorld {
-  readonly clock = new SimulatedClock()
+  /** True time, and a wall clock that somebody may set. */
+  readonly clock: SimulatedClock
+  /** The node's, on that machine: its time never goes back. */
+  readonly node: Clock
   readonly random: Random
   readonly roster = new SimulatedRoster()
   readonly errors: unknown[] = []
@@ -40,30 +46,32 @@ export class CommandWorld {
   readonly #senders: CommandSender[] = []
   readonly #agents = new Map<string, SimulatedAgent>()
 
-  private constructor(bus: Bus, clock: SimulatedClock, options: CommandWorldOptions) {
+  private constructor(bus: Bus, clocks: { world: SimulatedClock; node: Clock }, options: CommandWorldOptions) {
     this.bus = bus
-    this.clock = clock
+    this.clock = clocks.world
+    this.node = clocks.node
     this.random = seededRandom(options.seed ?? 1)
     this.#options = options
   }
 
   static async open(options: CommandWorldOptions = {}): Promise<CommandWorld> {
     const clock = new SimulatedClock()
+    const node = steadyClock(clock)
     const random = seededRandom((options.seed ?? 1) + 1)
-    const bus = await openEmbeddedBus({ disk: memoryDisk(), clock, random, directory: 'data' })
+    const bus = await openEmbeddedBus({ disk: memoryDisk(), clock: node, random, directory: 'data' })
     await bus.open({
       name: COMMAND_TOPIC,
       intent: 'command',
       durability: 'none',
       ...(options.partitions === undefined ? {} : { partitions: options.partitions }),
     })
-    const world = new CommandWorld(bus, clock, options)
+    const world = new CommandWorld(bus, { world: clock, node }, options)
     await world.startServices()
     return world
   }
 
   get nodeTime() {
-    return { latestMs: () => this.clock.nowMs(), earliestMs: () => this.clock.nowMs() }
+    return localNodeTime(this.node)
   }
 
   readonly onError = (error: unknown): void => {
@@ -71,8 +79,8 @@ export class CommandWorld {
   }
 
   async startServices(): Promise<void> {
-    const { bus, clock, random, roster, onError } = this
-    const opening = openCommandServices({ bus, clock, random, roster, onError, durability: 'none', leaseMs: 3_000 })
+    const { bus, node: clock, random, roster, onError } = this
+    const opening = openCommandServices({ bus, clock, random, roster, onError, durability: 'none', leaseMs: LEASE_MS })
     this.#services = await this.run(opening)
     await this.run(this.#services.watch(COMMAND_TOPIC))
   }
@@ -89,7 +97,7 @@ export class CommandWorld {
     name: string,
     limits: { readonly pendingMax?: number; readonly pendingBytesMax?: number } = {},
   ): Promise<CommandSender> {
-    const { clock, random, roster, nodeTime, onError } = this
+    const { node: clock, random, roster, nodeTime, onError } = this
     const bus = this.#options.senderBus?.(this.bus, this) ?? this.bus
     const options = { bus, clock, random, roster, nodeTime, onError, durability: 'none' as const, ...limits }
     const sender = await this.run(openCommandSender({ ...options, sender: name }))
@@ -138,38 +146,6 @@ export class CommandWorld {
   }
 }
 
-/** The roster as a node would have it, set by the world. */
-class SimulatedRoster implements Roster {
-  readonly #agents = new Map<string, AgentRecord>()
-  #epoch = 0
-
-  async ready(): Promise<void> {}
-
-  get(agentId: string): AgentRecord | undefined {
-    return this.#agents.get(agentId)
-  }
-
-  select(selector: AgentSelector): readonly AgentRecord[] {
-    const matches = (agent: AgentRecord) => selector.type === undefined || agent.type === selector.type
-    return [...this.#agents.values()]
-      .filter((agent) => agent.liveness !== 'left' && matches(agent))
-      .sort((one, other) => (one.id < other.id ? -1 : 1))
-  }
-
-  join(id: string, nowMs: number): AgentRecord {
-    this.#epoch += 1
-    const known = { id, type: 'quadrotor', region: 'north', labels: {}, capabilities: [] }
-    const times = { joinedAtMs: nowMs, seenAtMs: nowMs }
-    const record: AgentRecord = { ...known, ...times, epoch: this.#epoch, liveness: 'alive' }
-    this.#agents.set(id, record)
-    return record
-  }
-
-  set(id: string, change: Partial<AgentRecord>): void {
-    this.#agents.set(id, { ...this.#agents.get(id)!, ...change })
-  }
-}
-
 export interface JoinOptions {
   readonly abortGraceMs?: number
   readonly parallelMax?: number
@@ -187,44 +163,10 @@ export interface AgentSession {
   readonly receiver: CommandReceiver
   readonly inbox: InboxStore
   readonly lease: SimulatedLease
+  /** Of its machine: what a handler waits by. */
+  readonly clock: Clock
   /** False once it was killed: nothing it does then may count. */
   isAlive(): boolean
-}
-
-/** An agent's lease: lost when the test says so, and renewed by the roster as a node would. */
-class SimulatedLease implements Lease {
-  readonly #world: CommandWorld
-  readonly #record: AgentRecord
-  readonly #fenced = new AbortController()
-  #isHeld = true
-
-  constructor(world: CommandWorld, record: AgentRecord) {
-    this.#world = world
-    this.#record = record
-  }
-
-  get fenced(): AbortSignal {
-    return this.#fenced.signal
-  }
-
-  held(): boolean {
-    return this.#isHeld
-  }
-
-  /** As after a pause: nothing is known of the time that passed. */
-  lose(): void {
-    this.#isHeld = false
-  }
-
-  async renew(): Promise<void> {
-    await this.#world.clock.sleep(5)
-    if (this.#world.roster.get(this.#record.id)?.epoch === this.#record.epoch) {
-      this.#isHeld = true
-      return
-    }
-    this.#fenced.abort(new SkeinError('fenced', 'A newer epoch took its place'))
-    throw this.#fenced.signal.reason
-  }
 }
 
 export class SimulatedAgent {
@@ -233,6 +175,7 @@ export class SimulatedAgent {
   readonly #world: CommandWorld
   readonly #inboxKind: 'local' | 'node'
   #bus: MortalBus | undefined
+  #machine: MachineClock | undefined
   #dying: Promise<void> | undefined
   session: AgentSession | undefined
 
@@ -245,10 +188,16 @@ export class SimulatedAgent {
 
   /** Joins under a new epoch. Handlers are to be registered at once. */
   async join(options: JoinOptions = {}): Promise<AgentSession> {
-    const { clock, random, nodeTime, roster, onError } = this.#world
-    const record = roster.join(this.id, clock.nowMs())
-    const bus = new MortalBus(this.#world.bus)
+    const { node, random, roster, onError } = this.#world
+    const record = roster.join(this.id, node.nowMs())
+    const clock = new MachineClock(this.#world.clock)
+    const awake = () => clock.awake()
+    const bus = new MortalBus(this.#world.bus, awake)
     this.#bus = bus
+    this.#machine = clock
+    const isAlive = () => !bus.isDead
+    const lease = new SimulatedLease({ record, roster, clock, node, isAlive })
+    const nodeTime = lease.time
     const { wrapInbox = (inbox: InboxStore) => inbox, wrapBus = (unwatched: Bus) => unwatched, ...limits } = options
     const opened =
       this.#inboxKind === 'node'
@@ -256,38 +205,42 @@ export class SimulatedAgent {
         : await this.#world.run(
             openLocalInbox({ disk: this.disk, clock, nodeTime, directory: 'inbox', graceMs: 30_000 }),
           )
-    const inbox = wrapInbox(opened)
-    const lease = new SimulatedLease(this.#world, record)
+    const inbox = wrapInbox(sleepingInbox(opened, awake))
+    const identity = record
     const receiver = commandReceiver({
-      bus: wrapBus(bus),
-      clock,
-      random,
-      identity: record,
-      nodeTime,
-      lease,
-      inbox,
-      onError,
+      ...{ bus: wrapBus(bus), clock, random, identity, nodeTime, lease, inbox, onError },
       ...limits,
     })
-    this.session = {
-      record,
-      receiver,
-      inbox,
-      lease,
-      isAlive: () => !bus.isDead,
-    }
+    this.session = { record, receiver, inbox, lease, clock, isAlive }
     return this.session
+  }
+
+  /** Its machine sleeps: nothing in it goes on, and the node hears nothing of it. */
+  fallAsleep(): void {
+    const machine = this.#machine
+    const { roster, clock } = this.#world
+    if (machine === undefined || this.#bus?.isDead) return
+    machine.fallAsleep()
+    clock.setTimer(() => {
+      const isSilent = machine.isAsleep && machine === this.#machine && !this.#bus?.isDead
+      if (isSilent && roster.get(this.id)?.liveness === 'alive') roster.set(this.id, { liveness: 'suspect' })
+    }, SUSPECT_MS)
+  }
+
+  wakeUp(): void {
+    this.#machine?.wakeUp()
   }
 
   /** As SIGKILL, or with `powerLoss` as pulling the plug, from this instant on; the node sees the connection close. */
   die(options: { readonly powerLoss?: boolean } = {}): void {
-    const { roster, clock } = this.#world
+    const { roster, node } = this.#world
     if (this.#bus === undefined || this.#bus.isDead) return
+    this.#machine?.wakeUp()
     this.#dying = this.#bus.kill()
     if (options.powerLoss) this.disk.losePower()
     else this.disk.kill()
     this.disk.restart()
-    if (roster.get(this.id)?.liveness === 'alive') roster.set(this.id, { liveness: 'suspect', seenAtMs: clock.nowMs() })
+    if (roster.get(this.id)?.liveness === 'alive') roster.set(this.id, { liveness: 'suspect', seenAtMs: node.nowMs() })
   }
 
   /** Dies, and waits until the node has seen it. */
@@ -298,7 +251,7 @@ export class SimulatedAgent {
 
   /** Finishes and leaves. */
   async leave(): Promise<void> {
-    const { roster, clock } = this.#world
+    const { roster, node } = this.#world
     const leaving = async () => {
       await this.session?.receiver.drain()
       await this.session?.inbox.close()
@@ -307,6 +260,23 @@ export class SimulatedAgent {
     await this.#world.run(Promise.race([leaving(), this.#bus?.died]))
     if (this.#bus?.isDead) return
     await this.#bus?.kill()
-    roster.set(this.id, { liveness: 'left', seenAtMs: clock.nowMs() })
+    roster.set(this.id, { liveness: 'left', seenAtMs: node.nowMs() })
+  }
+}
+
+/** What its disk or its node answers, a sleeping machine hears when it wakes up. */
+function sleepingInbox(inbox: InboxStore, awake: () => Promise<void>): InboxStore {
+  const later = async <T>(answer: Promise<T>): Promise<T> => {
+    const settled = await Promise.allSettled([answer])
+    await awake()
+    if (settled[0].status === 'rejected') throw settled[0].reason
+    return settled[0].value
+  }
+  return {
+    claim: (request, options) => later(inbox.claim(request, options)),
+    settle: (request, options) => later(inbox.settle(request, options)),
+    reported: (identity) => inbox.reported(identity),
+    recover: (session, options) => later(inbox.recover(session, options)),
+    close: () => inbox.close(),
   }
 }

@@ -10,10 +10,13 @@ export class MortalBus implements Bus {
   readonly #readers = new Set<Reader>()
   readonly #stops = new Set<() => Promise<void>>()
   readonly #died = Promise.withResolvers<void>()
+  readonly #awake: () => Promise<void>
   #isDead = false
 
-  constructor(bus: Bus) {
+  /** `awake`: what comes back for a process on a machine that sleeps waits until it wakes up. */
+  constructor(bus: Bus, awake: () => Promise<void> = async () => {}) {
     this.#bus = bus
+    this.#awake = awake
   }
 
   get died(): Promise<void> {
@@ -98,6 +101,7 @@ export class MortalBus implements Bus {
     if (this.#isDead) return new Promise(() => {})
     try {
       const result = await call()
+      await this.#awake()
       return this.#isDead ? await new Promise<never>(() => {}) : result
     } catch (error) {
       if (this.#isDead) return new Promise(() => {})

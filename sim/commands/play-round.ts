@@ -26,7 +26,8 @@ const DECLARED = [
 
 /**
  * One run: commands of all kinds to agents with both kinds of inbox, each delivered three times, while agents are
- * killed, lose their power, leave and come back, and the node's part is started anew. The same seed gives the same run.
+ * killed, lose their power, sleep, leave and come back, somebody sets the node's clock, and the node's part is started
+ * anew. The same seed gives the same run.
  */
 export async function playRound(options: RoundOptions): Promise<Round> {
   const world = await CommandWorld.open({
@@ -49,7 +50,9 @@ class CommandRound {
   readonly #world: CommandWorld
   readonly #agents: SimulatedAgent[] = []
   readonly #senders: CommandSender[] = []
+  /** Until when, true time. */
   readonly #away = new Map<SimulatedAgent, number>()
+  readonly #asleep = new Map<SimulatedAgent, number>()
   readonly #sent: SentCommand[] = []
   readonly #effects: Effect[] = []
   readonly #told: ReportedOutcome[] = []
@@ -76,13 +79,14 @@ class CommandRound {
       await clock.advance(random.float() * 120)
       if (random.float() < 0.12) await this.#strike(this.#pick(this.#agents))
       if (random.float() < 0.01) await this.#restartServices()
+      if (random.float() < 0.02) this.#setClock()
       await this.#comeBack()
     }
   }
 
   async finish(): Promise<Round> {
     const { clock } = this.#world
-    for (const agent of this.#away.keys()) this.#away.set(agent, 0)
+    for (const map of [this.#away, this.#asleep]) for (const agent of map.keys()) map.set(agent, 0)
     await this.#comeBack()
     await this.#world.run(Promise.all(this.#sending), 600_000)
     // The latest repeats come long after their deadline, and after the inboxes have forgotten.
@@ -99,7 +103,8 @@ class CommandRound {
     const declared = this.#pick(DECLARED)
     const agent = this.#pick(this.#agents)
     const id = { intentId: `intent-${n}`, agentId: agent.id }
-    const deadlineMs = clock.nowMs() + declared.startWithinMs
+    // Node time counts whole milliseconds: it may show a moment up to one later.
+    const deadlineMs = clock.monotonicMs() + declared.startWithinMs + 1
     const { epoch, liveness } = this.#world.roster.get(agent.id)!
     const sentTo = liveness === 'alive' ? epoch : undefined
     this.#sent.push({ ...id, deadlineMs, idempotent: declared.idempotent, epoch: sentTo })
@@ -114,12 +119,12 @@ class CommandRound {
   }
 
   async #join(agent: SimulatedAgent): Promise<void> {
-    const { clock } = this.#world
+    const { clock: trueTime } = this.#world
     const session = await agent.join({ abortGraceMs: 500 })
     for (const declared of DECLARED) {
       session.receiver.handle(declared, async (given, { signal }) => {
-        const startedAtMs = clock.nowMs()
-        await clock.sleep(given.value.ms, { signal })
+        const startedAtMs = trueTime.monotonicMs()
+        await session.clock.sleep(given.value.ms, { signal })
         // What a dead process would have done next, it does not do.
         if (!session.isAlive()) return new Promise<never>(() => {})
         this.#effects.push({ intentId: given.intentId, agentId: agent.id, epoch: session.record.epoch, startedAtMs })
@@ -127,19 +132,31 @@ class CommandRound {
         return undefined as never
       })
     }
-    await clock.settle()
+    await trueTime.settle()
   }
 
-  /** Kills an agent, pulls its plug, or lets it leave; it comes back later, sometimes too late. */
+  /** Kills an agent, pulls its plug, lets it leave, or puts its machine to sleep; it comes back later, sometimes too late. */
   async #strike(agent: SimulatedAgent): Promise<void> {
     const { clock, random } = this.#world
-    if (this.#away.has(agent)) return
+    if (this.#away.has(agent) || this.#asleep.has(agent)) return
     const kind = random.float()
-    if (kind < 0.15) await agent.leave()
-    else await agent.kill({ powerLoss: kind < 0.5 })
-    this.#kills += 1
     const awayMs = random.float() < 0.6 ? random.float() * 300 : random.float() * 8_000
-    this.#away.set(agent, clock.nowMs() + awayMs)
+    const untilMs = clock.monotonicMs() + awayMs
+    if (kind > 0.75) {
+      agent.fallAsleep()
+      this.#asleep.set(agent, untilMs)
+      return
+    }
+    if (kind < 0.15) await agent.leave()
+    else await agent.kill({ powerLoss: kind < 0.4 })
+    this.#kills += 1
+    this.#away.set(agent, untilMs)
+  }
+
+  /** Somebody sets the clock of the node's machine. */
+  #setClock(): void {
+    const { clock, random } = this.#world
+    clock.jumpWall((random.float() - 0.5) * 6_000)
   }
 
   /** The worst moment: the effect is there, and its outcome is not stored. */
@@ -148,12 +165,18 @@ class CommandRound {
     if (random.float() > 0.03 || this.#away.has(agent)) return
     agent.die({ powerLoss: random.float() < 0.5 })
     this.#kills += 1
-    this.#away.set(agent, clock.nowMs() + random.float() * 400)
+    this.#away.set(agent, clock.monotonicMs() + random.float() * 400)
   }
 
   async #comeBack(): Promise<void> {
+    const nowMs = this.#world.clock.monotonicMs()
+    for (const [agent, atMs] of this.#asleep) {
+      if (atMs > nowMs) continue
+      this.#asleep.delete(agent)
+      agent.wakeUp()
+    }
     for (const [agent, atMs] of [...this.#away]) {
-      if (atMs > this.#world.clock.nowMs()) continue
+      if (atMs > nowMs) continue
       this.#away.delete(agent)
       await this.#join(agent)
     }

@@ -4,6 +4,11 @@ export interface Clock {
   nowMs(): number
   /** Milliseconds from an arbitrary start, with fractions. It never goes back. */
   monotonicMs(): number
+  /**
+   * Milliseconds that have passed and that the monotonic clock did not count, as far as the machine's other clocks show:
+   * it was suspended, or paused by whoever runs it. A wall clock set forwards looks the same. Only growth means anything.
+   */
+  missedMs(): number
   /** Calls back once after `delayMs`. The timer does not keep a process alive unless `keepAlive` is set. */
   setTimer(callback: () => void, delayMs: number, options?: { readonly keepAlive?: boolean }): Timer
   /** Calls back after the I/O that is ready now, before any timer that is not yet due. */

@@ -8,6 +8,7 @@ export { murmur2, partitionOfKey } from './key-hash.ts'
 export { memoryDisk } from './memory-disk.ts'
 export { nearest } from './nearest.ts'
 export type { Random } from './random.ts'
+export type { SteadyClock } from './steady-clock.ts'
 export { steadyClock } from './steady-clock.ts'
 export type { SubjectPattern } from './subject.ts'
 export {

@@ -19,6 +19,20 @@ describe('steadyClock()', () => {
     assert.equal(clock.nowMs(), machine.nowMs())
   })
 
+  it('goes on from a time that was told before, when the wall clock is behind it', async () => {
+    const machine = new SimulatedClock()
+    const clock = steadyClock(machine)
+    const toldMs = machine.nowMs() + 3_600_000
+    clock.notBefore(toldMs)
+    assert.equal(clock.nowMs(), toldMs)
+    await machine.advance(100)
+    assert.equal(clock.nowMs(), toldMs + 100)
+    clock.notBefore(toldMs)
+    assert.equal(clock.nowMs(), toldMs + 100)
+    machine.jumpWall(3_600_001)
+    assert.equal(clock.nowMs(), machine.nowMs())
+  })
+
   it('believes a wall clock that is ahead, and does not follow it back', async () => {
     const machine = new SimulatedClock()
     const clock = steadyClock(machine)

@@ -55,13 +55,14 @@ export async function connect(target: string, options: ConnectOptions = {}): Pro
   checkSubject(name, 'fabric name')
   const reconnections = new Reconnections()
   const { connectTimeoutMs, signal } = options
-  const bus = await openBus(parsed, machineOf(options), {
+  const machine = machineOf(options)
+  const bus = await openBus(parsed, machine, {
     client: name,
     onConnection: (connectionId) => reconnections.connectionIs(connectionId),
     ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
     ...(signal && { signal }),
   })
-  const fabric = await bindOrClose(bus, { ...options, target: parsed, name, reconnections })
+  const fabric = await bindOrClose(bus, { ...options, machine, target: parsed, name, reconnections })
   try {
     if (options.contract) await fabric.open(options.contract)
     return fabric
@@ -81,21 +82,21 @@ async function bindOrClose(bus: Bus, options: BindOptions): Promise<Fabric> {
 }
 
 interface BindOptions extends ConnectOptions {
+  readonly machine: Machine
   readonly target: ConnectTarget
   readonly name: string
   readonly reconnections: Reconnections
 }
 
 async function bind(bus: Bus, options: BindOptions): Promise<Fabric> {
-  const machine = machineOf(options)
+  const { machine, target, name, principal, safe, reconnections } = options
   const { clock, random } = machine
-  const { target, name, principal, safe, reconnections } = options
   const admission = admissionOf(options.admission, clock)
   const onError = reporter(options.onError ?? warn)
   const objects = await objectsOf(options.objects, machine)
   const channels = new Channels({ bus, clock, random, source: name, principal, admission, objects, safe, onError })
   const durability = ownDurability(target)
-  const swarm = await openSwarm(bus, { ...options, machine, onError })
+  const swarm = await openSwarm(bus, { ...options, onError })
   const open = (opened: readonly AnyChannel[]) => openChannels(opened, channels, swarm)
   const sender = `${name}-${Buffer.from(random.bytes(6)).toString('hex')}`
   return new Fabric({
@@ -110,7 +111,7 @@ async function bind(bus: Bus, options: BindOptions): Promise<Fabric> {
 
 async function openSwarm(
   bus: Bus,
-  options: BindOptions & { readonly machine: Machine; readonly onError: (error: unknown) => void },
+  options: BindOptions & { readonly onError: (error: unknown) => void },
 ): Promise<SwarmSide> {
   const { target, machine, liveness, onError } = options
   if (target.kind === 'remote') return new RemoteSwarm(bus, machine, onError)

@@ -1,4 +1,4 @@
-import { type Clock, type Disk, type Random, steadyClock } from '../core/index.ts'
+import { type Clock, type Disk, type Random, type SteadyClock, steadyClock } from '../core/index.ts'
 import { systemClock, systemDisk, systemRandom } from '../core/system/index.ts'
 
 /** What a fabric takes from the machine it runs on; tests and simulations hand in their own. */
@@ -8,7 +8,12 @@ export interface Machine {
   readonly disk: Disk
 }
 
-export function machineOf(given: Partial<Machine>): Machine {
+/** The same where this process is the node: its time never goes back. */
+export interface NodeMachine extends Machine {
+  readonly clock: SteadyClock
+}
+
+export function machineOf(given: Partial<Machine>): NodeMachine {
   const { clock = systemClock, random = systemRandom, disk = systemDisk() } = given
   return { clock: steadyClock(clock), random, disk }
 }

@@ -3,7 +3,7 @@ import { connectRemoteBus } from '../bus/drivers/remote/index.ts'
 import type { Bus } from '../bus/index.ts'
 import { memoryDisk } from '../core/index.ts'
 import type { ConnectTarget } from './connect-target.ts'
-import type { Machine } from './machine.ts'
+import type { NodeMachine } from './machine.ts'
 
 export interface OpenBusOptions {
   /** Names this client at a node. */
@@ -15,13 +15,13 @@ export interface OpenBusOptions {
 }
 
 /** Opens the bus that a target names: here, and nowhere else in the fabric, drivers have names. */
-export function openBus(target: ConnectTarget, machine: Machine, options: OpenBusOptions): Promise<Bus> {
-  const { clock, random, disk } = machine
+export function openBus(target: ConnectTarget, machine: NodeMachine, options: OpenBusOptions): Promise<Bus> {
+  const { clock, random } = machine
   switch (target.kind) {
     case 'memory':
       return openEmbeddedBus({ disk: memoryDisk(), clock, random, directory: 'data' })
     case 'embedded':
-      return openEmbeddedBus({ disk, clock, random, directory: target.directory })
+      return openStored(machine, target.directory)
     case 'remote':
       return connectRemoteBus({
         ...{ url: target.url, clock, random },
@@ -29,4 +29,11 @@ export function openBus(target: ConnectTarget, machine: Machine, options: OpenBu
         onStatus: ({ connectionId }) => options.onConnection(connectionId),
       })
   }
+}
+
+/** This process is the node: its time goes on from what the last one stored, whatever became of the machine's clock. */
+async function openStored({ clock, random, disk }: NodeMachine, directory: string): Promise<Bus> {
+  const bus = await openEmbeddedBus({ disk, clock, random, directory })
+  clock.notBefore(bus.newestMs)
+  return bus
 }

@@ -52,6 +52,8 @@ export interface LogStatus {
   readonly poisoned: boolean
   /** Bytes cut as torn when it was opened. */
   readonly tornBytes: number
+  /** When the newest batch was appended, by the clock of then; 0 for a log that never had one. */
+  readonly lastAppendedAtMs: number
 }
 
 export interface Retention {

@@ -243,6 +243,7 @@ export class SegmentedLog implements Log {
         reason: segment.damage!,
       })),
       poisoned: this.#appender.poisoned,
+      lastAppendedAtMs: this.#appender.lastAppendedAtMs,
       tornBytes: this.#end.tornBytes,
     }
   }

@@ -1,7 +1,15 @@
 import { openEmbeddedBus } from '../bus/drivers/embedded/index.ts'
 import type { Bus, TopicSpec } from '../bus/index.ts'
 import { openCommandSender } from '../channel/index.ts'
-import { type Clock, type Disk, type Random, SkeinError, steadyClock, VERSION } from '../core/index.ts'
+import {
+  type Clock,
+  type Disk,
+  type Random,
+  SkeinError,
+  type SteadyClock,
+  steadyClock,
+  VERSION,
+} from '../core/index.ts'
 import { hostNodeServices, type NodeServices, type NodeServicesOptions } from '../fabric/index.ts'
 import { httpGateway } from '../gateway/http/index.ts'
 import { websocketGateway } from '../gateway/websocket/index.ts'
@@ -41,6 +49,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const health = keep(new DiskHealth(dependencies.disk, { clock, directory: config.data, onChange }))
   const probes = new NodeProbes(health)
   const bus = keep(await openBus(config, { clock, random, disk: health.disk }))
+  keepTime(clock, bus.newestMs, log)
   for (const topic of config.topics) await bus.open(topic as TopicSpec)
   let cutOff: (connection: string, why: string) => void = () => {}
   const onFenced = ({ agentId, byEpoch, connection }: FencedAgent) => {
@@ -85,11 +94,23 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
 
 /** So many clients of HTTP may have as much pending as one may; then all wait. */
 const HTTP_CLIENTS_FULL = 8
+/** A difference that a person should hear of. */
+const AHEAD_TOLD_MS = 1_000
 
 interface Handed {
   readonly clock: Clock
   readonly random: Random
   readonly onError: (error: unknown) => void
+}
+
+/** Time goes on from what the last node stored: a clock set back while none ran must not make late commands fresh. */
+function keepTime(clock: SteadyClock, newestMs: number, log: NodeLog): void {
+  const aheadMs = newestMs - clock.nowMs()
+  if (aheadMs > AHEAD_TOLD_MS) {
+    const message = "The machine's clock is behind what is stored: node time goes on from there. Set the clock, or wait"
+    log.warn(message, { aheadMs, newestStored: new Date(newestMs).toISOString() })
+  }
+  clock.notBefore(newestMs)
 }
 
 function openBus(config: NodeConfig, { disk, clock, random }: Omit<NodeDependencies, 'log'>) {

@@ -4,7 +4,7 @@ import { type Clock, ClosedError, type Random, SkeinError, type Timer, uuidV7 } 
 import { type AgentChange, type AgentDescription, checkChange, checkDescription } from './agent-description.ts'
 import { askNode, mayAskAgain } from './ask-node.ts'
 import { fencedBy } from './fenced-by.ts'
-import { NodeTimeEstimate } from './node-time.ts'
+import { type Moment, momentOf, NodeTimeEstimate } from './node-time.ts'
 import type { JoinReply, JoinRequest, PulseReply } from './protocol.ts'
 import { CHANGE_REQUEST, JOIN_REQUEST, LEAVE_REQUEST, PULSE_REQUEST } from './topics.ts'
 
@@ -33,14 +33,14 @@ export async function joinSwarm(options: JoinSwarmOptions): Promise<Agent> {
   const request: JoinRequest = { id, type, region, labels, capabilities, joinId: uuidV7(clock, options.random) }
   const untilMs = clock.monotonicMs() + (options.timeoutMs ?? JOIN_TIMEOUT_MS)
   for (let attempt = 0; ; attempt += 1) {
-    const sentAtMs = clock.monotonicMs()
+    const askedAt = momentOf(clock)
     try {
       const question = { subject: JOIN_REQUEST, body: request }
       const reply = await askNode<JoinReply>(options.requests, question, {
         timeoutMs: ASK_TIMEOUT_MS,
         signal: options.signal,
       })
-      return new Agent(options, reply, sentAtMs)
+      return new Agent(options, reply, askedAt)
     } catch (error) {
       if (!mayAskAgain(error) || clock.monotonicMs() >= untilMs) throw cannotJoin(id, error)
     }
@@ -67,7 +67,7 @@ export class Agent implements Lease {
   #leaving: Promise<void> | undefined
 
   /** Use `joinSwarm`. */
-  constructor(options: JoinSwarmOptions, reply: JoinReply, sentAtMs: number) {
+  constructor(options: JoinSwarmOptions, reply: JoinReply, askedAt: Moment) {
     const { id, type, region } = options.description
     this.#requests = options.requests
     this.#clock = options.clock
@@ -76,7 +76,7 @@ export class Agent implements Lease {
     this.#pulseMs = reply.pulseMs
     this.#leaseMs = reply.leaseMs
     this.#identity = { id, type, region, epoch: reply.epoch }
-    this.#exchanged(reply.nowMs, sentAtMs)
+    this.#exchanged(reply.nowMs, askedAt)
     // Agents that joined together need not pulse together.
     this.#schedule(this.#pulseMs * this.#random.float())
   }
@@ -94,7 +94,9 @@ export class Agent implements Lease {
   }
 
   held(): boolean {
-    return !this.#stop.signal.aborted && !this.#fenced.signal.aborted && this.#clock.monotonicMs() < this.#leaseUntilMs
+    if (this.#stop.signal.aborted || this.#fenced.signal.aborted) return false
+    // After a sleep that the monotonic clock did not count nobody knows whether the lease is over: the node is asked.
+    return this.#clock.monotonicMs() < this.#leaseUntilMs && this.#time.latestMs() !== undefined
   }
 
   async renew(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -161,24 +163,24 @@ export class Agent implements Lease {
 
   async #exchange(): Promise<void> {
     const { id, epoch } = this.#identity
-    const sentAtMs = this.#clock.monotonicMs()
+    const askedAt = momentOf(this.#clock)
     try {
       const question = { subject: PULSE_REQUEST, body: { id, epoch } }
       const reply = await askNode<PulseReply>(this.#requests, question, {
         timeoutMs: Math.min(ASK_TIMEOUT_MS, this.#leaseMs),
         signal: this.#stop.signal,
       })
-      this.#answered(reply, sentAtMs)
+      this.#answered(reply, askedAt)
     } catch {
       // The node is away, or its answer is lost: the lease runs out by itself, and pulses go on.
       this.#failures += 1
     }
   }
 
-  #answered(reply: PulseReply, sentAtMs: number): void {
+  #answered(reply: PulseReply, askedAt: Moment): void {
     this.#failures = 0
     if (reply.state === 'alive') {
-      this.#exchanged(reply.nowMs, sentAtMs)
+      this.#exchanged(reply.nowMs, askedAt)
       return
     }
     this.#timer?.cancel()
@@ -186,9 +188,9 @@ export class Agent implements Lease {
     this.#fenced.abort(reason)
   }
 
-  #exchanged(nodeMs: number, sentAtMs: number): void {
-    this.#time.exchanged(nodeMs, sentAtMs)
-    this.#leaseUntilMs = sentAtMs + this.#leaseMs
+  #exchanged(nodeMs: number, askedAt: Moment): void {
+    this.#time.exchanged(nodeMs, askedAt)
+    this.#leaseUntilMs = askedAt.monotonicMs + this.#leaseMs
   }
 
   #schedule(delayMs: number): void {

@@ -2,7 +2,7 @@ import type { Requests } from '../bus/index.ts'
 import type { NodeTime } from '../channel/index.ts'
 import type { Clock, Timer } from '../core/index.ts'
 import { askNode } from './ask-node.ts'
-import { NodeTimeEstimate } from './node-time.ts'
+import { momentOf, NodeTimeEstimate } from './node-time.ts'
 import { TIME_REQUEST } from './topics.ts'
 
 const EVERY_MS = 5_000
@@ -43,10 +43,10 @@ export class NodeTimeKeeper implements NodeTime {
   }
 
   async #exchange(signal = this.#stop.signal): Promise<void> {
-    const sentAtMs = this.#clock.monotonicMs()
+    const askedAt = momentOf(this.#clock)
     const question = { subject: TIME_REQUEST, body: {} }
     const { nowMs } = await askNode<{ nowMs: number }>(this.#requests, question, { timeoutMs: TIMEOUT_MS, signal })
-    this.#estimate.exchanged(nowMs, sentAtMs)
+    this.#estimate.exchanged(nowMs, askedAt)
   }
 
   #schedule(delayMs: number): void {

@@ -207,6 +207,25 @@ describe('A swarm', () => {
     paused.close()
   })
 
+  it('a machine that slept, its monotonic clock with it, finds the lease over before it acts', async (test) => {
+    const swarm = await testSwarm(test)
+    const { clock, sleep } = sleepable(swarm.clock)
+    const { requests } = swarm.bus
+    const description = { id: 'drone-1', type: 'rover', region: 'north' }
+    const agent = await joinSwarm({ requests, clock, random: swarm.random, description })
+    assert.equal(agent.held(), true)
+    await sleep(60_000)
+    assert.equal(agent.held(), false)
+    assert.equal(agent.nodeTime.latestMs(), undefined)
+    await agent.renew()
+    assert.equal(agent.held(), true)
+    assert.ok(agent.nodeTime.latestMs()! >= swarm.clock.nowMs())
+    await swarm.join('drone-1')
+    await sleep(60_000)
+    await assert.rejects(agent.renew(), { code: 'fenced' })
+    agent.close()
+  })
+
   it('a closed connection makes its agents suspect at once, and a pulse over another brings them back', async (test) => {
     const swarm = await testSwarm(test)
     await swarm.join('drone-1', { over: 'socket 1' })
@@ -409,9 +428,24 @@ function pausable(clock: SimulatedClock) {
   return Object.assign(Object.create(clock) as SimulatedClock, {
     nowMs: () => clock.nowMs(),
     monotonicMs: () => clock.monotonicMs(),
+    missedMs: () => clock.missedMs(),
     setTimer: () => ({ cancel: () => {} }),
     sleep: (delayMs: number, options?: { signal?: AbortSignal }) => clock.sleep(delayMs, options),
   })
+}
+
+/** A clock of a machine that can sleep: the swarm's goes on meanwhile, its own monotonic one stands still. */
+function sleepable(world: SimulatedClock) {
+  let sleptMs = 0
+  const clock = Object.assign(pausable(world), {
+    monotonicMs: () => world.monotonicMs() - sleptMs,
+    missedMs: () => sleptMs,
+  })
+  const sleep = async (durationMs: number) => {
+    await world.advance(durationMs)
+    sleptMs += durationMs
+  }
+  return { clock, sleep }
 }
 
 function untoldJoin(id: string, owner: Owner, nowMs: number): Message {

@@ -1,9 +1,16 @@
+import { uptime } from 'node:os'
 import type { Clock } from '../clock.ts'
+import { missedTime } from '../missed-time.ts'
 
 /** The machine's clock. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
+  // Node's monotonic clock stands still while Linux is suspended, the uptime does not; elsewhere that is whole seconds.
+  missedMs: missedTime({
+    monotonicMs: () => performance.now(),
+    others: [() => Date.now(), ...(process.platform === 'linux' ? [() => uptime() * 1_000] : [])],
+  }),
   setTimer(callback, delayMs, options) {
     const timer = setTimeout(callback, delayMs)
     if (!options?.keepAlive) timer.unref()

@@ -123,6 +123,15 @@ export class EmbeddedBus implements Bus, RawAccess {
     this.#maintenance = new Maintenance(parts.topics, options)
   }
 
+  /**
+   * When the newest of all stored messages was appended; 0 when there are none. A clock that shows less now was set back
+   * while nobody looked.
+   */
+  get newestMs(): number {
+    const partitions = this.#parts.topics.logTopics().flatMap((topic) => topic.partitions)
+    return partitions.reduce((newest, { log }) => Math.max(newest, log.status().lastAppendedAtMs), 0)
+  }
+
   async open(topic: TopicSpec): Promise<Capabilities> {
     this.#checkOpen()
     return this.#parts.topics.open(topic)
