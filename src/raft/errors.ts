@@ -7,9 +7,10 @@ export class NotLeaderError extends SkeinError {
   /** Who is believed to lead, or `NOBODY`. */
   readonly leader: NodeId
 
-  constructor(action: string, leader: NodeId) {
+  constructor(action: string, leader: NodeId, options: { readonly isHandingOver?: boolean } = {}) {
+    const state = options.isHandingOver === true ? 'this node hands leadership over' : 'this node does not lead'
     const hint = leader === NOBODY ? 'no leader is known: try again later' : `ask node ${leader}`
-    super('not-leader', `Cannot ${action}: this node does not lead; ${hint}`, { retryable: true, details: { leader } })
+    super('not-leader', `Cannot ${action}: ${state}; ${hint}`, { retryable: true, details: { leader } })
     this.leader = leader
   }
 }

@@ -41,7 +41,7 @@ export function propose(core: RaftCore, data: readonly Uint8Array[]): Proposed {
 
 export function checkMayPropose(core: RaftCore, action: string): void {
   if (core.role !== 'leader') throw new NotLeaderError(action, core.leader)
-  if (core.transferTarget !== NOBODY) throw new NotLeaderError(action, core.transferTarget)
+  if (core.transferTarget !== NOBODY) throw new NotLeaderError(action, core.transferTarget, { isHandingOver: true })
 }
 
 /** Appends entries in the leader's own term; they are sent and stored with the next `ready()`. */
