@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util'
 import { busCases, faultyBuses, runBusCase } from '../testing/index.ts'
-import { catchFault } from './conformance/catch-fault.ts'
+import { catchFault, type FaultHunt } from './conformance/catch-fault.ts'
 import { DRIVERS } from './conformance/drivers.ts'
 import type { TestedDriver } from './conformance/tested-driver.ts'
 import { timed } from './conformance/timed.ts'
 
 /**
  * `npm run -s conformance -- DRIVER [--json]`: the suite against one driver, on a server of its own where it needs one. For
- * the drivers of this process and of a node, against faulty ones as well: the suite must fail those.
+ * the drivers of this process and of a node, against the same driver made faulty as well: the suite must fail those.
  */
 const CASE_MS = 30_000
 const WITH_FAULTS = ['memory', 'embedded', 'remote']
@@ -40,14 +40,14 @@ async function runSuite(driver: TestedDriver, say: (line: string) => void): Prom
 }
 
 /** Several at once: mostly they wait for what does not come. The names of those that the suite passed come back. */
-async function runFaults(say: (line: string) => void): Promise<string[]> {
+async function runFaults(hunted: FaultHunt, say: (line: string) => void): Promise<string[]> {
   // What a fault leaves running when its case has failed may reject later; that concerns nobody.
   process.on('unhandledRejection', () => {})
   const missed: string[] = []
   const left = [...faultyBuses]
   const hunt = async () => {
     for (let fault = left.shift(); fault !== undefined; fault = left.shift()) {
-      const found = await catchFault(fault)
+      const found = await catchFault(fault, hunted)
       if (found === undefined) missed.push(fault.name)
       say(found === undefined ? `MISSED a bus that ${fault.name}` : `caught a bus that ${fault.name}: "${found}"`)
     }
@@ -67,8 +67,10 @@ async function main(): Promise<void> {
   const say = (line: string) => (values.json ? console.error(line) : console.log(line))
   const driver = await start()
   const outcomes = await runSuite(driver, say)
+  const sound = busCases.filter((_, index) => outcomes[index]!.error === undefined && !outcomes[index]!.skipped)
+  const hunted = { create: driver.create, cases: sound, ...(driver.caseMs !== undefined && { caseMs: driver.caseMs }) }
+  const missed = WITH_FAULTS.includes(name) ? await runFaults(hunted, say) : []
   await driver.stop()
-  const missed = WITH_FAULTS.includes(name) ? await runFaults(say) : []
   const failed = outcomes.filter(({ error }) => error !== undefined)
   const skipped = outcomes.filter((outcome) => outcome.skipped !== undefined)
   const report = {
