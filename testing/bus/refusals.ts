@@ -24,8 +24,9 @@ const USES: Readonly<Record<Feature, Use>> = {
   lag: (_, bus) => bus.admin.lag(TOPIC),
   backPressure: async (_, bus) => bus.reader(TOPIC, { mode: 'broadcast', overflow: 'wait' }).read({ waitMs: 10 }),
   requests: (_, bus) => bus.requests.ask({ subject: TOPIC, value: '' }, { timeoutMs: 10 }),
-  transactions: async () => {
-    throw new UnsupportedError('transactions', 'the port has none yet')
+  transactions: async (_, bus) => {
+    if (bus.transaction === undefined) throw new UnsupportedError('transactions', 'the bus offers none')
+    await bus.transaction({ id: 'suite' })
   },
 }
 

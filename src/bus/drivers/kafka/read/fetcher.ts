@@ -190,6 +190,6 @@ export class Fetcher {
   close(): void {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
-    for (const lane of this.#lanes) this.#parts.cluster.closeLane(lane).catch(() => {})
+    for (const lane of this.#lanes) this.#parts.cluster.closeLane(lane)
   }
 }
