@@ -3,7 +3,8 @@ export const KAFKA_CASE_MS = 180_000
 
 const STORES_REPEATS =
   'Kafka stores a repeat; deduplication is emulated by the readers of each group, which "a group is given a repeated id once" tests'
-const STORES_ALL = 'Kafka stores whatever it is given: an ephemeral topic is refused with UnsupportedError when it is opened'
+const STORES_ALL =
+  'Kafka stores whatever it is given: an ephemeral topic is refused with UnsupportedError when it is opened'
 
 /** Cases that Kafka cannot be asked, each with the reason. */
 export const KAFKA_SKIPS: Readonly<Record<string, string>> = {

@@ -184,7 +184,10 @@ export class KafkaBus implements Bus {
   /** Lets go of the cluster as a process that is killed does: nothing is finished, committed or said. For tests. */
   async vanish(): Promise<void> {
     this.#isClosing = true
-    for (const reader of this.#readers.keys()) if (reader instanceof GroupReader) reader.vanish()
+    for (const reader of this.#readers.keys()) {
+      if (reader instanceof GroupReader) reader.vanish()
+      else void reader.close()
+    }
     this.#closed ??= Promise.resolve(this.#cluster.close())
     await this.#closed
   }
