@@ -22,7 +22,10 @@ const USES: Readonly<Record<Feature, Use>> = {
   compaction: (world) => openTopic(world, { name: `${TOPIC}.compacted`, compaction: {} }),
   headers: (_, bus) => bus.writer(TOPIC).write([{ ...messageOf('a:1'), headers: { name: 'value' } }]),
   lag: (_, bus) => bus.admin.lag(TOPIC),
-  backPressure: async (_, bus) => bus.reader(TOPIC, { mode: 'broadcast', overflow: 'wait' }).read({ waitMs: 10 }),
+  backPressure: async (_, bus) => {
+    await bus.open({ name: 'suite.passing', intent: 'notice' })
+    return bus.reader('suite.passing', { mode: 'broadcast', overflow: 'wait' }).read({ waitMs: 10 })
+  },
   requests: (_, bus) => bus.requests.ask({ subject: TOPIC, value: '' }, { timeoutMs: 10 }),
   transactions: async (_, bus) => {
     if (bus.transaction === undefined) throw new UnsupportedError('transactions', 'the bus offers none')
