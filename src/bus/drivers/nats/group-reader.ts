@@ -175,18 +175,19 @@ export class GroupReader implements Reader {
   async settle(deliveries: readonly Delivery[], how: How, options: SettleOptions = {}): Promise<void> {
     if (this.#loop.isClosed) throw this.#loop.closedError()
     const touched = new Set<GroupPartition>()
-    const buried: Promise<void>[] = []
+    const dying: Array<readonly [GroupPartition, HeldMessage]> = []
     for (const delivery of deliveries) {
       const { position, key, subject } = delivery
       const { generation } = delivery as NatsDelivery
       const partition = this.#requireOwned(position.partition, generation)
       const message = { offset: position.sequence, orderKey: key ?? subject }
       const dead = this.#putBack(partition, message, { how, delayMs: options.delayMs })
-      if (dead !== undefined) buried.push(this.#bury(partition, dead, options.error ?? 'no reason was given'))
+      if (dead !== undefined) dying.push([partition, dead])
       this.#settled(partition)
       touched.add(partition)
     }
-    await Promise.all(buried)
+    // One after another: dead letters stand in the order in which they were given up.
+    for (const [partition, dead] of dying) await this.#bury(partition, dead, options.error ?? 'no reason was given')
     await Promise.all([...touched].map((partition) => partition.save()))
   }
 
