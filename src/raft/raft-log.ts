@@ -119,7 +119,7 @@ export class RaftLog {
   }
 
   hasConfigEntry(from: number, through: number): boolean {
-    for (let index = from; index <= through; index += 1) {
+    for (let index = Math.max(from, this.firstIndex); index <= through; index += 1) {
       if (this.#entries[index - this.#compactedIndex - 1]?.kind === 'config') return true
     }
     return false
