@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { WebSocket } from 'ws'
+import { until } from '../../../test/until.ts'
 import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
 import { connectRemoteBus } from '../../bus/drivers/remote/index.ts'
 import { memoryDisk, SkeinError } from '../../core/index.ts'
@@ -46,10 +47,6 @@ async function refusal(address: string, headers: Readonly<Record<string, string>
   const [, response] = await once(socket, 'unexpected-response')
   response.resume()
   return response.statusCode
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }
 
 const TOPIC = { name: 'swarm.telemetry', intent: 'telemetry', durability: 'none' } as const
