@@ -168,3 +168,18 @@ test('drain() lets what was written be answered, then closes', async (context) =
   assert.equal(gateway.connections, 0)
   await gateway.drain()
 })
+
+test('A client’s second connection carries its telemetry, is no second client, and ends with the first', async (context) => {
+  const { url, gateway, closed } = await serve(context, { limits: { connectionsMax: 1 } })
+  const bus = await connect(context, url)
+  const { connectionId } = bus.status
+  await bus.open(TOPIC)
+  const writer = bus.writer(TOPIC.name)
+  await writer.write([{ subject: 'swarm.telemetry.one', value: 'over the second' }])
+  assert.equal(gateway.connections, 1)
+  gateway.disconnect(connectionId!, 'for the test')
+  await until(() => closed.length === 2)
+  assert.ok(closed.includes(connectionId!))
+  const receipt = await writer.write([{ subject: 'swarm.telemetry.two', value: 'over the next' }])
+  assert.equal(receipt.accepted, 1)
+})
