@@ -25,7 +25,7 @@ export const CALM_VOLUME: VolumeConditions = {
 }
 
 export interface SimulatedVolumeOptions {
-  readonly events: SimulatedEvents
+  readonly events: Pick<SimulatedEvents, 'after'>
   readonly random: Random
   readonly onFault?: (fault: VolumeFault) => void
   /** Told after each write, before it is durable: where a planner of damage gets its chance. */

@@ -31,11 +31,11 @@ const READS_MAX = 4
 /**
  * Reads everything back. A bad read is tried again. What a crash may leave is put right: a torn end of the log is cut,
  * the bad one of two vote slots is ignored, half-made files are removed. What a crash cannot explain is damage: throws
- * `DamagedDisk`. Undefined when the disk is empty.
+ * `DamagedDisk`.
  */
-export function recover(volume: SimulatedVolume): Recovered | undefined {
+export function recover(volume: SimulatedVolume): Recovered {
   const walName = lastNamed(volume, WAL_PREFIX)
-  if (walName === undefined) return undefined
+  if (walName === undefined) throw new DamagedDisk('there is no log')
   const scan = readWal(volume, walName)
   const votes = readVotes(volume)
   const log = replay(scan)

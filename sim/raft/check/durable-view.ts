@@ -1,0 +1,81 @@
+import type { SimulatedVolume } from '../../../testing/index.ts'
+import { type Frame, readFrames } from '../member/frames.ts'
+import { WAL_PREFIX } from '../member/recover.ts'
+import { decodeSnapshot, SNAPSHOT_PREFIX } from '../member/snapshot-file.ts'
+import { newestVote, VOTE_SLOTS } from '../member/vote-slots.ts'
+import { LogMirror } from './log-mirror.ts'
+
+/**
+ * What a node would find after losing its power now, read from the bytes on its disk. Only what was added since the last
+ * look is read again, unless the file changed otherwise.
+ */
+export class DurableView {
+  readonly log = new LogMirror()
+  commit = 0
+  readonly #volume: SimulatedVolume
+  #walName = ''
+  #walEnd = 0
+  #sequence = 0
+  /** Bytes read so far, to notice what changed behind the back. */
+  #isStale = false
+
+  constructor(volume: SimulatedVolume) {
+    this.#volume = volume
+  }
+
+  /** After a crash or damage everything is read again. */
+  invalidate(): void {
+    this.#isStale = true
+  }
+
+  get vote(): { readonly term: number; readonly vote: number } | undefined {
+    return newestVote(VOTE_SLOTS.map((name) => this.#volume.durable(name)))
+  }
+
+  /** Index of the newest whole snapshot; 0 without. */
+  get snapshotIndex(): number {
+    for (const name of this.#names(SNAPSHOT_PREFIX).reverse()) {
+      const snapshot = decodeSnapshot(this.#volume.durable(name))
+      if (snapshot !== undefined) return snapshot.metadata.index
+    }
+    return 0
+  }
+
+  /** Whether this very entry is on the disk, or a snapshot that stands for it. */
+  has(index: number, term: number): boolean {
+    this.refresh()
+    if (index < this.log.startIndex) return this.snapshotIndex >= this.log.startIndex
+    return this.log.term(index) === term
+  }
+
+  refresh(): void {
+    const name = this.#names(WAL_PREFIX).at(-1) ?? ''
+    if (name !== this.#walName || this.#isStale) this.#restart(name)
+    const bytes = this.#volume.durable(name)
+    if (bytes === undefined || bytes.length <= this.#walEnd) return
+    for (const frame of readFrames(bytes, this.#walEnd, this.#sequence)) this.#take(frame)
+  }
+
+  #names(prefix: string): string[] {
+    return this.#volume.durableNames().filter((name) => name.startsWith(prefix) && !name.endsWith('.new'))
+  }
+
+  #restart(name: string): void {
+    this.#walName = name
+    this.#walEnd = 0
+    this.#sequence = 0
+    this.#isStale = false
+    this.commit = 0
+    this.log.restart(0, 0)
+  }
+
+  #take(frame: Frame): void {
+    this.#walEnd = frame.end
+    this.#sequence += 1
+    for (const record of frame.records) {
+      if (record.type === 'start') this.log.restart(record.index, record.term)
+      else if (record.type === 'commit') this.commit = record.commit
+      else this.log.put(record.entry)
+    }
+  }
+}
