@@ -59,12 +59,14 @@ export class SimulatedNetwork<Address extends string | number, Message> {
   /** `delayMs` comes on top of the latency: what takes long to send. */
   send(message: Message, way: { readonly from: Address; readonly to: Address; readonly delayMs?: number }): void {
     const path = this.#path(way.from, way.to)
-    if (path.cuts > 0) return this.#fault('partition')
-    if (this.#happens(this.conditions.lossPercent)) return this.#fault('loss')
-    this.#put(message, way, path)
-    if (!this.#happens(this.conditions.duplicationPercent)) return
-    this.#fault('duplication')
-    this.#put(message, way, path)
+    if (path.cuts > 0) this.#fault('partition')
+    else if (this.#happens(this.conditions.lossPercent)) this.#fault('loss')
+    else {
+      this.#put(message, way, path)
+      if (!this.#happens(this.conditions.duplicationPercent)) return
+      this.#fault('duplication')
+      this.#put(message, way, path)
+    }
   }
 
   /** Cuts one direction; the returned function takes this cut back, once. */
@@ -93,7 +95,10 @@ export class SimulatedNetwork<Address extends string | number, Message> {
     way: { readonly from: Address; readonly to: Address; readonly delayMs?: number },
     path: Path,
   ): void {
-    if (path.inFlight >= this.conditions.queueMax) return this.#fault('queue-full')
+    if (path.inFlight >= this.conditions.queueMax) {
+      this.#fault('queue-full')
+      return
+    }
     path.inFlight += 1
     this.#options.events.after(this.#delayMs(path) + (way.delayMs ?? 0), () => {
       path.inFlight -= 1

@@ -1,6 +1,13 @@
 import type { Configuration } from '../../src/raft/index.ts'
 import { isQuorum } from './check/quorums.ts'
-import type { World } from './world.ts'
+import type { SimNode } from './sim-node.ts'
+
+/** The world as far as an atlas goes. */
+interface Charted {
+  readonly nodes: ReadonlyMap<number, SimNode>
+  hasDamage(id: number): boolean
+  configuration(): Configuration
+}
 
 /**
  * Knows where the good copies are. Disks are damaged only as long as every configuration that may still decide keeps a
@@ -8,11 +15,11 @@ import type { World } from './world.ts'
  * group of a log, both vote slots) is never touched.
  */
 export class Atlas {
-  readonly #world: World
+  readonly #world: Charted
   /** Configurations that were proposed: they may be in force before any node says so. */
   readonly #proposed: Configuration[] = []
 
-  constructor(world: World) {
+  constructor(world: Charted) {
     this.#world = world
   }
 
@@ -40,8 +47,7 @@ export class Atlas {
 
   #configurations(): Configuration[] {
     const found = [...this.#proposed]
-    const { group } = this.#world.invariants
-    found.push(group.configurationAt(group.commit))
+    found.push(this.#world.configuration())
     for (const node of this.#world.nodes.values()) {
       if (node.member !== undefined) found.push(node.member.status.configuration)
     }

@@ -1,9 +1,9 @@
 import type { Random } from '../../src/core/index.ts'
-import { type Fault, type NetworkConditions, CALM_NETWORK } from '../../testing/index.ts'
+import { CALM_NETWORK, type Fault, type NetworkConditions } from '../../testing/index.ts'
+import { damageByWrite } from './damage.ts'
 import type { Operator } from './operator.ts'
 import type { SimNode } from './sim-node.ts'
 import type { FaultKind } from './tally.ts'
-import { damageByWrite } from './damage.ts'
 import type { World } from './world.ts'
 
 type Of<Kind extends Fault['kind']> = Extract<Fault, { readonly kind: Kind }>
@@ -95,7 +95,9 @@ export class Chaos {
           return from !== bridge && to !== bridge && chosen.has(from) !== chosen.has(to)
       }
     }
-    const undo = all.flatMap((from) => all.filter((to) => to !== from && isCut(from, to)).map((to) => this.#cut(from, to)))
+    const undo = all.flatMap((from) =>
+      all.filter((to) => to !== from && isCut(from, to)).map((to) => this.#cut(from, to)),
+    )
     if (undo.length > 0) this.#world.tally.count(PARTITIONS[fault.direction])
     return () => {
       for (const join of undo) join()
@@ -106,7 +108,10 @@ export class Chaos {
     return this.#world.network.cut(from, to)
   }
 
-  #network(fault: Exclude<Of<'network'>, { readonly action: 'partition' }>, nodes: readonly SimNode[]): (() => void) | undefined {
+  #network(
+    fault: Exclude<Of<'network'>, { readonly action: 'partition' }>,
+    nodes: readonly SimNode[],
+  ): (() => void) | undefined {
     if (fault.action === 'clog') {
       for (const { id } of nodes) {
         for (const to of this.#world.nodes.keys()) {
@@ -182,9 +187,13 @@ export class Chaos {
         this.#world.crash(node)
       }
     }
-    if (fault.action === 'pause') return () => nodes.forEach((node) => node.isPaused && node.resume())
-    if (fault.action === 'crash') return () => nodes.forEach((node) => this.#world.restart(node))
-    return undefined
+    if (fault.action !== 'pause' && fault.action !== 'crash') return undefined
+    return () => {
+      for (const node of nodes) {
+        if (fault.action === 'crash') this.#world.restart(node)
+        else if (node.isPaused) node.resume()
+      }
+    }
   }
 
   /** A rolling upgrade: the process ends and the newer build starts on the same disk. */

@@ -68,7 +68,8 @@ export class Client {
     const chance = this.#random.float()
     const written = `${this.name}-${this.#sequence}`
     const op = chance < 0.45 ? 'read' : chance < 0.88 ? 'write' : 'cas'
-    const value = op === 'read' ? null : op === 'write' ? written : ([this.#lastSeen.get(key) ?? null, written] as const)
+    const value =
+      op === 'read' ? null : op === 'write' ? written : ([this.#lastSeen.get(key) ?? null, written] as const)
     const call: Call = {
       op,
       key,
@@ -107,7 +108,10 @@ export class Client {
       node.run(() => {
         if (node.member === undefined) return
         if (call.op === 'read') node.member.read(call.key, (outcome) => answer(() => this.#onRead(call, outcome)))
-        else node.member.propose(this.#encode(call, node.wallOffsetMs), (outcome) => answer(() => this.#onProposed(call, outcome)))
+        else
+          node.member.propose(this.#encode(call, node.wallOffsetMs), (outcome) =>
+            answer(() => this.#onProposed(call, outcome)),
+          )
       }),
     )
   }
@@ -116,7 +120,8 @@ export class Client {
     const { nodes } = this.#world
     const hinted = nodes.get(this.#target)
     // Reads go anywhere: every node must give a linearizable answer or none.
-    if (hinted !== undefined && hinted.state === 'up' && (call.op !== 'read' || this.#random.float() < 0.4)) return hinted
+    if (hinted !== undefined && hinted.state === 'up' && (call.op !== 'read' || this.#random.float() < 0.4))
+      return hinted
     const candidates = [...nodes.values()].filter(({ state }) => state !== 'gone')
     return candidates[Math.floor(this.#random.float() * candidates.length)]
   }
@@ -137,7 +142,10 @@ export class Client {
   }
 
   #onRead(call: Call, outcome: ReadOutcome): void {
-    if (outcome.status === 'aborted') return this.#tryAgain(call)
+    if (outcome.status === 'aborted') {
+      this.#tryAgain(call)
+      return
+    }
     this.#world.oracle.wasRead(this.name, { applied: outcome.applied, floor: call.floor })
     this.#lastSeen.set(call.key, outcome.value)
     this.#world.tally.reads += 1
@@ -148,9 +156,13 @@ export class Client {
     if (outcome.status === 'refused') {
       call.pending -= 1
       this.#target = outcome.leader
-      return this.#tryAgain(call)
+      this.#tryAgain(call)
+      return
     }
-    if (outcome.status === 'unknown' || outcome.reply === undefined || outcome.reply.isStale) return this.#tryAgain(call)
+    if (outcome.status === 'unknown' || outcome.reply === undefined || outcome.reply.isStale) {
+      this.#tryAgain(call)
+      return
+    }
     this.#world.oracle.acknowledged(this.name, call.sequence, outcome.reply)
     this.#world.tally.acked += 1
     this.#finish(call, { status: 'ok', result: outcome.reply.result })

@@ -56,8 +56,14 @@ function chooseBroken(world: World): Set<number> {
   return broken
 }
 
+interface Patient extends Healing {
+  readonly clients: readonly Client[]
+  /** Every member must have applied this entry: it was committed a while ago. */
+  readonly floor: number
+}
+
 /** What is still missing before the group can be called well; empty when nothing is. */
-export function ailments(world: World, { healed }: Healing, clients: readonly Client[]): string[] {
+export function ailments(world: World, { healed, clients, floor }: Patient): string[] {
   const configuration = world.configuration()
   const members = membersOf(configuration)
     .map((id) => world.nodes.get(id)!)
@@ -66,8 +72,15 @@ export function ailments(world: World, { healed }: Healing, clients: readonly Cl
   const leaders = members.filter((node) => node.member?.status.role === 'leader')
   if (leaders.length !== 1) found.push(`${leaders.length} leaders`)
   if (isJoint(configuration)) found.push('a joint configuration')
-  if (new Set(members.map(stateOf)).size > 1) found.push(`states differ: ${members.map(stateOf).join(', ')}`)
-  if (world.scenario.isUpgraded && isUpgradeDue(world, members) && members.some((node) => node.member?.machine.level !== 2)) {
+  const lost = membersOf(configuration).filter((id) => world.atlas.isDamaged(id))
+  if (lost.length > 0) found.push(`members whose disks are lost: ${lost.join(' ')}`)
+  const behind = members.filter(({ member }) => (member?.machine.applied ?? 0) < floor)
+  if (behind.length > 0) found.push(`behind entry ${floor}: ${behind.map(stateOf).join(', ')}`)
+  if (
+    world.scenario.isUpgraded &&
+    isUpgradeDue(world, members) &&
+    members.some((node) => node.member?.machine.level !== 2)
+  ) {
     found.push('the feature level was not raised')
   }
   const waiting = clients.filter(({ answered }) => answered < FRESH_CALLS).map(({ name }) => name)
@@ -78,7 +91,7 @@ export function ailments(world: World, { healed }: Healing, clients: readonly Cl
 const FRESH_CALLS = 3
 
 function stateOf({ id, member }: SimNode): string {
-  return member === undefined ? `node ${id} is down` : `${member.machine.applied} ${member.machine.hash}`
+  return member === undefined ? `node ${id} is down` : `node ${id} at ${member.machine.applied}`
 }
 
 /** Every member understands the newer level, and the leader has heard so. */

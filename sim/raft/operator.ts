@@ -8,7 +8,7 @@ import type { World } from './world.ts'
 type Request = 'snapshot' | 'purge' | 'transfer' | 'add-learner' | 'promote' | 'demote' | 'remove' | 'joint'
 
 const ROUND_MS = 700
-const NODES_MAX = 9
+const NODES_MAX = 12
 const VOTERS_MAX = 7
 /** A learner this close to the leader is caught up. */
 const LAG_MAX = 50
@@ -48,7 +48,10 @@ export class Operator {
 
   ask(request: Request, nodes: readonly SimNode[]): void {
     const leader = this.#world.leader()
-    if (request === 'snapshot' || request === 'purge') return this.#snapshot(request, nodes)
+    if (request === 'snapshot' || request === 'purge') {
+      this.#snapshot(request, nodes)
+      return
+    }
     leader?.run(() => {
       if (leader.member === undefined) return
       const { status } = leader.member

@@ -1,5 +1,5 @@
 import type { Random } from '../../src/core/index.ts'
-import { type Fault, seededRandom } from '../../testing/index.ts'
+import { type Fault, type FaultPlan, seededRandom } from '../../testing/index.ts'
 
 /** Everything a run is made of. With the seed it is the whole input: the same scenario gives the same run. */
 export interface Scenario {
@@ -77,6 +77,20 @@ export function drawScenario(seed: number): Scenario {
   }
 }
 
+/** The same group under the faults of a plan instead of drawn ones; at least three nodes, so that there is something to break. */
+export function planned(scenario: Scenario, plan: FaultPlan): Scenario {
+  const last = Math.max(0, ...plan.faults.map(({ at, duration }) => at + duration))
+  return {
+    ...scenario,
+    nodes: Math.max(3, scenario.nodes),
+    faultsMs: Math.min(plan.abort?.maxDuration ?? Number.POSITIVE_INFINITY, last + 5_000),
+    healWithinMs: plan.heal.within,
+    heal: 'all',
+    isUpgraded: plan.faults.some(({ action }) => action === 'upgrade'),
+    faults: plan.faults,
+  }
+}
+
 type Draft = Omit<Fault, 'at' | 'duration' | 'select'> & { readonly duration?: readonly [number, number] }
 
 function drawFaults(random: Random, run: { readonly faultsMs: number; readonly isUpgraded: boolean }): Fault[] {
@@ -135,7 +149,13 @@ const KINDS: ReadonlyArray<(between: Between, random: Random) => Draft> = [
   (between) => ({ kind: 'io', action: 'latency', latency: between(20, 1_000) }),
   (between) => ({ kind: 'io', action: 'fault', methods: ['fdatasync'], errno: 5, percent: between(1, 100) }),
   () => ({ kind: 'io', action: 'fault', methods: ['write'], errno: 28, percent: 100, duration: [500, 5_000] }),
-  (between) => ({ kind: 'io', action: 'corrupt', methods: ['read'], percent: between(1, 10), duration: [5_000, 30_000] }),
+  (between) => ({
+    kind: 'io',
+    action: 'corrupt',
+    methods: ['read'],
+    percent: between(1, 10),
+    duration: [5_000, 30_000],
+  }),
   (between) => ({ kind: 'io', action: 'corrupt', methods: ['write'], percent: between(0.5, 10) }),
   (between) => ({ kind: 'io', action: 'misdirect', percent: between(0.5, 10) }),
   () => ({ kind: 'process', action: 'crash', duration: [50, 6_000] }),

@@ -27,6 +27,8 @@ export interface Failure {
   readonly atMs: number
 }
 
+/** Time enough for what is committed to reach every state machine. */
+const SETTLE_MS = 1_500
 const STABLE_MS = 8_000
 const EVENTS_MAX = 3_000_000
 
@@ -110,10 +112,12 @@ class Run {
     const endMs = world.events.nowMs + world.scenario.healWithinMs
     let missing = ['nothing was tried']
     while (missing.length > 0 && world.events.nowMs < endMs) {
-      this.#runUntil(world.events.nowMs + 250)
-      missing = ailments(world, healing, this.#clients)
+      const floor = world.invariants.group.commit
+      this.#runUntil(world.events.nowMs + SETTLE_MS)
+      missing = ailments(world, { ...healing, clients: this.#clients, floor })
     }
-    if (missing.length > 0) return this.#notWell(`${world.scenario.healWithinMs} ms after the faults: ${missing.join('; ')}`)
+    if (missing.length > 0)
+      return this.#notWell(`${world.scenario.healWithinMs} ms after the faults: ${missing.join('; ')}`)
     return this.#stay()
   }
 

@@ -16,8 +16,9 @@ export class DurableView {
   #walName = ''
   #walEnd = 0
   #sequence = 0
-  /** Bytes read so far, to notice what changed behind the back. */
   #isStale = false
+  #snapshotName = ''
+  #snapshotIndex = 0
 
   constructor(volume: SimulatedVolume) {
     this.#volume = volume
@@ -26,6 +27,7 @@ export class DurableView {
   /** After a crash or damage everything is read again. */
   invalidate(): void {
     this.#isStale = true
+    this.#snapshotName = '?'
   }
 
   get vote(): { readonly term: number; readonly vote: number } | undefined {
@@ -34,18 +36,24 @@ export class DurableView {
 
   /** Index of the newest whole snapshot; 0 without. */
   get snapshotIndex(): number {
-    for (const name of this.#names(SNAPSHOT_PREFIX).reverse()) {
+    const names = this.#names(SNAPSHOT_PREFIX)
+    const newest = names.at(-1) ?? ''
+    if (newest === this.#snapshotName && !this.#isStale) return this.#snapshotIndex
+    this.#snapshotName = newest
+    this.#snapshotIndex = 0
+    for (const name of names.reverse()) {
       const snapshot = decodeSnapshot(this.#volume.durable(name))
-      if (snapshot !== undefined) return snapshot.metadata.index
+      if (snapshot === undefined) continue
+      this.#snapshotIndex = snapshot.metadata.index
+      break
     }
-    return 0
+    return this.#snapshotIndex
   }
 
   /** Whether this very entry is on the disk, or a snapshot that stands for it. */
   has(index: number, term: number): boolean {
     this.refresh()
-    if (index < this.log.startIndex) return this.snapshotIndex >= this.log.startIndex
-    return this.log.term(index) === term
+    return this.log.term(index) === term || index <= this.snapshotIndex
   }
 
   refresh(): void {

@@ -4,19 +4,10 @@ import type { SimulatedVolume } from '../../../testing/index.ts'
 import type { StateMachine } from '../state-machine.ts'
 import { Violation } from '../violation.ts'
 import { GroupRecord } from './group-record.ts'
+import type { InvariantLimits } from './invariant-limits.ts'
 import { checkMessage } from './messages.ts'
 import { NodeRecord } from './node-record.ts'
 import { describeConfiguration, isQuorum } from './quorums.ts'
-
-export interface InvariantLimits {
-  readonly electionTicks: number
-  readonly preVote: boolean
-  readonly checkQuorum: boolean
-  readonly inflightMessagesMax: number
-  readonly inflightBytesMax: number
-  readonly messageBytesMax: number
-  readonly uncommittedBytesMax: number
-}
 
 /**
  * The promises of Raft, checked wherever a core hands something out or takes something in. It watches the ports of a
@@ -92,7 +83,8 @@ export class Invariants {
 
   #checkElection(node: NodeRecord, status: RaftStatus): void {
     const { term, role, vote } = status
-    if (term < node.term) throw new Violation('terms never go back', `node ${node.id} went from ${node.term} to ${term}`)
+    if (term < node.term)
+      throw new Violation('terms never go back', `node ${node.id} went from ${node.term} to ${term}`)
     const before = node.status
     if (before?.term === term && before.vote !== 0 && before.vote !== vote) {
       throw new Violation('one vote in a term', `node ${node.id} changed its vote in term ${term} from ${before.vote}`)
@@ -112,7 +104,10 @@ export class Invariants {
     if (!this.limits.preVote || node.toldToCampaign.has(term - 1)) return
     const granted = node.preVotes.get(term)
     if (isQuorum(configuration, (id) => id === node.id || granted?.has(id) === true)) return
-    throw new Violation('nobody disturbs without a chance', `node ${node.id} raised the term to ${term} without pre-votes`)
+    throw new Violation(
+      'nobody disturbs without a chance',
+      `node ${node.id} raised the term to ${term} without pre-votes`,
+    )
   }
 
   #takeLog(node: NodeRecord, { snapshot, entries }: Ready, status: RaftStatus): void {
@@ -148,7 +143,8 @@ export class Invariants {
   #takeEntry(node: NodeRecord, entry: Entry): void {
     const { log, id } = node
     const previousTerm = log.term(entry.index - 1)
-    if (previousTerm === undefined) throw new Violation('the log has no gap', `node ${id} has one before ${entry.index}`)
+    if (previousTerm === undefined)
+      throw new Violation('the log has no gap', `node ${id} has one before ${entry.index}`)
     if (entry.term < previousTerm) throw new Violation('terms grow along the log', `not at entry ${entry.index}`)
     this.group.holds(id, entry, previousTerm)
     log.put(entry)
@@ -277,8 +273,7 @@ export class Invariants {
     const since = Math.max(node.leaderSinceTick, node.configuredAtTick)
     const patience = 2 * this.limits.electionTicks + 2
     if (node.ticks - since <= patience || !isVoter(status.configuration, id)) return
-    const isHeard = (peer: number) =>
-      peer === id || node.ticks - (node.heardAtTick.get(peer) ?? since) <= patience
+    const isHeard = (peer: number) => peer === id || node.ticks - (node.heardAtTick.get(peer) ?? since) <= patience
     if (isQuorum(status.configuration, isHeard)) return
     throw new Violation('a leader without a quorum steps down', `node ${id} has not, in term ${status.term}`)
   }

@@ -1,7 +1,7 @@
 import { entryBytes, type Message } from '../../../src/raft/index.ts'
 import { Violation } from '../violation.ts'
 import type { GroupRecord } from './group-record.ts'
-import type { InvariantLimits } from './invariants.ts'
+import type { InvariantLimits } from './invariant-limits.ts'
 import type { NodeRecord } from './node-record.ts'
 
 interface Surroundings {
@@ -15,23 +15,13 @@ type Of<Type extends Message['type']> = Extract<Message, { readonly type: Type }
 
 /** What a message says must be true when it leaves: above all, what it promises must be on the sender's disk. */
 export function checkMessage(message: Message, surroundings: Surroundings): void {
-  switch (message.type) {
-    case 'vote-request':
-      return checkVoteRequest(message, surroundings)
-    case 'vote-reply':
-      return checkVoteReply(message, surroundings)
-    case 'append':
-      return checkAppend(message, surroundings)
-    case 'append-accepted':
-      return checkAccepted(message, surroundings)
-    case 'heartbeat':
-      return checkHeartbeat(message, surroundings)
-    case 'snapshot':
-      return checkSnapshot(message, surroundings)
-    case 'timeout-now':
-      return checkTimeoutNow(message, surroundings)
-    default:
-  }
+  if (message.type === 'vote-request') checkVoteRequest(message, surroundings)
+  else if (message.type === 'vote-reply') checkVoteReply(message, surroundings)
+  else if (message.type === 'append') checkAppend(message, surroundings)
+  else if (message.type === 'append-accepted') checkAccepted(message, surroundings)
+  else if (message.type === 'heartbeat') checkHeartbeat(message, surroundings)
+  else if (message.type === 'snapshot') checkSnapshot(message, surroundings)
+  else if (message.type === 'timeout-now') checkTimeoutNow(message, surroundings)
 }
 
 function checkVoteRequest({ from, term, preVote }: Of<'vote-request'>, { sender, group }: Surroundings): void {
@@ -52,7 +42,10 @@ function checkVoteReply({ from, to, term, preVote, granted }: Of<'vote-reply'>, 
   group.votes(from, to, term)
   const stored = sender.disk.vote
   if (stored !== undefined && (stored.term > term || (stored.term === term && stored.vote === to))) return
-  throw new Violation('a vote is durable before it is told', `node ${from} votes for ${to} in term ${term} before it is`)
+  throw new Violation(
+    'a vote is durable before it is told',
+    `node ${from} votes for ${to} in term ${term} before it is`,
+  )
 }
 
 function checkAppend(message: Of<'append'>, { sender, group, limits }: Surroundings): void {

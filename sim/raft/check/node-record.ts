@@ -1,4 +1,4 @@
-import type { Role, RaftStatus } from '../../../src/raft/index.ts'
+import type { RaftStatus, Role } from '../../../src/raft/index.ts'
 import type { SimulatedVolume } from '../../../testing/index.ts'
 import { DurableView } from './durable-view.ts'
 import { LogMirror } from './log-mirror.ts'

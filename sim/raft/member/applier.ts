@@ -13,7 +13,7 @@ interface ApplierOptions {
 
 type Task =
   | { readonly entries: readonly Entry[] }
-  | { readonly snapshot: SnapshotFile; /** Until then nothing behind it may be applied. */ isDurable: boolean }
+  | { readonly snapshot: SnapshotFile /** Until then nothing behind it may be applied. */; isDurable: boolean }
 
 /** Applies what was committed, in order, in its own time: behind the log, as a busy state machine is. */
 export class Applier {

@@ -14,7 +14,7 @@ import { Applier } from './applier.ts'
 import type { Member, MemberHost, Packet, ProposalOutcome, ReadOutcome } from './member.ts'
 import { type Recovered, recover } from './recover.ts'
 import { decodeSnapshot, encodeSnapshot, type SnapshotFile } from './snapshot-file.ts'
-import { Store } from './store.ts'
+import { Store, type StoredState } from './store.ts'
 
 interface PendingProposal {
   readonly term: number
@@ -47,8 +47,8 @@ export class RaftMember implements Member {
   constructor(host: MemberHost) {
     this.#host = host
     const found = recover(host.volume)
-    const { snapshot, entries, startIndex, startTerm } = usable(found)
-    const stored = { ...found, snapshot, entries, startIndex, startTerm }
+    const stored = withSnapshot(found)
+    const { snapshot, entries } = stored
     this.#store = new Store(host.volume, stored, (error) => host.stop(error))
     this.#snapshot = snapshot
     const { term, vote } = found
@@ -190,7 +190,11 @@ export class RaftMember implements Member {
   }
 
   #sendMessage(message: Message): void {
-    if (message.type !== 'snapshot') return this.#send(message.to, { type: 'raft', message })
+    if (message.type === 'snapshot') this.#sendSnapshot(message)
+    else this.#send(message.to, { type: 'raft', message })
+  }
+
+  #sendSnapshot(message: Extract<Message, { readonly type: 'snapshot' }>): void {
     const { index } = message.snapshot
     const { to } = message
     if (this.#snapshot?.metadata.index !== index) {
@@ -263,11 +267,11 @@ function isRefusal(error: unknown): boolean {
 }
 
 /** A snapshot that the log does not lead to has replaced the log. */
-function usable(found: Recovered): Pick<Recovered, 'snapshot' | 'entries' | 'startIndex' | 'startTerm'> {
+function withSnapshot(found: Recovered): StoredState {
   const { snapshot, entries, startIndex, startTerm } = found
-  if (snapshot === undefined) return { snapshot, entries, startIndex, startTerm }
+  if (snapshot === undefined) return { ...found, isLogSuperseded: false }
   const { index, term } = snapshot.metadata
   const known = index === startIndex ? startTerm : entries[index - startIndex - 1]?.term
-  if (known === term) return { snapshot, entries, startIndex, startTerm }
-  return { snapshot, entries: [], startIndex: index, startTerm: term }
+  if (known === term) return { ...found, isLogSuperseded: false }
+  return { ...found, entries: [], startIndex: index, startTerm: term, commit: index, isLogSuperseded: true }
 }

@@ -9,6 +9,8 @@ export interface Recovered {
   readonly term: number
   readonly vote: number
   readonly voteSequence: number
+  /** Which of the vote slots this was read from. */
+  readonly goodSlot: number
   readonly commit: number
   readonly snapshot: SnapshotFile | undefined
   /** Of the log: what precedes its first entry. */
@@ -41,7 +43,9 @@ export function recover(volume: SimulatedVolume): Recovered {
   const log = replay(scan)
   const snapshot = readSnapshot(volume, log.startIndex)
   volume.truncate(walName, scan.end)
-  for (const name of volume.names()) if (name.endsWith('.new')) volume.remove(name)
+  for (const name of volume.names()) {
+    if (name.endsWith('.new') || (name.startsWith(WAL_PREFIX) && name < walName)) volume.remove(name)
+  }
   const walSequence = scan.frames.length
   return { ...log, ...votes, snapshot, walName, walEnd: scan.end, walSequence }
 }
@@ -71,7 +75,7 @@ function readWal(volume: SimulatedVolume, name: string): FrameScan {
   return longest!
 }
 
-function readVotes(volume: SimulatedVolume): Pick<Recovered, 'term' | 'vote' | 'voteSequence'> {
+function readVotes(volume: SimulatedVolume): Pick<Recovered, 'term' | 'vote' | 'voteSequence' | 'goodSlot'> {
   const slots = VOTE_SLOTS.map((name) =>
     readWell(
       () => volume.read(name),
@@ -80,7 +84,8 @@ function readVotes(volume: SimulatedVolume): Pick<Recovered, 'term' | 'vote' | '
   )
   const newest = newestVote(slots)
   if (newest === undefined) throw new DamagedDisk('neither vote slot is whole')
-  return { term: newest.term, vote: newest.vote, voteSequence: newest.sequence }
+  const goodSlot = slots.findIndex((bytes) => decodeSlot(bytes)?.sequence === newest.sequence)
+  return { term: newest.term, vote: newest.vote, voteSequence: newest.sequence, goodSlot }
 }
 
 function replay(scan: FrameScan): Pick<Recovered, 'startIndex' | 'startTerm' | 'entries' | 'commit'> {
@@ -96,7 +101,8 @@ function replay(scan: FrameScan): Pick<Recovered, 'startIndex' | 'startTerm' | '
       entries.length = 0
     } else {
       const kept = record.entry.index - startIndex - 1
-      if (kept < 0 || kept > entries.length) throw new DamagedDisk(`the log has a gap before entry ${record.entry.index}`)
+      if (kept < 0 || kept > entries.length)
+        throw new DamagedDisk(`the log has a gap before entry ${record.entry.index}`)
       entries.length = kept
       entries.push(record.entry)
     }

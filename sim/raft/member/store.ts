@@ -15,6 +15,12 @@ export interface StoreBatch {
   readonly done: () => void
 }
 
+/** What the disk holds, once the newest snapshot is taken into account. */
+export interface StoredState extends Recovered {
+  /** The log on the disk ends before the snapshot, or contradicts it. */
+  readonly isLogSuperseded: boolean
+}
+
 interface Compaction {
   readonly snapshot: SnapshotFile
   /** Entries through this index are let go. */
@@ -42,12 +48,13 @@ export class Store {
   /** How much of the file has been synced. */
   #provenEnd: number
   #voteSequence: number
+  readonly #goodSlot: number
   #commit: number
   #startIndex: number
   #startTerm: number
   #entries: Entry[]
 
-  constructor(volume: SimulatedVolume, found: Recovered, fail: (error: Error) => void) {
+  constructor(volume: SimulatedVolume, found: StoredState, fail: (error: Error) => void) {
     this.#volume = volume
     this.#fail = fail
     this.#walName = found.walName
@@ -55,10 +62,13 @@ export class Store {
     this.#walSequence = found.walSequence
     this.#provenEnd = found.walEnd
     this.#voteSequence = found.voteSequence
+    this.#goodSlot = found.goodSlot
     this.#commit = found.commit
     this.#startIndex = found.startIndex
     this.#startTerm = found.startTerm
     this.#entries = [...found.entries]
+    // A crash came between a snapshot and the log that begins behind it.
+    if (found.isLogSuperseded) this.#begin(() => this.#beginWal(() => this.#end([])))
   }
 
   /** An empty disk becomes one that starts from this state. */
@@ -97,23 +107,35 @@ export class Store {
   #work(): void {
     if (this.#isBusy) return
     const compaction = this.#compactions.shift()
-    if (compaction !== undefined) return this.#begin(() => this.#takeSnapshot(compaction))
-    if (this.#waiting.length === 0) return
+    if (compaction !== undefined) this.#begin(() => this.#takeSnapshot(compaction))
+    else this.#workOnBatches()
+  }
+
+  #workOnBatches(): void {
     const [first] = this.#waiting
-    if (first!.snapshot !== undefined) {
+    if (first === undefined) return
+    const { snapshot } = first
+    if (snapshot !== undefined) {
       this.#waiting.shift()
-      return this.#begin(() => this.#install(first!, first!.snapshot!))
+      this.#begin(() => this.#install(first, snapshot))
+      return
     }
-    const until = this.#waiting.findIndex(({ snapshot }) => snapshot !== undefined)
+    const until = this.#waiting.findIndex((batch) => batch.snapshot !== undefined)
     const group = this.#waiting.splice(0, until === -1 ? this.#waiting.length : until)
     this.#begin(() => this.#writeGroup(group))
   }
 
   #begin(work: Callback): void {
     this.#isBusy = true
+    this.#guard(work)
+  }
+
+  /** A write that has no room ends the process, as a failed sync does. */
+  #guard(work: Callback): void {
     try {
       work()
     } catch (error) {
+      if ((error as { readonly code?: string }).code !== 'disk-full') throw error
       this.#fail(error as Error)
     }
   }
@@ -127,12 +149,8 @@ export class Store {
   /** Goes on only when a sync succeeded. A failed one is never tried again: what it left is unknown. */
   #after(next: Callback): (error?: Error) => void {
     return (error) => {
-      if (error !== undefined) return this.#fail(error)
-      try {
-        next()
-      } catch (failure) {
-        this.#fail(failure as Error)
-      }
+      if (error !== undefined) this.#fail(error)
+      else this.#guard(next)
     }
   }
 
@@ -161,12 +179,16 @@ export class Store {
     this.#entries.push(entry)
   }
 
-  /** One slot after the other, so that a torn write never spoils both. */
+  /** One slot after the other, and never first the one that is known to be good: a torn write must not spoil both. */
   #writeVote(hardState: HardState | undefined, next: Callback): void {
-    if (hardState === undefined) return next()
+    if (hardState === undefined) {
+      next()
+      return
+    }
     this.#voteSequence += 1
     const slot = encodeSlot({ sequence: this.#voteSequence, term: hardState.term, vote: hardState.vote })
-    const [first, second] = VOTE_SLOTS as [string, string]
+    const first = VOTE_SLOTS[1 - this.#goodSlot]!
+    const second = VOTE_SLOTS[this.#goodSlot]!
     this.#volume.write(first, 0, slot)
     const writeSecond = this.#after(() => {
       this.#volume.write(second, 0, slot)
@@ -267,6 +289,6 @@ function walNameOf(number: number): string {
 
 function syncAll(volume: SimulatedVolume, names: readonly string[], done: (error?: Error) => void): void {
   const [name, ...rest] = names
-  if (name === undefined) return done()
-  volume.sync(name, (error) => (error === undefined ? syncAll(volume, rest, done) : done(error)))
+  if (name === undefined) done()
+  else volume.sync(name, (error) => (error === undefined ? syncAll(volume, rest, done) : done(error)))
 }
