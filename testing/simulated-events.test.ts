@@ -8,7 +8,7 @@ test('SimulatedEvents happen in the order of their times, those of one moment in
     fc.property(fc.array(fc.nat(20), { maxLength: 60 }), (delays) => {
       const events = new SimulatedEvents()
       const seen: Array<readonly [number, number]> = []
-      delays.forEach((delayMs, order) => events.after(delayMs, () => seen.push([events.nowMs, order])))
+      for (const [order, delayMs] of delays.entries()) events.after(delayMs, () => seen.push([events.nowMs, order]))
       while (events.step(100)) {}
       const expected = delays
         .map((delayMs, order) => [delayMs, order] as const)
