@@ -84,10 +84,11 @@ test('a group of one elects itself, commits and applies, each when it is durable
   )
 })
 
-test('proposals of one turn become one write', () => {
+test('proposals of one turn become one write; a batch without any is refused', () => {
   const raft = node(VOTER)
   raft.campaign()
   drain(raft)
+  assert.throws(() => raft.propose([]), { code: 'bad-argument' })
   for (let count = 0; count < 100; count += 1) raft.propose([Uint8Array.of(count)])
   const writes = drain(raft).filter(({ entries }) => entries.length > 0)
   assert.deepEqual(
