@@ -8,7 +8,7 @@ export interface TopicSettings {
   readonly intent: Intent
   readonly partitions: number
   readonly durability: RequestedDurability
-  readonly storage: 'log' | 'ephemeral'
+  readonly storage: 'log' | 'work' | 'ephemeral'
   readonly retention: { readonly ageMs?: number; readonly bytes?: number }
   /** Undefined: not compacted. */
   readonly compaction: { readonly tombstoneMs: number } | undefined

@@ -132,10 +132,7 @@ export class TopicPublisher {
 
   #write(batch: GatheredBatch): void {
     this.#inFlight += 1
-    const { messages } = batch
-    // A writer that has encoded them needs them no more: kept until the receipt, they would outlive the young generation.
-    batch.messages = []
-    this.#writer.write(messages).then(
+    this.#writer.write(batch.messages).then(
       (receipt) => {
         this.#landed(batch)
         batch.resolve({ ...receipt, topic: this.#topic })

@@ -110,10 +110,10 @@ export class Cluster {
     return pool
   }
 
-  closeLane(lane: Lane): void {
+  async closeLane(lane: Lane): Promise<void> {
     const pool = this.#pools.get(lane)
     this.#pools.delete(lane)
-    if (pool !== undefined) closePool(pool)
+    await pool?.close()
   }
 
   /** A connection to one broker; rejects with the library's error. */
@@ -310,19 +310,13 @@ export class Cluster {
     return found.nodeId
   }
 
-  close(): void {
+  async close(): Promise<void> {
     if (this.isClosed) return
     this.#closing.abort(new ClosedError('the bus'))
-    for (const pool of this.#pools.values()) closePool(pool)
+    const pools = [...this.#pools.values()]
     this.#pools.clear()
+    await Promise.allSettled(pools.map((pool) => pool.close()))
   }
-}
-
-/** Nothing that was to be finished is on its way any more: the sockets need not be waited for. */
-function closePool(pool: ConnectionPool): void {
-  const sockets = [...pool].map(([, connection]) => connection.socket)
-  pool.close().catch(() => {})
-  for (const socket of sockets) socket?.destroy()
 }
 
 function notAllowed(topic: string): SkeinError {

@@ -10,9 +10,9 @@ export class ProducerIdentity {
     return this.producerId >= 0n
   }
 
-  begin(identity: { readonly producerId: bigint; readonly epoch: number }): void {
-    this.producerId = identity.producerId
-    this.epoch = identity.epoch
+  begin(producerId: bigint): void {
+    this.producerId = producerId
+    this.epoch = 0
     this.sequence = 0
   }
 

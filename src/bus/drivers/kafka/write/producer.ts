@@ -7,24 +7,15 @@ import { ProduceSender } from './produce-sender.ts'
 /** How long the broker may wait for its replicas. */
 const REPLICAS_MS = 5_000
 
-/** A producer of transactions, as its coordinator knows it. */
-export interface TransactionalIdentity {
-  readonly transactionalId: string
-  readonly producerId: bigint
-  readonly epoch: number
-}
-
-/** All lanes of a bus, or of the transactions under one id: one per partition. */
+/** All lanes of a bus: one per partition, shared by its writers. */
 export class Producer {
   readonly #cluster: Cluster
-  readonly #transactional: TransactionalIdentity | undefined
   readonly #compressor: Compressor
   readonly #lanes = new Map<string, Lane[]>()
   readonly #senders = new Map<string, ProduceSender>()
 
-  constructor(cluster: Cluster, transactional?: TransactionalIdentity) {
+  constructor(cluster: Cluster) {
     this.#cluster = cluster
-    this.#transactional = transactional
     this.#compressor = new Compressor(cluster.kafka)
   }
 
@@ -37,8 +28,7 @@ export class Producer {
         cluster: this.#cluster,
         compressor: this.#compressor,
         sender: (node: number) => this.#sender(node, lane),
-        identify: () => this.#identify(),
-        isTransactional: this.#transactional !== undefined,
+        newProducerId: () => this.#newProducerId(),
       }
       lanes = Array.from({ length: topic.partitions }, (_, partition) => new Lane(topic, partition, parts))
       this.#lanes.set(topic.id, lanes)
@@ -55,19 +45,18 @@ export class Producer {
     const key = `${lane}/${node}`
     let sender = this.#senders.get(key)
     if (sender === undefined) {
-      const options = { timeoutMs: REPLICAS_MS, transactionalId: this.#transactional?.transactionalId ?? null }
+      const options = { timeoutMs: REPLICAS_MS, transactionalId: null }
       sender = new ProduceSender(this.#cluster, { node, lane, options })
       this.#senders.set(key, sender)
     }
     return sender
   }
 
-  async #identify(): Promise<{ readonly producerId: bigint; readonly epoch: number }> {
-    if (this.#transactional !== undefined) return this.#transactional
+  async #newProducerId(): Promise<bigint> {
     const { initProducerIdV4 } = this.#cluster.kafka
     const { producerId } = await this.#cluster.ask('any', (connection) =>
       initProducerIdV4.api.async(connection, null, REPLICAS_MS, -1n, -1),
     )
-    return { producerId, epoch: 0 }
+    return producerId
   }
 }

@@ -1,2 +1,0 @@
-export { connectNatsBus, NatsBus } from './nats-bus.ts'
-export type { ConnectionState, NatsBusOptions, NatsTls } from './options.ts'

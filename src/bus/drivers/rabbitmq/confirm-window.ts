@@ -1,0 +1,235 @@
+import type { ConfirmChannel, Message as ReturnedMessage } from 'amqplib'
+import { SkeinError } from '../../../core/index.ts'
+import { headerOf } from './amqp-delivery.ts'
+import { amqpError } from './amqp-error.ts'
+import type { Connection } from './connection.ts'
+import { FROM_HEADER, type Outgoing } from './envelope.ts'
+import type { Link } from './link.ts'
+
+/** Sent and not confirmed. Enough to fill the way to the broker and back, few enough to send again in a moment. */
+const UNCONFIRMED_MAX = 4_096
+const COMPACT_ABOVE = 1_024
+
+/** One message on its way. Whoever it belongs to is told once what became of it. */
+export interface Entry {
+  readonly outgoing: Outgoing
+  /** It may have reached the broker. */
+  wasSent: boolean
+  isSettled: boolean
+  stored(): void
+  failed(error: SkeinError, mayBeStored: boolean): void
+}
+
+/**
+ * Publishes in order with a window of unconfirmed messages: no promise and no closure for any of them, since confirms name
+ * ranges of numbers. After a broken connection everything unconfirmed is sent again, in order, before anything new; readers
+ * know a repeat by the writer's number in it.
+ */
+export class ConfirmWindow {
+  readonly #link: Link
+  readonly #exchange: string
+  readonly #stopListening: () => void
+  #waiting: Entry[] = []
+  #waitingHead = 0
+  /** Those with the numbers from `#firstTag` on; settled ones stay until all before them are. */
+  #sent: Entry[] = []
+  #sentHead = 0
+  #firstTag = 1
+  #channel: ConfirmChannel | undefined
+  #connection: Connection | undefined
+  #isOpening = false
+  /** The socket has taken as much as it should. */
+  #isFull = false
+  #isClosed = false
+
+  constructor(link: Link, exchange: string) {
+    this.#link = link
+    this.#exchange = exchange
+    this.#stopListening = link.onChange(() => this.#pump())
+  }
+
+  push(entry: Entry): void {
+    this.#waiting.push(entry)
+  }
+
+  /** After the last `push` of a batch. */
+  flush(): void {
+    this.#pump()
+  }
+
+  #pump(): void {
+    if (this.#waitingHead === this.#waiting.length) return
+    if (this.#channel === undefined) {
+      if (!this.#isOpening && !this.#isClosed) void this.#open()
+      return
+    }
+    if (this.#connection!.blockedBecause !== undefined) return
+    while (this.#hasWindow && this.#waitingHead < this.#waiting.length) {
+      if (!this.#publish(this.#channel, this.#waiting[this.#waitingHead]!)) return
+    }
+  }
+
+  get #hasWindow(): boolean {
+    return !this.#isFull && this.#sent.length - this.#sentHead < UNCONFIRMED_MAX
+  }
+
+  /** False when the channel is gone: what waits, waits for the next. */
+  #publish(channel: ConfirmChannel, entry: Entry): boolean {
+    const { routingKey, content, options } = entry.outgoing
+    try {
+      this.#isFull = !channel.publish(this.#exchange, routingKey, content, options)
+    } catch (cause) {
+      if (channel !== this.#channel || this.#connection!.lost.aborted || isClosed(cause)) return false
+      this.#takeWaiting()
+      this.#fail(entry, amqpError(cause, 'Cannot encode a message'), false)
+      return true
+    }
+    this.#takeWaiting()
+    entry.wasSent = true
+    this.#sent.push(entry)
+    return true
+  }
+
+  #takeWaiting(): void {
+    this.#waitingHead += 1
+    if (this.#waitingHead < COMPACT_ABOVE || this.#waitingHead * 2 < this.#waiting.length) return
+    this.#waiting = this.#waiting.slice(this.#waitingHead)
+    this.#waitingHead = 0
+  }
+
+  async #open(): Promise<void> {
+    this.#isOpening = true
+    try {
+      const connection = await this.#link.connection()
+      const channel = await connection.confirmChannel()
+      if (this.#isClosed) return void channel.close().catch(() => {})
+      this.#begin(connection, channel)
+    } catch (error) {
+      // A lost connection comes back by itself; a closed bus does not, and neither does a broker that refuses channels.
+      if (!(error as SkeinError).retryable) this.failAll(error as SkeinError)
+    } finally {
+      this.#isOpening = false
+    }
+    this.#pump()
+  }
+
+  #begin(connection: Connection, channel: ConfirmChannel): void {
+    this.#channel = channel
+    this.#connection = connection
+    this.#isFull = false
+    this.#firstTag = 1
+    let reason: Error | undefined
+    channel.on('error', (error: Error) => {
+      reason = error
+    })
+    channel.on('close', () => this.#lose(channel, reason))
+    channel.on('drain', () => {
+      this.#isFull = false
+      this.#pump()
+    })
+    // What an earlier channel still says concerns numbers that are no more.
+    const isCurrent = () => this.#channel === channel
+    channel.on('ack', ({ deliveryTag, multiple }) => isCurrent() && this.#confirm(deliveryTag, multiple))
+    channel.on('nack', ({ deliveryTag, multiple }) => {
+      if (isCurrent()) this.#confirm(deliveryTag, multiple, refusedError(this.#exchange))
+    })
+    channel.on('return', (message) => isCurrent() && this.#returned(message))
+  }
+
+  /** `error`: the broker says that it did not take them. */
+  #confirm(tag: number, multiple: boolean, error?: SkeinError): void {
+    const last = tag - this.#firstTag
+    for (let index = multiple ? this.#sentHead : last; index <= last; index += 1) {
+      const entry = this.#sent[index]!
+      if (error === undefined) this.#store(entry)
+      else this.#fail(entry, error, false)
+    }
+    while (this.#sentHead < this.#sent.length && this.#sent[this.#sentHead]!.isSettled) this.#sentHead += 1
+    if (this.#sentHead >= COMPACT_ABOVE && this.#sentHead * 2 >= this.#sent.length) {
+      this.#firstTag += this.#sentHead
+      this.#sent = this.#sent.slice(this.#sentHead)
+      this.#sentHead = 0
+    }
+    this.#pump()
+  }
+
+  #store(entry: Entry): void {
+    if (entry.isSettled) return
+    entry.isSettled = true
+    entry.stored()
+  }
+
+  #fail(entry: Entry, error: SkeinError, mayBeStored: boolean): void {
+    if (entry.isSettled) return
+    entry.isSettled = true
+    entry.failed(error, mayBeStored)
+  }
+
+  /** The broker sends back what no queue takes, before it confirms it: it is stored nowhere. */
+  #returned(message: ReturnedMessage): void {
+    const from = headerOf(message, FROM_HEADER)
+    for (let index = this.#sentHead; index < this.#sent.length; index += 1) {
+      const entry = this.#sent[index]!
+      const { headers } = entry.outgoing.options as { readonly headers: Readonly<Record<string, string>> }
+      if (headers[FROM_HEADER] !== from) continue
+      this.#fail(entry, unroutableError(this.#exchange), false)
+      return
+    }
+  }
+
+  #lose(channel: ConfirmChannel, reason: Error | undefined): void {
+    if (this.#channel !== channel) return
+    const { lost } = this.#connection!
+    this.#channel = undefined
+    this.#connection = undefined
+    const unsettled = this.#sent.slice(this.#sentHead).filter((entry) => !entry.isSettled)
+    this.#waiting = [...unsettled, ...this.#waiting.slice(this.#waitingHead)]
+    this.#waitingHead = 0
+    this.#sent = []
+    this.#sentHead = 0
+    const error = reason === undefined ? undefined : amqpError(reason, `Cannot publish to "${this.#exchange}"`)
+    if (error !== undefined && !error.retryable && !lost.aborted) this.failAll(error)
+    else this.#pump()
+  }
+
+  /** Gives up everything: what was ever sent may be stored. */
+  failAll(error: SkeinError): void {
+    const left = [...this.#sent.slice(this.#sentHead), ...this.#waiting.slice(this.#waitingHead)]
+    this.#sent = []
+    this.#sentHead = 0
+    this.#waiting = []
+    this.#waitingHead = 0
+    const channel = this.#channel
+    this.#channel = undefined
+    channel?.close().catch(() => {})
+    for (const entry of left) this.#fail(entry, error, entry.wasSent)
+  }
+
+  close(error: SkeinError): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#stopListening()
+    this.failAll(error)
+  }
+}
+
+function isClosed(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'IllegalOperationError'
+}
+
+/** A full queue that rejects, or a queue that has no leader now. */
+function refusedError(exchange: string): SkeinError {
+  return new SkeinError(
+    'overloaded',
+    `Cannot publish to "${exchange}": the broker refused the message, because a queue behind it is full or has no leader; try again later`,
+    { retryable: true, details: { exchange } },
+  )
+}
+
+function unroutableError(exchange: string): SkeinError {
+  return new SkeinError(
+    'not-found',
+    `Cannot publish to "${exchange}": no queue takes this subject, so that it would be stored nowhere; open the topic, or the group that is to read it`,
+    { details: { exchange } },
+  )
+}

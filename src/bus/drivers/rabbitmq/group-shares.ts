@@ -1,0 +1,356 @@
+import { type Clock, type Random, SkeinError } from '../../../core/index.ts'
+import type { Assignment, GroupReaderOptions } from '../../index.ts'
+import {
+  assignPartitions,
+  type HeldMessage,
+  type ResolvedRetryPolicy,
+  type StoredProgress,
+  SubjectFilter,
+} from '../../kit/index.ts'
+import { feedStart } from './feed-start.ts'
+import { GroupMembers } from './group-members.ts'
+import { GroupPartition } from './group-partition.ts'
+import { Place, type PlaceParts } from './place.ts'
+import type { FeedStart, StreamFeed } from './stream-feed.ts'
+import type { StreamPlaces } from './stream-places.ts'
+import type { OpenTopic } from './topics.ts'
+
+const REVOCATION_WAIT_MS = 5_000
+/** Partitions that come within so long of each other are told of together. */
+const GATHER_MS = 100
+const FINAL_SAVE_MS = 5_000
+
+export interface GroupSharesParts {
+  readonly topic: OpenTopic
+  readonly options: GroupReaderOptions
+  readonly policy: ResolvedRetryPolicy
+  readonly clock: Clock
+  readonly random: Random
+  readonly places: StreamPlaces
+  /** Everything of a place but its queue. */
+  readonly place: Omit<PlaceParts, 'queue' | 'what'>
+  readonly placeName: (partition: number) => string
+  readonly membersName: string
+  /** Notes on the broker that the group is there. */
+  readonly enrol: () => Promise<void>
+  readonly feed: (partition: number, start: FeedStart, onChange: () => void) => StreamFeed
+  readonly bury: (partition: GroupPartition, message: HeldMessage, error: string) => void
+  /** `owned` is another now. */
+  readonly onChange: () => void
+  /** Something came for one of them. */
+  readonly onData: () => void
+  readonly onFailed: (error: SkeinError) => void
+  readonly tell: (change: Assignment) => Promise<void>
+}
+
+interface Share {
+  readonly place: Place<StoredProgress>
+  /** Undefined while it is waited for, or begun. */
+  partition: GroupPartition | undefined
+  /** Told of and given from. */
+  isActive: boolean
+  isLeaving: boolean
+}
+
+/** Which partitions one reader of a group has: asks for its share, gives up what others are to have, and keeps the places. */
+export class GroupShares {
+  readonly #parts: GroupSharesParts
+  readonly #id: string
+  readonly #filter: SubjectFilter | undefined
+  readonly #shares = new Map<number, Share>()
+  readonly #left = Promise.withResolvers<void>()
+  #members: GroupMembers | undefined
+  #generation = 0
+  #isGathering = false
+  #isClosed = false
+
+  constructor(parts: GroupSharesParts) {
+    this.#parts = parts
+    const { options, random } = parts
+    this.#filter = options.subjects && new SubjectFilter(options.subjects)
+    this.#id = Buffer.from(random.bytes(12)).toString('base64url')
+    void this.#join()
+  }
+
+  /** What is given from now. */
+  get owned(): readonly GroupPartition[] {
+    return [...this.#shares.values()].filter(({ isActive }) => isActive).map(({ partition }) => partition!)
+  }
+
+  /** Resolves after `leave()`. */
+  get left(): Promise<void> {
+    return this.#left.promise
+  }
+
+  async #join(): Promise<void> {
+    const { clock, random, membersName, enrol, onFailed, place } = this.#parts
+    try {
+      await enrol()
+    } catch (error) {
+      return onFailed(error as SkeinError)
+    }
+    if (this.#isClosed) return
+    this.#members = new GroupMembers({
+      link: place.link,
+      exchange: membersName,
+      id: this.#id,
+      joinedAtMs: clock.nowMs(),
+      filter: this.#filterText,
+      clock,
+      random,
+      owned: () => this.#ownedPartitions(),
+      onChange: () => this.#balance(),
+      onFailed,
+    })
+    this.#balance()
+  }
+
+  get #filterText(): string {
+    return this.#filter === undefined ? 'all' : JSON.stringify([...this.#filter.filters].sort())
+  }
+
+  #ownedPartitions(): number[] {
+    return [...this.#shares].filter(([, { partition }]) => partition !== undefined).map(([partition]) => partition)
+  }
+
+  #balance(): void {
+    if (this.#isClosed || this.#members === undefined) return
+    const members = this.#members.views
+    if (!this.#checkFilter(members)) return
+    const owners: Array<string | undefined> = Array.from({ length: this.#parts.topic.settings.partitions })
+    for (const { id, owned } of members) for (const partition of owned) owners[partition] = id
+    const target = assignPartitions(
+      members.map(({ id }) => id),
+      owners,
+    )
+    const losing: number[] = []
+    for (const [partition, owner] of target.entries()) {
+      const share = this.#shares.get(partition)
+      if (owner === this.#id) {
+        if (share === undefined) this.#ask(partition)
+      } else if (share?.partition !== undefined) losing.push(partition)
+      else if (share !== undefined) this.#forget(partition, share)
+    }
+    if (losing.length > 0) void this.#revoke(losing)
+  }
+
+  /** Two filters in one group would let each reader skip what the other was to have: the later one gives way. */
+  #checkFilter(members: GroupMembers['views']): boolean {
+    const [first] = members
+    if (first === undefined || first.id === this.#id || first.filter === this.#filterText) return true
+    const { options, topic } = this.#parts
+    this.#parts.onFailed(
+      new SkeinError(
+        'bad-argument',
+        `Cannot read "${topic.settings.name}" as group "${options.group}" with subjects ${this.#filterText}: its other ` +
+          `readers have ${first.filter}; use the same, or another group`,
+        { details: { group: options.group } },
+      ),
+    )
+    return false
+  }
+
+  #ask(partition: number): void {
+    const { place, placeName, options, topic, onFailed } = this.#parts
+    const share: Share = {
+      place: new Place<StoredProgress>(
+        {
+          ...place,
+          queue: placeName(partition),
+          what: `group "${options.group}" in partition ${partition} of "${topic.settings.name}"`,
+        },
+        () => share.partition!.save(),
+        {
+          onHeld: (stored) => void this.#begin(partition, share, stored),
+          onLost: () => this.#lose(partition, share),
+          onFailed,
+        },
+      ),
+      partition: undefined,
+      isActive: false,
+      isLeaving: false,
+    }
+    this.#shares.set(partition, share)
+  }
+
+  #forget(partition: number, share: Share): void {
+    if (this.#shares.get(partition) === share) this.#shares.delete(partition)
+    void share.place.release()
+  }
+
+  /** The place is ours: go on where the group stands, or begin where it is to begin. */
+  async #begin(index: number, share: Share, stored: StoredProgress | undefined): Promise<void> {
+    try {
+      const knownEnd = (await this.#parts.places.endsOf(this.#parts.topic, index)).end
+      const from = feedStart(this.#parts.options.from ?? 'earliest', index)
+      const progress = stored ?? startAt((await this.offsetOf(from, index)) ?? 0)
+      if (!share.place.isHeld || this.#shares.get(index) !== share) return
+      const partition = this.#partition(index, share, { progress, knownEnd })
+      share.partition = partition
+      // Where a new group begins must mean the same after a restart.
+      if (stored === undefined) await share.place.flush()
+      if (share.partition !== partition || share.isLeaving) return
+      this.#members?.announce()
+      this.#gather()
+    } catch (error) {
+      if (!(error as SkeinError).retryable) return this.#parts.onFailed(error as SkeinError)
+      this.#forget(index, share)
+      this.#balance()
+    }
+  }
+
+  #partition(
+    index: number,
+    share: Share,
+    at: { readonly progress: StoredProgress; readonly knownEnd: number },
+  ): GroupPartition {
+    const { topic, options, policy, clock, feed, bury, onData } = this.#parts
+    const start = at.progress.held.reduce((least, [offset]) => Math.min(least, offset), at.progress.settled)
+    const partition: GroupPartition = new GroupPartition(
+      {
+        topic: topic.settings.name,
+        group: options.group,
+        feed: feed(index, start, onData),
+        filter: this.#filter,
+        policy,
+        clock,
+        knownEnd: at.knownEnd,
+        flush: () => share.place.flush(),
+        touch: () => share.place.touch(),
+        bury: (message, error) => bury(partition, message, error),
+      },
+      at.progress,
+    )
+    return partition
+  }
+
+  /** Tells of what came together: at once when nothing more is on its way, else after a moment. */
+  #gather(): void {
+    if ([...this.#shares.values()].every(({ partition }) => partition !== undefined)) this.#activate()
+    else if (!this.#isGathering) {
+      this.#isGathering = true
+      this.#parts.clock.setTimer(() => this.#activate(), GATHER_MS)
+    }
+  }
+
+  #activate(): void {
+    this.#isGathering = false
+    const gained = [...this.#shares].filter(
+      ([, share]) => share.partition !== undefined && !share.isActive && !share.isLeaving,
+    )
+    if (gained.length === 0 || this.#isClosed) return
+    this.#generation += 1
+    for (const [, share] of gained) {
+      share.partition!.generation = this.#generation
+      share.isActive = true
+    }
+    this.#parts.onChange()
+    this.#tell(
+      gained.map(([partition]) => partition),
+      [],
+    )
+  }
+
+  /** News only: an application that fails on them is not asked to go on. */
+  #tell(added: readonly number[], removed: readonly number[]): void {
+    this.#parts.tell({ generation: this.#generation, added, removed }).catch(() => {})
+  }
+
+  /** The connection broke, or the queue went: whatever is in hand belongs to whoever gets it next. */
+  #lose(index: number, share: Share): void {
+    const { partition, isActive } = share
+    share.partition = undefined
+    share.isActive = false
+    if (partition === undefined) return
+    partition.isStopping = true
+    partition.feed.close()
+    this.#parts.onChange()
+    if (isActive) this.#tell([], [index])
+    this.#members?.announce()
+  }
+
+  /** Waits, within the bound, for the application and for what it has in hand. */
+  async #revoke(losing: readonly number[]): Promise<void> {
+    const shares = losing
+      .map((index) => [index, this.#shares.get(index)!] as const)
+      .filter(([, share]) => !share.isLeaving)
+    if (shares.length === 0) return
+    for (const [, share] of shares) {
+      share.isLeaving = true
+      share.partition!.isStopping = true
+    }
+    const { clock, options, tell } = this.#parts
+    const removed = shares.filter(([, { isActive }]) => isActive).map(([index]) => index)
+    const told = removed.length > 0 ? tell({ generation: this.#generation, added: [], removed }) : undefined
+    const idle = shares.map(([, share]) => share.partition?.whenIdle())
+    const stop = new AbortController()
+    const bound = clock.sleep(options.revocationWaitMs ?? REVOCATION_WAIT_MS, { signal: stop.signal }).catch(() => {})
+    await Promise.race([Promise.allSettled([told, ...idle]), bound])
+    stop.abort()
+    await Promise.all(shares.map(([index, share]) => this.#giveUp(index, share, 'abandoned')))
+    this.#members?.announce()
+  }
+
+  async #giveUp(index: number, share: Share, how: 'abandoned' | 'released'): Promise<void> {
+    const { partition, place } = share
+    share.isActive = false
+    this.#parts.onChange()
+    if (partition !== undefined) {
+      partition.isStopping = true
+      partition.feed.close()
+      partition.finalSave = how
+      await this.#within(
+        FINAL_SAVE_MS,
+        place.flush().catch(() => {}),
+      )
+    }
+    share.partition = undefined
+    await place.release()
+    if (this.#shares.get(index) === share) this.#shares.delete(index)
+  }
+
+  async #within(ms: number, work: Promise<void>): Promise<void> {
+    const stop = new AbortController()
+    const bound = this.#parts.clock.sleep(ms, { signal: stop.signal }).catch(() => {})
+    await Promise.race([work, bound])
+    stop.abort()
+  }
+
+  /** Resolves when the place of this partition is stored as it is now. */
+  async flush(partition: GroupPartition): Promise<void> {
+    const share = this.#shares.get(partition.partition)
+    if (share?.partition !== partition) throw revoked(this.#parts, partition.partition)
+    await share.place.flush()
+  }
+
+  /** The offset that a start means now; undefined when it means nothing in this partition. */
+  async offsetOf(start: FeedStart | undefined, partition: number): Promise<number | undefined> {
+    if (start === undefined || typeof start === 'number') return start
+    const { places, topic } = this.#parts
+    if (typeof start === 'object') return places.offsetAt(topic, partition, start.timestampMs)
+    const ends = await places.endsOf(topic, partition)
+    return start === 'earliest' ? ends.start : ends.end
+  }
+
+  async leave(how: 'abandoned' | 'released'): Promise<void> {
+    this.#isClosed = true
+    const shares = [...this.#shares]
+    await Promise.all(shares.map(([index, share]) => this.#giveUp(index, share, how)))
+    await this.#members?.leave()
+    this.#left.resolve()
+  }
+}
+
+function startAt(offset: number): StoredProgress {
+  return { settled: offset, delivered: offset, held: [], attempts: [] }
+}
+
+function revoked({ topic, options }: GroupSharesParts, partition: number): SkeinError {
+  const { name } = topic.settings
+  return new SkeinError(
+    'revoked',
+    `Cannot settle messages of partition ${partition} of "${name}": group "${options.group}" gave it to another reader; ` +
+      'they will be delivered again',
+    { retryable: true, details: { topic: name, group: options.group, partition } },
+  )
+}

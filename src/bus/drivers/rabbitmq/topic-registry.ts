@@ -1,0 +1,123 @@
+import type { TopicSettings } from '../../kit/index.ts'
+import { streamOffsetOf } from './amqp-delivery.ts'
+import { declareStream } from './declare.ts'
+import type { Link } from './link.ts'
+import { readAllNow } from './stream-reading.ts'
+import type { Keeping } from './topic-plan.ts'
+import { withChannel, withConfirmChannel } from './with-channel.ts'
+
+/** One topic as everybody agrees it is. */
+export interface KnownTopic {
+  readonly settings: TopicSettings
+  readonly keeping: Keeping
+  readonly groups: ReadonlySet<string>
+}
+
+type Entry =
+  | { readonly kind: 'topic'; readonly name: string; readonly settings: TopicSettings; readonly keeping: Keeping }
+  | { readonly kind: 'topic-deleted'; readonly name: string }
+  | { readonly kind: 'group'; readonly name: string; readonly group: string }
+  | { readonly kind: 'group-deleted'; readonly name: string; readonly group: string }
+
+interface MutableTopic extends KnownTopic {
+  readonly groups: Set<string>
+}
+
+/**
+ * Which topics and groups there are. AMQP 0-9-1 has no way to list queues or to read their settings, so that a stream of our
+ * own keeps them: its order decides between two who make one topic at once.
+ */
+export class TopicRegistry {
+  readonly #link: Link
+  readonly #stream: string
+  readonly #members: number
+  readonly #topics = new Map<string, MutableTopic>()
+  #next = 0
+  #isDeclared = false
+  #refreshing: Promise<void> | undefined
+  /** Asked for while a refresh was under way: what was written meanwhile may not be in it. */
+  #refreshAgain: Promise<void> | undefined
+
+  constructor(link: Link, options: { readonly stream: string; readonly members: number }) {
+    this.#link = link
+    this.#stream = options.stream
+    this.#members = options.members
+  }
+
+  /** As far as it is known here without asking. */
+  find(name: string): KnownTopic | undefined {
+    return this.#topics.get(name)
+  }
+
+  names(): string[] {
+    return [...this.#topics.keys()].sort()
+  }
+
+  /** Learns what everybody has written up to now. */
+  refresh(): Promise<void> {
+    if (this.#refreshing === undefined) {
+      this.#refreshing = this.#refresh().finally(() => {
+        this.#refreshing = undefined
+      })
+      return this.#refreshing
+    }
+    this.#refreshAgain ??= this.#refreshing
+      .catch(() => {})
+      .then(() => {
+        this.#refreshAgain = undefined
+        return this.refresh()
+      })
+    return this.#refreshAgain
+  }
+
+  async #refresh(): Promise<void> {
+    if (!this.#isDeclared) await this.#declare()
+    for (const message of await readAllNow(this.#link, this.#stream, this.#next)) {
+      this.#apply(JSON.parse(message.content.toString()) as Entry)
+      this.#next = streamOffsetOf(message) + 1
+    }
+  }
+
+  async #declare(): Promise<void> {
+    await withChannel(this.#link, 'Cannot open the registry of topics', (channel) =>
+      declareStream(channel, this.#stream, { members: this.#members, retention: {} }),
+    )
+    this.#isDeclared = true
+  }
+
+  /** The first who makes a topic decides what it is. */
+  #apply(entry: Entry): void {
+    const topic = this.#topics.get(entry.name)
+    if (entry.kind === 'topic') {
+      if (topic !== undefined) return
+      this.#topics.set(entry.name, { settings: entry.settings, keeping: entry.keeping, groups: new Set() })
+    } else if (entry.kind === 'topic-deleted') this.#topics.delete(entry.name)
+    else if (entry.kind === 'group') topic?.groups.add(entry.group)
+    else topic?.groups.delete(entry.group)
+  }
+
+  async addTopic(settings: TopicSettings, keeping: Keeping): Promise<void> {
+    await this.#append({ kind: 'topic', name: settings.name, settings, keeping })
+  }
+
+  async removeTopic(name: string): Promise<void> {
+    await this.#append({ kind: 'topic-deleted', name })
+  }
+
+  async addGroup(name: string, group: string): Promise<void> {
+    if (this.#topics.get(name)?.groups.has(group) !== true) await this.#append({ kind: 'group', name, group })
+  }
+
+  async removeGroup(name: string, group: string): Promise<void> {
+    await this.#append({ kind: 'group-deleted', name, group })
+  }
+
+  /** Resolves once the entry is stored and this registry knows everything up to it. */
+  async #append(entry: Entry): Promise<void> {
+    await withConfirmChannel(this.#link, `Cannot note ${entry.kind} "${entry.name}"`, async (channel) => {
+      channel.sendToQueue(this.#stream, Buffer.from(JSON.stringify(entry)), { persistent: true })
+      await channel.waitForConfirms()
+    })
+    await this.refresh()
+  }
+}

@@ -1,0 +1,161 @@
+import type { Channel } from 'amqplib'
+import { type Clock, SkeinError, UnsupportedError } from '../../../core/index.ts'
+import type { Capabilities, TopicSpec } from '../../index.ts'
+import { checkSameTopic, type TopicSettings } from '../../kit/index.ts'
+import { declareStream } from './declare.ts'
+import type { Link } from './link.ts'
+import type { Names } from './names.ts'
+import { isAtLeast, type ServerFacts } from './server-facts.ts'
+import { type ClusterFacts, capabilitiesOf, type Keeping, planTopic } from './topic-plan.ts'
+import type { KnownTopic, TopicRegistry } from './topic-registry.ts'
+import { withChannel } from './with-channel.ts'
+
+/** A topic that readers and writers can use. */
+export interface OpenTopic {
+  readonly settings: TopicSettings
+  readonly keeping: Keeping
+  readonly capabilities: Capabilities
+  /** Its durability rests on the operator's word. */
+  readonly isAsserted: boolean
+}
+
+export interface TopicsParts {
+  readonly link: Link
+  readonly names: Names
+  readonly registry: TopicRegistry
+  readonly cluster: ClusterFacts
+  readonly server: ServerFacts
+  readonly clock: Clock
+}
+
+/**
+ * Ra, the broker's consensus, keeps the names of its members in a table that goes to disk half a second after the last change
+ * (`ra_directory`, `auto_save`). A broker killed before that forgets a new queue together with what it has confirmed since:
+ * nobody is to write earlier.
+ */
+const NAMES_SYNCED_WITHIN_MS = 1_000
+
+/** Makes topics on the broker, and knows those there are. */
+export class Topics {
+  readonly #parts: TopicsParts
+
+  constructor(parts: TopicsParts) {
+    this.#parts = parts
+  }
+
+  /** Creates a topic or checks that it is what is asked for; what is missing on the broker is made again. */
+  async open(spec: TopicSpec): Promise<OpenTopic> {
+    const { registry, cluster, clock } = this.#parts
+    const plan = planTopic(spec, cluster)
+    this.#checkVersion(plan.keeping)
+    await registry.refresh()
+    const isNew = registry.find(spec.name) === undefined
+    if (isNew) await registry.addTopic(plan.settings, plan.keeping)
+    const known = registry.find(spec.name)
+    if (known === undefined) throw notFound(spec.name)
+    checkSameTopic(known.settings, spec)
+    await this.#declare(known)
+    if (isNew && plan.keeping === 'log') await clock.sleep(NAMES_SYNCED_WITHIN_MS)
+    return this.#opened(known)
+  }
+
+  #checkVersion(keeping: Keeping): void {
+    const { version } = this.#parts.server
+    if (keeping === 'ephemeral' || isAtLeast(version, 3, 9)) return
+    throw new UnsupportedError('topics with a log', `the broker is RabbitMQ ${version}, and streams came with 3.9`)
+  }
+
+  async #declare({ settings, keeping }: KnownTopic): Promise<void> {
+    const { link, names, cluster } = this.#parts
+    const { name, partitions, retention } = settings
+    const exchange = names.exchange(name)
+    await withChannel(link, `Cannot open topic "${name}"`, async (channel) => {
+      await channel.assertExchange(exchange, 'topic', { durable: true })
+      if (keeping !== 'log') return
+      for (let partition = 0; partition < partitions; partition += 1) {
+        const stream = names.stream(name, partition)
+        await declareStream(channel, stream, { members: cluster.members, retention })
+        await channel.bindQueue(stream, exchange, `${partition}.#`)
+      }
+    })
+  }
+
+  #opened(known: KnownTopic): OpenTopic {
+    const { cluster } = this.#parts
+    const { settings, keeping } = known
+    const capabilities = capabilitiesOf({ settings, keeping }, cluster)
+    return { settings, keeping, capabilities, isAsserted: keeping !== 'ephemeral' && cluster.members > 1 }
+  }
+
+  /** Without asking the broker; undefined when it is not known here. */
+  find(name: string): OpenTopic | undefined {
+    const known = this.#parts.registry.find(name)
+    return known && this.#opened(known)
+  }
+
+  /** Rejects with `not-found`. */
+  async get(name: string): Promise<OpenTopic> {
+    const found = this.find(name)
+    if (found !== undefined) return found
+    await this.#parts.registry.refresh()
+    const known = this.find(name)
+    if (known === undefined) throw notFound(name)
+    return known
+  }
+
+  async groups(name: string): Promise<string[]> {
+    await this.#parts.registry.refresh()
+    const known = this.#parts.registry.find(name)
+    if (known === undefined) throw notFound(name)
+    return [...known.groups].sort()
+  }
+
+  async names(): Promise<string[]> {
+    await this.#parts.registry.refresh()
+    return this.#parts.registry.names()
+  }
+
+  /** The record goes first: whoever asks meanwhile is told that there is no such topic. */
+  async delete(name: string): Promise<void> {
+    const { link, registry } = this.#parts
+    const groups = await this.groups(name)
+    const { settings, keeping } = registry.find(name)!
+    await registry.removeTopic(name)
+    await withChannel(link, `Cannot delete topic "${name}"`, async (channel) => {
+      await channel.deleteExchange(this.#parts.names.exchange(name))
+      for (let partition = 0; partition < settings.partitions; partition += 1) {
+        if (keeping === 'log') await channel.deleteQueue(this.#parts.names.stream(name, partition))
+      }
+      for (const group of groups) await this.#deleteGroupQueues(channel, { settings, keeping }, group)
+    })
+  }
+
+  async deleteGroup(name: string, group: string): Promise<void> {
+    const { link, registry } = this.#parts
+    const topic = await this.get(name)
+    await registry.removeGroup(name, group)
+    await withChannel(link, `Cannot delete group "${group}" of "${name}"`, (channel) =>
+      this.#deleteGroupQueues(channel, topic, group),
+    )
+  }
+
+  async #deleteGroupQueues(
+    channel: Channel,
+    topic: { readonly settings: TopicSettings; readonly keeping: Keeping },
+    group: string,
+  ): Promise<void> {
+    const { names } = this.#parts
+    const { name, partitions } = topic.settings
+    for (let partition = 0; partition < partitions; partition += 1) {
+      if (topic.keeping === 'work') await channel.deleteQueue(names.work(name, partition, group))
+      else await channel.deleteQueue(names.place(name, partition, group))
+    }
+    await channel.deleteExchange(names.members(name, group))
+  }
+}
+
+function notFound(topic: string): SkeinError {
+  return new SkeinError('not-found', `Cannot use topic "${topic}": there is none of that name; open it first`, {
+    details: { topic },
+  })
+}
