@@ -8,15 +8,15 @@ import type { SnapshotMetadata } from './snapshot-metadata.ts'
 /** What a node starts from: read from its disk, made by `bootstrapState()`, or made up for a scenario. */
 export interface InitialState {
   /** Default: term 0, no vote, committed through the snapshot. */
-  readonly hardState?: HardState
+  readonly hardState?: HardState | undefined
   /** The newest durable snapshot. */
-  readonly snapshot?: SnapshotMetadata
+  readonly snapshot?: SnapshotMetadata | undefined
   /** The stored log, without gaps, from the entry behind the snapshot (or earlier: from wherever it is kept). */
-  readonly entries?: readonly Entry[]
+  readonly entries?: readonly Entry[] | undefined
   /** What the state machine holds already. Default: the snapshot's index, or 0. */
-  readonly applied?: number
+  readonly applied?: number | undefined
   /** As it was when `applied` had been applied. Default: the snapshot's, or the empty one. */
-  readonly configuration?: Configuration
+  readonly configuration?: Configuration | undefined
 }
 
 export interface RaftLimits {

@@ -7,7 +7,6 @@ import {
   type Configuration,
   type Entry,
   type HardState,
-  type InitialState,
   type Message,
   type NodeId,
   NotLeaderError,
@@ -100,9 +99,7 @@ export class SimpleCluster {
   }
 
   #boot(id: NodeId, stored: Stored): RaftNode {
-    const { hardState, snapshot, entries } = stored
-    const state: InitialState = snapshot === undefined ? { hardState, entries } : { hardState, snapshot, entries }
-    return new RaftNode({ id, random: this.#random, state, ...this.#limits })
+    return new RaftNode({ id, random: this.#random, state: stored, ...this.#limits })
   }
 
   pick<T>(items: readonly T[]): T | undefined {

@@ -1,8 +1,8 @@
 import {
   bootstrapState,
+  type Configuration,
   type Entry,
   type HardState,
-  type InitialState,
   type Message,
   type NodeId,
   type RaftLimits,
@@ -18,7 +18,7 @@ export interface Stored {
   snapshot: SnapshotMetadata | undefined
   entries: Entry[]
   applied: number | undefined
-  configuration: InitialState['configuration']
+  configuration: Configuration | undefined
 }
 
 interface Host {
@@ -222,15 +222,7 @@ function boot(
   id: NodeId,
   { limits, stored }: { readonly limits: Partial<RaftLimits>; readonly stored: Stored },
 ): RaftNode {
-  const { hardState, snapshot, entries, applied, configuration } = stored
-  const state: InitialState = {
-    hardState,
-    entries,
-    ...(snapshot !== undefined && { snapshot }),
-    ...(applied !== undefined && { applied }),
-    ...(configuration !== undefined && { configuration }),
-  }
-  return new RaftNode({ id, random: NO_CHANCE, state, ...limits })
+  return new RaftNode({ id, random: NO_CHANCE, state: stored, ...limits })
 }
 
 function store(stored: Stored, { hardState, snapshot, entries }: Ready): void {
