@@ -1,4 +1,5 @@
-import type { Bus, Delivery, Reader } from '../../src/bus/index.ts'
+import type { Bus, Delivery, Lag, Reader } from '../../src/bus/index.ts'
+import { SkeinError } from '../../src/core/index.ts'
 import { systemClock } from '../../src/core/system/index.ts'
 import type { AgentRow, ViewState } from './view.ts'
 
@@ -132,7 +133,9 @@ export class Observer {
   }
 
   async #lagOf(group: string): Promise<ViewState['lags'][number]> {
-    const lags = (await Promise.all(this.#topics.map((topic) => this.#bus.admin.lag(topic, group)))).flat()
+    const lags = (
+      await Promise.all(this.#topics.map((topic) => this.#bus.admin.lag(topic, group).catch(noneYet)))
+    ).flat()
     return {
       group,
       messages: lags.reduce((total, lag) => total + lag.messages, 0),
@@ -143,4 +146,10 @@ export class Observer {
   #unlessStopped(error: unknown): void {
     if (!this.#stop.signal.aborted) this.tell(`the view lost sight: ${error instanceof Error ? error.message : error}`)
   }
+}
+
+/** A group that has not begun to read a topic has no lag there. */
+function noneYet(error: unknown): readonly Lag[] {
+  if (error instanceof SkeinError && error.code === 'not-found') return []
+  throw error
 }

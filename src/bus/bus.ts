@@ -227,6 +227,7 @@ export interface Admin {
   deleteTopic(topic: string): Promise<void>
   listGroups(topic: string): Promise<readonly string[]>
   deleteGroup(topic: string, group: string): Promise<void>
+  /** Of all groups that read the topic, or of one. Rejects with `not-found` for one that never has. */
   lag(topic: string, group?: string): Promise<readonly Lag[]>
   /** The dead letters of a topic are a topic of their own; `deadLetterTopic(topic)` names it. */
   replayDeadLetters(topic: string, options?: { readonly group?: string; readonly max?: number }): Promise<number>

@@ -1,13 +1,14 @@
 import { isOwnTopic } from '../bus/index.ts'
+import { INBOX_TOPIC, OUTCOMES_TOPIC } from '../channel/index.ts'
 import { SkeinError } from '../core/index.ts'
 import type { Authorise } from '../gateway/websocket/index.ts'
 import { PULSES_TOPIC, ROSTER_TOPIC, SWARM_TOPIC } from '../swarm/index.ts'
 
 /** Where only the node decides what is written; agents do report outcomes themselves. */
-const NODE_TOPICS = [ROSTER_TOPIC, SWARM_TOPIC, PULSES_TOPIC, 'skein.inbox']
+const NODE_TOPICS = [ROSTER_TOPIC, SWARM_TOPIC, PULSES_TOPIC, INBOX_TOPIC]
 const DEAD_LETTERS = 'skein.dead.'
 /** Those that clients open too, as the node made them. */
-const OPEN_TOPICS = [...NODE_TOPICS, 'skein.outcomes']
+const OPEN_TOPICS = [...NODE_TOPICS, OUTCOMES_TOPIC]
 
 /**
  * What no client of the native protocol may do, whoever it is: write the roster or an inbox past their owner, delete

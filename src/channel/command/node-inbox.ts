@@ -8,7 +8,8 @@ import { readClaim, readSettle } from './inbox-wire.ts'
 import { type InboxJournal, JournaledInbox } from './journaled-inbox.ts'
 import { answerJson, INBOX_CLAIM, INBOX_SETTLE } from './requests.ts'
 
-const INBOX_TOPIC = 'skein.inbox'
+/** Where a node keeps the inboxes of agents without a disk. */
+export const INBOX_TOPIC = 'skein.inbox'
 
 export interface NodeInboxOptions {
   readonly bus: Bus

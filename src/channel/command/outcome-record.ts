@@ -2,6 +2,7 @@ import type { Delivery, Message, RequestedDurability, TopicSpec } from '../../bu
 import { outcomeFromJson, outcomeToJson } from './inbox-row.ts'
 import type { OutcomeIdentity, StoredOutcome } from './outcome.ts'
 
+/** Where outcomes are reported; the subject below it is the sender's. */
 export const OUTCOMES_TOPIC = 'skein.outcomes'
 
 const DAY_MS = 86_400_000

@@ -4,6 +4,7 @@ import type { Delivery, TopicDescription } from '../../bus/index.ts'
 import { Cursor } from './cursor.ts'
 
 const topic = {
+  spec: { name: 'swarm.events', intent: 'event' },
   partitions: [
     { partition: 0, start: { partition: 0, sequence: 2 }, end: { partition: 0, sequence: 10 }, bytes: 0 },
     { partition: 1, start: { partition: 1, sequence: 0 }, end: { partition: 1, sequence: 4 }, bytes: 0 },
@@ -41,6 +42,15 @@ test('A cursor that began at a time keeps the time for partitions that gave noth
 
 test('A cursor that names some partitions only starts the others at their start', () => {
   assert.equal(`${Cursor.parse('1:3', topic)}`, '0:2,1:3')
+})
+
+test('A place behind the end is gone, one in no partition is no place; where nothing is stored places mean nothing', () => {
+  assert.equal(`${Cursor.parse('0:10', topic)}`, '0:10,1:0')
+  assert.throws(() => Cursor.parse('0:11', topic), { code: 'position-gone', message: /ends at 10/ })
+  assert.throws(() => Cursor.parse('@1000,1:5', topic), { code: 'position-gone' })
+  assert.throws(() => Cursor.parse('2:0', topic), { code: 'bad-argument', message: /2 partitions/ })
+  const passing = { ...topic, spec: { ...topic.spec, storage: 'ephemeral' as const } }
+  assert.ok(Cursor.parse('0:999', passing))
 })
 
 test('What is no cursor is refused', () => {

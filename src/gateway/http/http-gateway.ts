@@ -6,7 +6,7 @@ import { checkLocalRequest } from './local-only.ts'
 import { problemOf } from './problem.ts'
 import { agentRoutes } from './routes/agents.ts'
 import { commandRoutes } from './routes/commands.ts'
-import { deadLetterRoute } from './routes/dead-letters.ts'
+import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { lagRoute } from './routes/lag.ts'
 import { pollRoute } from './routes/poll.ts'
 import { probeRoutes } from './routes/probes.ts'
@@ -95,7 +95,7 @@ const ROUTES = [
   publishRoute,
   pollRoute,
   streamRoute,
-  deadLetterRoute,
+  deadLetterRoutes,
   lagRoute,
   agentRoutes,
   commandRoutes,

@@ -31,6 +31,7 @@ test('Dead letters are listed with why and whence, and replayed to where they ca
   assert.equal(letters.length, 1)
   assert.equal(letters[0].text, 'bad')
   assert.ok(Object.values(letters[0].headers).includes('it is bad'))
+  await overHttp(node.url)
   assert.deepEqual(await skeinJson(t, ['dlq', 'replay', 'a.b', '--group', 'other', ...at]), {
     topic: 'a.b',
     replayed: 0,
@@ -43,3 +44,22 @@ test('Dead letters are listed with why and whence, and replayed to where they ca
   )
   assert.equal((await skein(t, ['dlq', 'list', 'nowhere', ...at])).code, 4)
 })
+
+interface Letters {
+  readonly topic: string
+  readonly letters: ReadonlyArray<{ readonly text: string; readonly headers: Readonly<Record<string, string>> }>
+  readonly next?: string
+}
+
+async function overHttp(url: string): Promise<void> {
+  const list = async (path: string) => (await (await fetch(`${url}/v1/topics/${path}`)).json()) as Letters
+  const { topic, letters, next } = await list('a.b/dead-letters')
+  assert.equal(topic, 'a.b')
+  assert.deepEqual(
+    letters.map(({ text, headers }) => [text, headers.skeindeaderror, headers.skeindeadgroup, headers.skeindeadtopic]),
+    [['bad', 'it is bad', 'g', 'a.b']],
+  )
+  assert.deepEqual((await list(`a.b/dead-letters?from=${next}`)).letters, [])
+  assert.deepEqual((await list('a.b/dead-letters?group=other')).letters, [])
+  assert.deepEqual(await list('skein.dead.a.b/dead-letters'), { topic: 'skein.dead.a.b', letters: [] })
+}

@@ -1,4 +1,4 @@
-import { type Clock, UnsupportedError } from '../../../core/index.ts'
+import { type Clock, SkeinError, UnsupportedError } from '../../../core/index.ts'
 import type { Admin, Lag, TopicDescription, TopicSpec } from '../../index.ts'
 import type { TopicSettings } from '../../kit/index.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -53,7 +53,9 @@ export class EmbeddedAdmin implements Admin {
 
   async lag(name: string, group?: string): Promise<readonly Lag[]> {
     const topic = this.#requireLog(name, 'lag')
-    const names = group === undefined ? this.#parts.groups.names(name) : [group]
+    const all = this.#parts.groups.names(name)
+    if (group !== undefined && !all.includes(group)) throw noGroup(name, group)
+    const names = group === undefined ? all : [group]
     return (await Promise.all(names.map((one) => this.#lagOfGroup(topic, one)))).flat()
   }
 
@@ -82,6 +84,12 @@ export class EmbeddedAdmin implements Admin {
     if (topic.kind === 'log') return topic
     throw new UnsupportedError(feature, `topic "${name}" is ephemeral and stores nothing`)
   }
+}
+
+function noGroup(topic: string, group: string): SkeinError {
+  return new SkeinError('not-found', `Cannot say the lag of group "${group}" on "${topic}": it has never read there`, {
+    details: { topic, group },
+  })
 }
 
 function specOf(settings: TopicSettings): TopicSpec {

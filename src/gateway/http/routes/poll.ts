@@ -1,11 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { deliveryJson } from '../../../bus/index.ts'
 import { consumptionQuery, openBroadcast } from '../consumption.ts'
 import { failures, topicParams } from '../schemas.ts'
 import type { GatewayServices } from '../services.ts'
-
-const ANSWER_BYTES_MAX = 4 * 1024 * 1024
+import { takeLines } from '../take-lines.ts'
 
 const query = Type.Object(
   {
@@ -49,22 +47,7 @@ export function pollRoute(app: FastifyInstance, services: GatewayServices): void
       const { reader, cursor } = await openBroadcast(services.bus, request.params.topic, request.query)
       try {
         const { max = 100, waitMs = 0 } = request.query
-        const lines: string[] = []
-        for (let bytes = 0; lines.length < max && bytes < ANSWER_BYTES_MAX; ) {
-          const batch = await reader.read({
-            maxMessages: max - lines.length,
-            maxBytes: ANSWER_BYTES_MAX,
-            waitMs: lines.length === 0 ? waitMs : 0,
-            signal: services.signal,
-          })
-          if (batch === null) break
-          for (const delivery of batch.deliveries) {
-            if (!cursor.pass(delivery)) continue
-            const line = deliveryJson(delivery)
-            bytes += line.length
-            lines.push(line)
-          }
-        }
+        const lines = await takeLines(reader, cursor, { max, waitMs, signal: services.signal })
         reply.type('application/json')
         return reply.send(Buffer.from(`{"messages":[${lines.join(',')}],"next":"${cursor}"}\n`))
       } finally {
