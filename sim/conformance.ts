@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util'
-import { busCases, faultyBuses, runBusCase } from '../testing/index.ts'
+import { type BusCase, busCases, faultyBuses, runBusCase } from '../testing/index.ts'
 import { catchFault, type FaultHunt } from './conformance/catch-fault.ts'
 import { DRIVERS } from './conformance/drivers.ts'
 import type { TestedDriver } from './conformance/tested-driver.ts'
 import { timed } from './conformance/timed.ts'
 
 /**
- * `npm run -s conformance -- DRIVER [--json]`: the suite against one driver, on a server of its own where it needs one. For
- * the drivers of this process and of a node, against the same driver made faulty as well: the suite must fail those.
+ * `npm run -s conformance -- DRIVER [--json] [--only WORDS]`: the suite against one driver, on a server of its own where it
+ * needs one. For the drivers of this process and of a node, against the same driver made faulty as well: the suite must fail
+ * those.
  */
 const CASE_MS = 30_000
 const WITH_FAULTS = ['memory', 'embedded', 'remote']
@@ -19,9 +20,13 @@ interface Outcome {
   readonly skipped?: string
 }
 
-async function runSuite(driver: TestedDriver, say: (line: string) => void): Promise<Outcome[]> {
+async function runSuite(
+  driver: TestedDriver,
+  cases: readonly BusCase[],
+  say: (line: string) => void,
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
-  for (const busCase of busCases) {
+  for (const busCase of cases) {
     const reason = driver.skip?.[busCase.name]
     if (reason !== undefined) {
       outcomes.push({ name: busCase.name, skipped: reason })
@@ -57,7 +62,8 @@ async function runFaults(hunted: FaultHunt, say: (line: string) => void): Promis
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })
+  const options = { json: { type: 'boolean' }, only: { type: 'string' } } as const
+  const { values, positionals } = parseArgs({ allowPositionals: true, options })
   const name = positionals[0] ?? 'embedded'
   const start = DRIVERS[name]
   if (start === undefined) {
@@ -66,10 +72,11 @@ async function main(): Promise<void> {
   }
   const say = (line: string) => (values.json ? console.error(line) : console.log(line))
   const driver = await start()
-  const outcomes = await runSuite(driver, say)
-  const sound = busCases.filter((_, index) => outcomes[index]!.error === undefined && !outcomes[index]!.skipped)
+  const cases = busCases.filter((busCase) => busCase.name.includes(values.only ?? ''))
+  const outcomes = await runSuite(driver, cases, say)
+  const sound = cases.filter((_, index) => outcomes[index]!.error === undefined && !outcomes[index]!.skipped)
   const hunted = { create: driver.create, cases: sound, ...(driver.caseMs !== undefined && { caseMs: driver.caseMs }) }
-  const missed = WITH_FAULTS.includes(name) ? await runFaults(hunted, say) : []
+  const missed = WITH_FAULTS.includes(name) && values.only === undefined ? await runFaults(hunted, say) : []
   await driver.stop()
   const failed = outcomes.filter(({ error }) => error !== undefined)
   const skipped = outcomes.filter((outcome) => outcome.skipped !== undefined)

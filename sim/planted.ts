@@ -1,7 +1,8 @@
 /**
  * Plants bugs in production code and shows that the harness catches them: `npm run -s planted -- [group …]
  * [--patch FILE …] [--json]`. Without `--patch` it takes those of `sim/planted/`. The report is the last line of
- * standard output; exit code 1 when a bug lives, 2 when a patch cannot be planted or the harness fails without one.
+ * standard output, also with exit code 2, which says that a patch cannot be planted or the harness fails without one; exit
+ * code 1 says that a bug lives.
  */
 import { globSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -42,10 +43,11 @@ function chosenBugs(): Bug[] {
 const stop = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort(new Error(`stopped by ${name}`)))
 
+const findings: Finding[] = []
+
 async function main(): Promise<number> {
   const bugs = chosenBugs()
   const hunt = new Hunt(root, harnessSteps(root), { progress, signal: stop.signal })
-  const findings: Finding[] = []
   try {
     // For somebody's own patch it is enough that the step which fails with it passes without it.
     if (values.patch.length === 0) await hunt.proveClean()
@@ -57,14 +59,21 @@ async function main(): Promise<number> {
   } finally {
     await hunt.close()
   }
-  const caught = findings.filter((finding) => finding.caughtBy !== null).length
+  const caught = caughtOf(findings)
   console.log(JSON.stringify({ planted: bugs.length, caught, bugs: findings }))
   return caught === bugs.length ? 0 : 1
+}
+
+function caughtOf(found: readonly Finding[]): number {
+  return found.filter((finding) => finding.caughtBy !== null).length
 }
 
 try {
   process.exitCode = await main()
 } catch (error) {
-  console.error(`planted: ${error instanceof Error ? error.message : error}`)
+  const message = error instanceof Error ? error.message : String(error)
+  console.error(`planted: ${message}`)
+  // What was found by then is told all the same; what was not tried is no catch.
+  console.log(JSON.stringify({ planted: findings.length, caught: caughtOf(findings), bugs: findings, error: message }))
   process.exitCode = 2
 }

@@ -9,6 +9,7 @@ import { requestCases } from './bus/request-cases.ts'
 import { retryCases } from './bus/retry-cases.ts'
 import { openTopic } from './bus/suite-topic.ts'
 import { topicCases } from './bus/topic-cases.ts'
+import { transactionCases } from './bus/transaction-cases.ts'
 import { waitingCases } from './bus/waiting-cases.ts'
 import type { BusCase, BusWorld } from './bus/world.ts'
 import { writeCases } from './bus/write-cases.ts'
@@ -25,6 +26,7 @@ export const busCases: readonly BusCase[] = [
   ...messageCases,
   ...waitingCases,
   ...requestCases,
+  ...transactionCases,
 ]
 
 export type CreateBusWorld = () => Promise<BusWorld>

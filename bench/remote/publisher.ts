@@ -24,6 +24,8 @@ export interface Published {
 /** Values published and not acknowledged: well within what the channel lets wait. */
 const IN_FLIGHT_MAX = 62_000
 const COMMAND_EVERY_MS = 10
+/** By then as much is under way as may be, and what is sent is what was acknowledged. */
+const SATURATED_FROM = 4 * IN_FLIGHT_MAX
 
 let connecting: Promise<Fabric> | undefined
 
@@ -32,11 +34,17 @@ serveRequests(async ({ url, round, messages, commands }: PublishRequest): Promis
   const fabric = await connecting
   if (commands === undefined) return publish(fabric, round, (sequence) => sequence < messages!)
   let isSending = true
+  const saturated = Promise.withResolvers<void>()
   const [published, waitedMs] = await Promise.all([
-    publish(fabric, round, () => isSending),
-    sendAll(fabric, commands).finally(() => {
-      isSending = false
+    publish(fabric, round, (sequence) => {
+      if (sequence > SATURATED_FROM) saturated.resolve()
+      return isSending
     }),
+    saturated.promise
+      .then(() => sendAll(fabric, commands))
+      .finally(() => {
+        isSending = false
+      }),
   ])
   return { ...published, waitedMs }
 })
@@ -90,6 +98,8 @@ class Receipts {
 
 /** One every few milliseconds, whether or not the one before has an outcome. */
 async function sendAll(fabric: Fabric, commands: number): Promise<readonly number[]> {
+  // The first one opens what commands need: the roster, the outcomes.
+  await send(fabric)
   const outcomes: Promise<number>[] = []
   for (let index = 0; index < commands; index += 1) {
     outcomes.push(send(fabric))

@@ -47,6 +47,15 @@ describe("an agent's commands", () => {
     assert.deepEqual(given, ids)
   })
 
+  it('are reported to everyone who sent them, repeats or not', async (t) => {
+    const { world, sender } = await open(t)
+    const twin = await world.sender('twin')
+    const sent = [sender, twin].map((each) => each.send(Go, 'drone-7', { ms: 300 }, { intentId: 'one' }))
+    for (const { state } of await world.run(Promise.all(sent))) assert.equal(state, 'done')
+    const subjects = (await world.outcomes()).map(({ subject }) => subject)
+    assert.deepEqual(new Set(subjects), new Set(['skein.outcomes.tower', 'skein.outcomes.twin']))
+  })
+
   it('are not acknowledged before that, nor is what came behind one that runs', async (t) => {
     const { world, agent, given, join, unacknowledged, sender } = await open(t)
     const options = { timeoutMs: 10_000 }

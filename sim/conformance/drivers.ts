@@ -1,4 +1,4 @@
-import type { StartDriver } from './tested-driver.ts'
+import type { StartDriver, TestedDriver } from './tested-driver.ts'
 
 const stop = async () => {}
 
@@ -40,4 +40,17 @@ export const DRIVERS: Readonly<Record<string, StartDriver>> = {
       stop: () => server.stop(),
     }
   },
+  nats: () => startNats('core'),
+  jetstream: () => startNats('jetstream'),
+}
+
+/** A server per case: it starts in a tenth of a second. */
+async function startNats(mode: 'core' | 'jetstream'): Promise<TestedDriver> {
+  const { findService } = await import('../../test/services/find-service.ts')
+  const { NatsWorld } = await import('./nats-world.ts')
+  const found = await findService('nats')
+  const server = await found.start()
+  await server.stop()
+  const create = () => NatsWorld.create(found, mode)
+  return { server: `nats-server ${server.version}`, create, caseMs: 60_000, stop }
 }

@@ -37,7 +37,7 @@ export class KafkaServer {
       clock: systemClock,
       random: systemRandom,
       // A message is old, and a segment done with, within the patience of a case.
-      topicConfigs: { 'segment.ms': '100', 'min.cleanable.dirty.ratio': '0.01', 'file.delete.delay.ms': '100' },
+      topicConfigs: { 'segment.ms': '10', 'min.cleanable.dirty.ratio': '0.01', 'file.delete.delay.ms': '100' },
     })
   }
 

@@ -68,7 +68,7 @@ test('A step that hangs with a bug has caught it', async (t) => {
   }
   const hunt = new Hunt(root, [hangs])
   t.after(() => hunt.close())
-  assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, 'hangs')
+  assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, 'timeout in hangs')
 })
 
 test('A step that fails without any bug catches nothing: it is an error', async (t) => {

@@ -18,7 +18,7 @@ export interface Step {
 export interface Finding {
   readonly name: string
   readonly file: string
-  /** The step that failed; null when all passed: the bug lives. */
+  /** The step that failed, as `timeout in …` when it did not end in time; null when all passed: the bug lives. */
   readonly caughtBy: string | null
   readonly seconds: number
 }
@@ -32,6 +32,8 @@ export interface HuntOptions {
 
 interface Outcome {
   readonly passed: boolean
+  /** It failed for nothing but time: it, or a test in it, hung. */
+  readonly hung: boolean
   readonly output: string
 }
 
@@ -80,10 +82,12 @@ export class Hunt {
   async #firstFailure(bug: Bug, folder: string): Promise<string | null> {
     for (const step of inOrder(this.#steps, bug)) {
       this.#progress(`${bug.name}: ${step.name}`)
-      const { passed } = await runStep(step, folder, this.#signal)
+      const { passed, hung } = await runStep(step, folder, this.#signal)
       if (passed) continue
+      // A busy machine may be slow without any bug: then it has to be shown now that the step passes.
+      if (hung) this.#provenClean.delete(step.name)
       await this.#proveStep(step)
-      return step.name
+      return hung ? `timeout in ${step.name}` : step.name
     }
     return null
   }
@@ -127,13 +131,23 @@ async function runStep(step: Step, folder: string, signal: AbortSignal | undefin
     })
   }
   const kill = () => killGroup(child.pid!)
-  const timer = setTimeout(kill, step.timeoutMs)
+  let isOverdue = false
+  const timer = setTimeout(() => {
+    isOverdue = true
+    kill()
+  }, step.timeoutMs)
   signal?.addEventListener('abort', kill, { once: true })
   const [code] = (await once(child, 'close')) as [number | null]
   clearTimeout(timer)
   signal?.removeEventListener('abort', kill)
   signal?.throwIfAborted()
-  return { passed: code === 0, output: output.join('') }
+  const text = output.join('')
+  return { passed: code === 0, hung: code !== 0 && (isOverdue || onlyTimedOut(text)), output: text }
+}
+
+/** Whether the tests that failed were all cut off by their own time limit. */
+function onlyTimedOut(output: string): boolean {
+  return /test timed out after \d+ ?ms/.test(output) && !/AssertionError|Error \[|Error:/.test(output)
 }
 
 function killGroup(pid: number): void {

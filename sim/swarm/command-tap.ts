@@ -1,7 +1,9 @@
 import type { Bus, Delivery, Reader } from '../../src/bus/index.ts'
+import { systemClock } from '../../src/core/system/index.ts'
 import type { CommandRecord } from './history.ts'
 
 const QUIET_MS = 500
+const LOOK_EVERY_MS = 20
 
 /**
  * Reads commands from the log while they are fresh: past its deadline nobody is given a command any more, and so neither
@@ -13,7 +15,13 @@ export class CommandTap {
   readonly #stop = new AbortController()
   readonly #loop: Promise<void>
 
-  constructor(bus: Bus, topic: string) {
+  /** Waits until an agent that handles commands has opened their topic. */
+  static async open(bus: Bus, topic: string): Promise<CommandTap> {
+    while (!(await bus.admin.listTopics()).includes(topic)) await systemClock.sleep(LOOK_EVERY_MS)
+    return new CommandTap(bus, topic)
+  }
+
+  private constructor(bus: Bus, topic: string) {
     this.#reader = bus.reader(topic, { mode: 'broadcast', from: 'earliest' })
     this.#loop = this.#follow()
     // Its failure is told by `finish`.

@@ -98,7 +98,7 @@ export class Show {
       await this.#startChild(group, './consumer-process.ts', { group, pauseMs: String(pauseMs) })
     }
     await Promise.all(AGENT_TYPES.map((type) => this.#startAgents(type)))
-    this.#commands = new CommandTap(this.#bus, MoveTo.topic)
+    this.#commands = await CommandTap.open(this.#bus, MoveTo.topic)
     await this.#startChild('controller', './controller-process.ts', {})
     this.observer.start()
   }

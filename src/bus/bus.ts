@@ -13,6 +13,12 @@ export interface Bus {
   writer(topic: string, options?: WriterOptions): Writer
   reader(topic: string, options: ReaderOptions): Reader
   readonly requests: Requests
+  /**
+   * Begins a transaction: what is written and acknowledged in it takes effect together, or not at all. One at a time under
+   * one id. Only where `capabilities.transactions` is not `none`; rejects with `fenced` when somebody else has begun under
+   * the id since.
+   */
+  transaction?(options: TransactionOptions): Promise<Transaction>
   readonly admin: Admin
   /** Finishes what was accepted, then closes. Idempotent. */
   drain(): Promise<void>
@@ -189,6 +195,31 @@ export interface Lag {
   readonly messages: number
   /** The broker's now − append time of the oldest unacknowledged message; undefined where the broker cannot tell. */
   readonly seconds: number | undefined
+}
+
+export interface TransactionOptions {
+  /**
+   * A lasting name of the processor, the same after a restart. Whoever begins under it fences the one before, whose open
+   * transaction is aborted.
+   */
+  readonly id: string
+  /** The broker aborts a transaction that is open for longer. Default 60,000. */
+  readonly timeoutMs?: number
+}
+
+/** Consume, process, produce. Readers see its messages after the commit, and none of an aborted one. */
+export interface Transaction {
+  /** Resolves when the broker has the messages. After a rejection only `abort()` is left. */
+  write(topic: string, batch: readonly Message[]): Promise<void>
+  /** As the group reader's own `acknowledge`, but it takes effect with the commit; until then its partition waits. */
+  acknowledge(reader: Reader, through: Position, generation?: number): Promise<void>
+  /**
+   * Rejects with `fenced`, with `revoked` when the reader's partition went to another, and with `outcome-unknown` when the
+   * broker's word was lost; then the readers go on behind it or are given the messages again, as it turned out.
+   */
+  commit(): Promise<void>
+  /** What was acknowledged in it is given again, counted as tried. Idempotent. */
+  abort(): Promise<void>
 }
 
 /** Request and reply, at most once, with a deadline. */

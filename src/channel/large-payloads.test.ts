@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import Type from 'typebox'
 import { channelsInMemory } from '../../test/channels-in-memory.ts'
+import { until } from '../../test/until.ts'
 import { SimulatedClock } from '../../testing/index.ts'
 import type { Delivery } from '../bus/index.ts'
 import { systemClock, systemRandom } from '../core/system/index.ts'
@@ -13,10 +14,6 @@ import { telemetry } from './telemetry.ts'
 const small = { messageBytesMax: 16 * 1024 }
 const Frames = telemetry('video.{agentId}', { schema: rawBytes(), key: 'agentId', largePayloads: 'chunk', ...small })
 const drone = { id: 'drone-7', type: 'quadrotor', region: 'north', epoch: 1 }
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await systemClock.sleep(1)
-}
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')

@@ -2,12 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Type from 'typebox'
 import { channelsInMemory } from '../../test/channels-in-memory.ts'
+import { until } from '../../test/until.ts'
 import { systemClock } from '../core/system/index.ts'
 import { notice } from './notice.ts'
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await systemClock.sleep(1)
-}
 
 test('listen() hears notices from now on, and notify() never waits', async (t) => {
   const { channels, errors } = await channelsInMemory(t)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Type from 'typebox'
 import { channelsInMemory } from '../../test/channels-in-memory.ts'
+import { until } from '../../test/until.ts'
 import type { Batch, Bus, Reader } from '../bus/index.ts'
 import { systemClock, systemRandom } from '../core/system/index.ts'
 import type { ReceivedMessage } from './consume/received-message.ts'
@@ -14,10 +15,6 @@ const Step = telemetry('work.{agentId}', {
 type Step = { n: number }
 const agent = (id: string) => ({ id, type: 'rover', region: 'north', epoch: 1 })
 const quickly = { retry: { delayMs: 1, delayMsMax: 5, attemptsMax: 3 } }
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await systemClock.sleep(1)
-}
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, index) => from + index)

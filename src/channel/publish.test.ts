@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Type from 'typebox'
 import { channelsInMemory } from '../../test/channels-in-memory.ts'
+import { until } from '../../test/until.ts'
 import { SimulatedDisk } from '../../testing/index.ts'
 import type { Message, Receipt, Writer } from '../bus/index.ts'
 import { WriteError } from '../bus/index.ts'
@@ -231,10 +232,6 @@ const RECEIPT: Receipt = {
 
 function message(value: string): Message {
   return { subject: 't', value }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise<void>((resolve) => systemClock.setImmediate(resolve))
 }
 
 test('TopicPublisher rejects what is queued behind an unknown result, and takes new messages after it', async () => {

@@ -3,7 +3,7 @@ import { SkeinError } from '../core/index.ts'
 import { systemClock, systemRandom } from '../core/system/index.ts'
 import type { CommandContext } from './context.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { reportFailure } from './failure.ts'
+import { printFailure, reportFailure } from './failure.ts'
 import { watchInterrupts } from './interrupts.ts'
 import { buildProgram } from './program.ts'
 import { processTerminal } from './terminal.ts'
@@ -38,9 +38,24 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     context.exitCode = failureCode(error)
     if (!(error instanceof CommanderError)) reportFailure(error, terminal, how)
+    else if (context.exitCode !== EXIT.ok && wantsJson(argv)) printFailure(usageError(error), terminal)
   }
   await terminal.flush()
   process.exit(context.exitCode)
+}
+
+/** Asked of the arguments themselves: they could not be parsed. */
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end === -1 ? undefined : end).includes('--json')
+}
+
+function usageError(error: CommanderError): SkeinError {
+  const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+  return new SkeinError('bad-argument', `Cannot run this command: ${message}`, {
+    cause: error,
+    details: { usage: error.code },
+  })
 }
 
 /** The parser of options has said what is wrong by itself; asking for help or the version is no failure. */

@@ -1,4 +1,5 @@
 export { assert } from './assert.ts'
+export { BufferPool } from './buffer-pool.ts'
 export type { Clock, Timer } from './clock.ts'
 export type { Disk, DiskFile, DiskLock, OpenMode } from './disk.ts'
 export { parentPath } from './disk-path.ts'

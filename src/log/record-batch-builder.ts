@@ -1,4 +1,4 @@
-import { SkeinError } from '../core/index.ts'
+import { BufferPool, SkeinError } from '../core/index.ts'
 import type { EncodedRecords, RecordInput } from './record.ts'
 import {
   FLAG_TOMBSTONE,
@@ -19,8 +19,11 @@ import { type TextBuffer, textBuffer, writeText } from './text.ts'
 export interface RecordBatchBuilderOptions {
   /** Memory taken for the first batch; it grows by itself. Default 16 KiB. */
   readonly initialBytes?: number
+  /** Where memory is taken from; whoever has no more use for a body gives its `memory` back. Default: none is kept. */
+  readonly pool?: BufferPool
 }
 
+const UNPOOLED = new BufferPool(0)
 const EMPTY = Buffer.alloc(0) as unknown as TextBuffer
 // Below this a text's bytes are bounded by three per character; above it they are counted first.
 const COUNTED_TEXT_LENGTH = 16 * 1024
@@ -43,9 +46,11 @@ export class RecordBatchBuilder {
   #headersGiven: Readonly<Record<string, string>> | undefined
   #headersBytes: TextBuffer = EMPTY
   #bytesWanted: number
+  readonly #pool: BufferPool
 
   constructor(options: RecordBatchBuilderOptions = {}) {
     this.#bytesWanted = options.initialBytes ?? 16 * 1024
+    this.#pool = options.pool ?? UNPOOLED
     this.#slab = EMPTY
     this.#view = new DataView(this.#slab.buffer, 0, 0)
   }
@@ -133,6 +138,7 @@ export class RecordBatchBuilder {
       firstTimestampMs: this.#firstTimestampMs,
       lastTimestampMs: this.#lastTimestampMs,
       subjects: [...this.#subjects.keys()],
+      memory: this.#slab,
     }
     this.#bytesWanted = Math.max(1024, this.#used + (this.#used >> 3))
     this.#slab = EMPTY
@@ -183,8 +189,9 @@ export class RecordBatchBuilder {
   #reserve(bytes: number): void {
     if (bytes <= this.#slab.byteLength) return
     const size = Math.max(bytes, this.#slab.byteLength * 2, this.#bytesWanted)
-    const slab = Buffer.allocUnsafeSlow(size) as unknown as TextBuffer
+    const slab = textBuffer(this.#pool.take(size))
     slab.set(this.#slab.subarray(0, this.#used))
+    this.#pool.give(this.#slab)
     this.#slab = slab
     this.#view = new DataView(slab.buffer, slab.byteOffset, slab.byteLength)
   }

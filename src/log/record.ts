@@ -22,6 +22,8 @@ export interface EncodedRecords {
   readonly lastTimestampMs: number
   /** Every distinct subject in it: the body's own table. */
   readonly subjects: readonly string[]
+  /** Of a builder with a pool: give it back once nothing refers to `parts` any more. */
+  readonly memory?: Uint8Array
 }
 
 /**

@@ -1,17 +1,20 @@
 import { SkeinError } from '../core/index.ts'
 import type { ConfigChange, MemberChange } from './config-change.ts'
+import { ConfigChangeError } from './errors.ts'
 
 const VERSION = 1
 const MODES = ['auto', 'joint', 'joint-until-left', 'leave'] as const
 const ACTIONS = ['add-voter', 'add-learner', 'remove'] as const
+const CHANGES_MAX = 65_535
 const HEADER_BYTES = 4
 const CHANGE_BYTES = 9
 
 /**
  * A configuration change as an entry's bytes: version, mode, count of changes (2 bytes, little-endian); for each the action
- * and the id (8 bytes, a double, exact for safe integers); the rest is the context.
+ * and the id (8 bytes, a double, exact for safe integers); the rest is the context. Throws `ConfigChangeError`.
  */
 export function encodeConfigChange(change: ConfigChange): Uint8Array {
+  checkSayable(change)
   const context = change.context ?? new Uint8Array(0)
   const bytes = new Uint8Array(HEADER_BYTES + change.changes.length * CHANGE_BYTES + context.length)
   const view = new DataView(bytes.buffer)
@@ -26,6 +29,13 @@ export function encodeConfigChange(change: ConfigChange): Uint8Array {
   }
   bytes.set(context, at)
   return bytes
+}
+
+function checkSayable({ mode, changes }: ConfigChange): void {
+  if (!MODES.includes(mode)) throw new ConfigChangeError('bad-change', `"${mode}" is no mode of a change`)
+  if (changes.length > CHANGES_MAX) throw new ConfigChangeError('bad-change', `it has more than ${CHANGES_MAX} steps`)
+  const unknown = changes.find(({ action }) => !ACTIONS.includes(action))
+  if (unknown !== undefined) throw new ConfigChangeError('bad-change', `"${unknown.action}" is no action on a member`)
 }
 
 /** The change in a `config` entry. Throws `future-version` or `corrupt` for bytes that are none. */

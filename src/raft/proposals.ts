@@ -16,6 +16,7 @@ export interface Proposed {
 
 /** Appends the application's entries, all or none. */
 export function propose(core: RaftCore, data: readonly Uint8Array[]): Proposed {
+  if (data.length === 0) throw new SkeinError('bad-argument', 'Cannot propose: the batch is empty')
   checkMayPropose(core, 'propose')
   const { entryBytesMax, uncommittedBytesMax } = core.limits
   let bytes = 0

@@ -1,4 +1,4 @@
-import type { Random } from '../core/index.ts'
+import { type Random, SkeinError } from '../core/index.ts'
 import { ApplyWindow } from './apply-window.ts'
 import type { Membership } from './change-configuration.ts'
 import { type Configuration, configuration } from './configuration.ts'
@@ -90,6 +90,10 @@ export class RaftCore {
     this.handedHardState = { term: this.term, vote: this.vote, commit: this.log.commit }
     this.applied = state.applied ?? state.snapshot?.index ?? 0
     this.handedToApply = this.applied
+    if (this.applied < this.log.firstIndex - 1) {
+      const problem = `the state machine ends at entry ${this.applied}, the log begins at ${this.log.firstIndex}`
+      throw new SkeinError('corrupt', `Cannot start from the stored state: ${problem}; restore the snapshot first`)
+    }
     this.configurationIndex = this.applied
     const initial = configuration(state.configuration ?? state.snapshot?.configuration)
     this.membership = { configuration: initial, progress: new Map() }

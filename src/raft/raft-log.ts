@@ -29,7 +29,8 @@ export class RaftLog {
     this.#compactedIndex = (entries[0]?.index ?? snapshotIndex + 1) - 1
     // Of an entry before the first one only the snapshot's own term is known; `#dropFirst` sees to the others.
     this.#compactedTerm = this.#compactedIndex === snapshotIndex ? (snapshot?.term ?? 0) : 0
-    this.#commit = Math.max(state.hardState?.commit ?? 0, snapshotIndex)
+    // What was applied was committed, though the disk may not have been told of it.
+    this.#commit = Math.max(state.hardState?.commit ?? 0, snapshotIndex, state.applied ?? 0)
     checkStored(this.#entries, { after: this.#compactedIndex, commit: this.#commit, snapshot })
     if (this.#compactedIndex > 0 && this.#compactedIndex < snapshotIndex) this.#dropFirst()
     this.#handed = this.lastIndex
@@ -118,7 +119,7 @@ export class RaftLog {
   }
 
   hasConfigEntry(from: number, through: number): boolean {
-    for (let index = from; index <= through; index += 1) {
+    for (let index = Math.max(from, this.firstIndex); index <= through; index += 1) {
       if (this.#entries[index - this.#compactedIndex - 1]?.kind === 'config') return true
     }
     return false

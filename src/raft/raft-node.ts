@@ -55,7 +55,10 @@ export class RaftNode {
     step(this.#core, message)
   }
 
-  /** Appends entries at the leader, all or none. Throws `NotLeaderError`, `overloaded`, `message-too-large`. */
+  /**
+   * Appends entries at the leader, all or none. The bytes are held as they are, not copied: they must not change any more.
+   * Throws `NotLeaderError`, `overloaded`, `message-too-large`, and `bad-argument` for an empty batch.
+   */
   propose(data: readonly Uint8Array[]): Proposed {
     return propose(this.#core, data)
   }

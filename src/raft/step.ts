@@ -39,7 +39,8 @@ export function step(core: RaftCore, message: Message): void {
 
 function checkAddress(core: RaftCore, { type, to, from, term }: Message): void {
   const isFromPeer = Number.isSafeInteger(from) && from > 0 && from !== core.id
-  if (to === core.id && isFromPeer && Number.isSafeInteger(term) && TYPES.has(type)) return
+  const hasTerm = Number.isSafeInteger(term) && term >= 0
+  if (to === core.id && isFromPeer && hasTerm && TYPES.has(type)) return
   const what = `a "${type}" from node ${from} to node ${to} in term ${term}`
   throw new SkeinError('bad-input', `Cannot take in ${what}: this is node ${core.id}, and its peers speak otherwise`)
 }

@@ -27,8 +27,8 @@ function tickLeader(core: RaftCore): void {
     abortTransfer(core)
   }
   core.heartbeatElapsed += 1
-  // `checkQuorum` may have ended the leadership.
-  if ((core.role as string) !== 'leader' || core.heartbeatElapsed < core.limits.heartbeatTicks) return
+  // The check may have ended the leadership.
+  if (core.role !== 'leader' || core.heartbeatElapsed < core.limits.heartbeatTicks) return
   core.heartbeatElapsed = 0
   sendHeartbeats(core)
   leaveJointIfDue(core)

@@ -1,4 +1,4 @@
-import type { BufferPool } from './buffer-pool.ts'
+import type { BufferPool } from '../core/index.ts'
 import { type Frame, malformed } from './frame.ts'
 import { LANES } from './lane.ts'
 import { decodeHead, LENGTHS_BYTES, readLengths, type WireMessage } from './message.ts'

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { SkeinError } from '../core/index.ts'
+import { BufferPool, SkeinError } from '../core/index.ts'
 import { MessageAssembler } from './assembler.ts'
-import { BufferPool } from './buffer-pool.ts'
 import { decodeFrame, encodeFrameHeader, FRAME_HEADER_BYTES, FrameKind } from './frame.ts'
 import { LANES, Lane } from './lane.ts'
 import { outgoing } from './message.ts'
@@ -141,14 +140,4 @@ test('A message that is longer or shorter than it said is refused', () => {
   const long = new MessageAssembler(150_000, new BufferPool(0))
   for (const frame of [first!, second!, { ...third!, isLast: false }]) assert.equal(long.add(frame), undefined)
   assert.throws(() => long.add(second!), { code: 'malformed-frame', message: /longer than the/ })
-})
-
-test('BufferPool gives memory again that was given back, within its bound', () => {
-  const pool = new BufferPool(64 * 1024)
-  const first = pool.take(40_000)
-  const second = pool.take(40_000)
-  pool.give(first)
-  pool.give(second)
-  assert.equal(pool.take(33_000), first)
-  assert.notEqual(pool.take(33_000), second)
 })

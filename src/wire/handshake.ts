@@ -6,6 +6,8 @@ import type { Head } from './message.ts'
 export interface Hello {
   /** Stable name of the client, for logs and limits; at most 256 bytes. */
   readonly client: string
+  /** The same for all connections of one client, at random; undefined for a client with one. */
+  readonly instance: string | undefined
   /** The token of the connection that this one takes over from. */
   readonly resumeToken: string | undefined
   /** Bytes of bulk and normal frames that the client takes before it has said `seen`. */
@@ -31,20 +33,21 @@ const WINDOW_BYTES_MIN = 64 * 1024
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024
 
 export function helloToHead(hello: Hello): Head {
-  return { client: hello.client, resumeToken: hello.resumeToken, windowBytes: hello.windowBytes }
+  return { ...hello }
 }
 
 /** Throws `malformed-frame` naming the field, `bad-argument` for a client id beyond the limit. */
 export function helloFromHead(head: Head): Hello {
-  const { client, resumeToken } = head
+  const { client, instance, resumeToken } = head
   if (typeof client !== 'string' || client === '') throw malformed('its hello names no client')
   if (Buffer.byteLength(client) > CLIENT_ID_BYTES_MAX) {
     throw new SkeinError('bad-argument', `Cannot connect: the client id is longer than ${CLIENT_ID_BYTES_MAX} bytes`, {
       details: { bytesMax: CLIENT_ID_BYTES_MAX },
     })
   }
+  if (instance !== undefined && typeof instance !== 'string') throw malformed('its instance is no text')
   if (resumeToken !== undefined && typeof resumeToken !== 'string') throw malformed('its resume token is no text')
-  return { client, resumeToken, windowBytes: windowFrom(head) }
+  return { client, instance, resumeToken, windowBytes: windowFrom(head) }
 }
 
 export function welcomeToHead(welcome: Welcome): Head {

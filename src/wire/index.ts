@@ -1,4 +1,3 @@
-export { BufferPool } from './buffer-pool.ts'
 export { failureFromHead, failureToHead } from './failure.ts'
 export {
   decodeFrame,
@@ -10,9 +9,10 @@ export {
 } from './frame.ts'
 export type { Hello, Welcome } from './handshake.ts'
 export { helloFromHead, helloToHead, welcomeFromHead, welcomeToHead } from './handshake.ts'
-export { Lane, laneOfIntent } from './lane.ts'
+export { LANES, Lane, laneOfIntent } from './lane.ts'
 export type { Head, WireMessage } from './message.ts'
 export { Operation } from './operation.ts'
+export { Precedence } from './precedence.ts'
 export type { IncomingCall } from './served-calls.ts'
 export type { CallOptions, CallResult, CastOptions, SessionHandlers, SessionLimits } from './session.ts'
 export { SESSION_LIMITS, Session } from './session.ts'

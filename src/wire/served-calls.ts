@@ -23,8 +23,8 @@ interface ServedCallsOptions {
     readonly body?: readonly Uint8Array[] | undefined
   }>
   readonly reply: (message: OutgoingMessage) => void
-  /** Calls back after the frames that are here have been looked at. */
-  readonly later: (callback: () => void) => void
+  /** Calls back when a call of this lane may be served: after the frames that are here have been looked at. */
+  readonly later: (lane: Lane, callback: () => void) => void
 }
 
 class Call implements IncomingCall {
@@ -97,15 +97,18 @@ export class ServedCalls {
 
   #defer(deferred: Deferred): void {
     this.#deferred[deferred.call.lane]!.push(deferred)
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    this.#options.later(() => this.#serveNext())
+    if (!this.#isScheduled) this.#schedule()
+  }
+
+  #schedule(): void {
+    const lane = this.#deferred.findIndex((calls) => calls.length > 0)
+    this.#isScheduled = lane !== -1
+    if (this.#isScheduled) this.#options.later(lane as Lane, () => this.#serveNext())
   }
 
   #serveNext(): void {
-    const next = this.#deferred.find((lane) => lane.length > 0)?.shift()
-    this.#isScheduled = this.#deferred.some((lane) => lane.length > 0)
-    if (this.#isScheduled) this.#options.later(() => this.#serveNext())
+    const next = this.#deferred.find((calls) => calls.length > 0)?.shift()
+    this.#schedule()
     if (next !== undefined) void this.#serve(next.channel, next.call)
   }
 

@@ -6,6 +6,7 @@ import { SkeinError } from '../core/index.ts'
 import { decodeFrame } from './frame.ts'
 import { Lane } from './lane.ts'
 import type { WireMessage } from './message.ts'
+import { Precedence } from './precedence.ts'
 import type { IncomingCall } from './served-calls.ts'
 import { SESSION_LIMITS, Session, type SessionHandlers, type SessionLimits } from './session.ts'
 
@@ -36,6 +37,7 @@ function side(
     clock: options.clock,
     limits: options.limits,
     side: name,
+    precedence: new Precedence(options.clock),
     handlers: {
       onGreeting: (session) => {
         session.establish({ windowBytes: options.limits.windowBytes })
@@ -68,7 +70,7 @@ function settle(left: Side, right: Side): void {
 }
 
 async function settleCalls(left: Side, right: Side): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) {
+  for (let turn = 0; turn < 60; turn += 1) {
     settle(left, right)
     await new Promise((resolve) => setImmediate(resolve))
   }
@@ -90,14 +92,14 @@ test('A call is answered with head and body, and a failure comes back as the err
   await outcome
 })
 
-test('An urgent message overtakes bulk that waits, and bulk keeps its own order', () => {
+test('An urgent message overtakes bulk that waits, and bulk keeps its own order', async () => {
   const { client, node } = pair()
   for (let index = 0; index < 40; index += 1) {
     client.session.cast(1, { lane: Lane.bulk, head: { bulk: index }, body: [Buffer.alloc(60_000)] })
   }
   client.session.cast(2, { lane: Lane.urgent, head: { urgent: true } })
   const inTransport = client.transport.pending
-  settle(client, node)
+  await settleCalls(client, node)
   const heads = node.casts.map((cast) => cast.head)
   const urgentAt = heads.findIndex((head) => head.urgent === true)
   assert.ok(urgentAt <= inTransport, `the urgent one came as number ${urgentAt}, ${inTransport} were in the transport`)
@@ -109,7 +111,7 @@ test('An urgent message overtakes bulk that waits, and bulk keeps its own order'
   )
 })
 
-test('No more than the window is in transit until the peer has seen it', () => {
+test('No more than the window is in transit until the peer has seen it', async () => {
   const { client, node } = pair({ limits: { windowBytes: 128 * 1024 } })
   for (let index = 0; index < 20; index += 1) {
     client.session.cast(1, { lane: Lane.bulk, body: [Buffer.alloc(60_000)] })
@@ -118,7 +120,7 @@ test('No more than the window is in transit until the peer has seen it', () => {
   while (client.transport.deliver() > 0);
   const seenWhileClosed = node.casts.length
   assert.ok(seenWhileClosed >= 2 && seenWhileClosed <= 4, `${seenWhileClosed} came through a window of two`)
-  settle(client, node)
+  await settleCalls(client, node)
   assert.equal(node.casts.length, 20)
 })
 

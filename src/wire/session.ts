@@ -1,11 +1,11 @@
-import { type Clock, SkeinError, type Timer } from '../core/index.ts'
+import { BufferPool, type Clock, SkeinError, type Timer } from '../core/index.ts'
 import { MessageAssembler } from './assembler.ts'
-import { BufferPool } from './buffer-pool.ts'
 import { failureFromHead, failureToHead } from './failure.ts'
 import { decodeFrame, FrameKind, malformed, readUint32, writeUint32 } from './frame.ts'
 import { Lane } from './lane.ts'
 import { type Head, type OutgoingMessage, outgoing, type WireMessage } from './message.ts'
 import { OutgoingCalls } from './outgoing-calls.ts'
+import type { Precedence } from './precedence.ts'
 import { SendQueue } from './send-queue.ts'
 import { type IncomingCall, ServedCalls } from './served-calls.ts'
 import { TRANSIT_BYTES_MIN, TransitLimit } from './transit-limit.ts'
@@ -93,6 +93,7 @@ export class Session {
   #peerMessageBytesMax = SESSION_LIMITS.messageBytesMax
   #inTransitBytes = 0
   #unreportedBytes = 0
+  #isReporting = false
   #heardAtMs: number
   #progressAtMs: number
   #roundTripMs: number | undefined
@@ -109,6 +110,8 @@ export class Session {
     readonly handlers: SessionHandlers
     /** Memory for messages of several frames, shared by sessions whose handlers give it back. Default: none is kept. */
     readonly pool?: BufferPool
+    /** Of the process: bulk calls wait while something urgent is under way. */
+    readonly precedence: Precedence
   }) {
     this.#transport = options.transport
     this.#clock = options.clock
@@ -122,7 +125,10 @@ export class Session {
       pendingBytesMax: options.limits.pendingBytesMax,
       serve: (call) => this.#handlers.onCall(call),
       reply: (message) => this.#send(message),
-      later: (callback) => this.#clock.setImmediate(callback),
+      later: (lane, callback) => {
+        if (lane === Lane.bulk) options.precedence.later(callback)
+        else this.#clock.setImmediate(callback)
+      },
     })
     this.#heardAtMs = this.#clock.monotonicMs()
     this.#progressAtMs = this.#heardAtMs
@@ -257,10 +263,16 @@ export class Session {
     this.#transport.close({ code: 'closed', message: 'goodbye' })
   }
 
-  /** Says how much has come, often enough for the least that a peer has in transit. */
+  /** Says how much has come, once a turn and often enough for the least that a peer has in transit. */
   #report(frameBytes: number): void {
     this.#unreportedBytes += frameBytes
-    if (this.#unreportedBytes < TRANSIT_BYTES_MIN / 2) return
+    if (this.#unreportedBytes < TRANSIT_BYTES_MIN / 2 || this.#isReporting) return
+    this.#isReporting = true
+    this.#clock.setImmediate(() => this.#reportNow())
+  }
+
+  #reportNow(): void {
+    this.#isReporting = false
     const body = new Uint8Array(4)
     writeUint32(body, 0, this.#unreportedBytes)
     this.#unreportedBytes = 0

@@ -1,3 +1,4 @@
+import type { Clock } from '../core/index.ts'
 import type { CloseReason, Transport, TransportEvents } from './transport.ts'
 
 /** The part of the `ws` library's WebSocket that both sides use; the library itself stays with the driver and the gateway. */
@@ -6,6 +7,8 @@ export interface WebSocketLike {
   binaryType: string
   send(data: Uint8Array, options: { readonly binary: boolean }, done: (error?: Error) => void): void
   close(code?: number, reason?: string): void
+  pause(): void
+  resume(): void
   terminate(): void
   on(event: 'message', listener: (data: Uint8Array, isBinary: boolean) => void): unknown
   on(event: 'close', listener: (code: number, reason: Uint8Array) => void): unknown
@@ -25,6 +28,12 @@ const NORMAL_CLOSURE = 1000
 // RFC 6455 §5.5: a control frame carries 125 bytes, two of them the code.
 const REASON_BYTES_MAX = 120
 
+/**
+ * A socket that is read as fast as it fills gives megabytes in one turn of the event loop: after so many bytes the other
+ * sockets, and what was synced meanwhile, have theirs.
+ */
+const TURN_BYTES = 128 * 1024
+
 /** The stream beneath a WebSocket: what is written while it is corked leaves in one piece. */
 export interface Corkable {
   cork(): void
@@ -32,13 +41,22 @@ export interface Corkable {
 }
 
 /** Frames over a WebSocket: one binary message is one frame. */
-export function websocketTransport(socket: WebSocketLike, stream: Corkable | undefined): Transport {
+export function websocketTransport(
+  socket: WebSocketLike,
+  { stream, clock }: { readonly stream: Corkable | undefined; readonly clock: Clock },
+): Transport {
   let events: TransportEvents | undefined
+  let turnBytes = 0
   let failure: Error | undefined
   socket.binaryType = 'nodebuffer'
   socket.on('message', (data, isBinary) => {
     // A text message is no frame: an empty one is refused with the protocol's own reason.
     events?.onFrame(isBinary ? data : new Uint8Array(0))
+    turnBytes += data.length
+    if (turnBytes < TURN_BYTES) return
+    turnBytes = 0
+    socket.pause()
+    clock.setImmediate(() => socket.resume())
   })
   socket.on('error', (error) => {
     failure ??= error

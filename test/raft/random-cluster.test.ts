@@ -11,7 +11,13 @@ const QUIET = { loss: 0, duplication: 0, crash: 0 }
 function live(seed: number, options: { readonly size: number; readonly steps: number; readonly churn: boolean }) {
   const random = seededRandom(seed)
   const ids = Array.from({ length: options.size }, (_, at) => at + 1)
-  const cluster = new SimpleCluster(ids, { random, limits: { messageBytesMax: 64, inflightMessagesMax: 4 } })
+  const limits = {
+    messageBytesMax: 64,
+    inflightMessagesMax: 4,
+    preVote: random.float() < 0.7,
+    checkQuorum: random.float() < 0.7,
+  }
+  const cluster = new SimpleCluster(ids, { random, limits })
   if (options.churn) cluster.join(options.size + 1)
   const faults = { loss: random.float() * 0.2, duplication: random.float() * 0.3, crash: random.float() * 0.1 }
   for (let step = 0; step < options.steps; step += 1) {
@@ -48,7 +54,8 @@ function churn(cluster: SimpleCluster, chance: number): void {
   const other = cluster.pick([...cluster.members.keys()])!
   if (chance < 0.3) cluster.change({ mode: 'auto', changes: [{ action: 'add-learner', id }] })
   else if (chance < 0.6) cluster.change({ mode: 'auto', changes: [{ action: 'add-voter', id }] })
-  else if (chance < 0.7) cluster.change({ mode: 'leave', changes: [] })
+  else if (chance < 0.65) cluster.change({ mode: 'leave', changes: [] })
+  else if (chance < 0.75) cluster.change({ mode: 'auto', changes: [{ action: 'remove', id }] })
   else {
     const changes = [{ action: 'add-voter', id } as const, { action: 'add-learner', id: other } as const]
     cluster.change({ mode: chance < 0.85 ? 'joint' : 'joint-until-left', changes })

@@ -73,6 +73,7 @@ function configuration({ index, port, monitor, folder, settings }: NodeConfigura
     `server_name: skein-${index + 1}\n`,
     `listen: "127.0.0.1:${port}"\n`,
     `http: "127.0.0.1:${monitor}"\n`,
+    `max_payload: 8MB\n`,
     settings.jetstream === 'off' ? '' : stored,
     settings.config ?? '',
     '\n',

@@ -87,6 +87,22 @@ export const messageCases: readonly BusCase[] = [
     },
   },
   {
+    name: 'a group is given a repeated id once, before and after a kill',
+    needs: ['deduplication', 'groups'],
+    async run(world) {
+      await openTopic(world, { deduplicationWindowMs: WINDOW_MS })
+      await writeAll(world.bus, [withId('a:1', 'one'), withId('a:2', 'two')])
+      await writeAll(world.bus, [withId('a:1', 'one'), withId('a:3', 'three')])
+      assert.deepEqual(texts(await takeAll(groupReader(world.bus), 3)), ['a:1', 'a:2', 'a:3'])
+      await world.restart('kill')
+      await openTopic(world, { deduplicationWindowMs: WINDOW_MS })
+      await writeAll(world.bus, [withId('a:2', 'two'), withId('a:4', 'four'), withId('a:3', 'three')])
+      const reader = groupReader(world.bus)
+      assert.deepEqual(texts(await takeAll(reader, 1)), ['a:4'])
+      await assertQuiet(reader)
+    },
+  },
+  {
     name: 'without a window, ids are no reason to refuse',
     needs: ['replayByPosition'],
     async run(world) {
@@ -221,7 +237,7 @@ export const messageCases: readonly BusCase[] = [
     async run(world) {
       await openTopic(world)
       for (const filter of ['', 'a..b', 'a.>.b', 'a.b*']) {
-        const read = async () => everything(world.bus, { subjects: [filter] }).read({ waitMs: 10 })
+        const read = async () => world.bus.reader(TOPIC, { mode: 'broadcast', subjects: [filter] }).read({ waitMs: 10 })
         await assert.rejects(read, { code: 'bad-subject' })
       }
     },

@@ -7,9 +7,6 @@ type Use = (world: BusWorld, bus: Bus) => Promise<unknown>
 
 const readGroup = async (bus: Bus) => groupReader(bus).read({ waitMs: 10 })
 
-/** Only a reader of what is not kept can slow its writers: any other finds later what it did not take yet. */
-const PASSING = { name: `${TOPIC}.live`, intent: 'notice', storage: 'ephemeral' } as const
-
 /** For each feature, how to ask for it: a driver that declares `none` must refuse that. */
 const USES: Readonly<Record<Feature, Use>> = {
   order: (_, bus) => bus.writer(TOPIC).write([messageOf('a:1')]),
@@ -25,13 +22,14 @@ const USES: Readonly<Record<Feature, Use>> = {
   compaction: (world) => openTopic(world, { name: `${TOPIC}.compacted`, compaction: {} }),
   headers: (_, bus) => bus.writer(TOPIC).write([{ ...messageOf('a:1'), headers: { name: 'value' } }]),
   lag: (_, bus) => bus.admin.lag(TOPIC),
-  backPressure: async (world, bus) => {
-    await openTopic(world, { ...PASSING, durability: 'none' })
-    await bus.reader(PASSING.name, { mode: 'broadcast', overflow: 'wait' }).read({ waitMs: 10 })
+  backPressure: async (_, bus) => {
+    await bus.open({ name: 'suite.passing', intent: 'notice' })
+    return bus.reader('suite.passing', { mode: 'broadcast', overflow: 'wait' }).read({ waitMs: 10 })
   },
   requests: (_, bus) => bus.requests.ask({ subject: TOPIC, value: '' }, { timeoutMs: 10 }),
-  transactions: async () => {
-    throw new UnsupportedError('transactions', 'the port has none yet')
+  transactions: async (_, bus) => {
+    if (bus.transaction === undefined) throw new UnsupportedError('transactions', 'the bus offers none')
+    await bus.transaction({ id: 'suite' })
   },
 }
 

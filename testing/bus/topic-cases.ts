@@ -19,7 +19,8 @@ export const topicCases: readonly BusCase[] = [
     name: 'open() creates a topic, and the same spec again is fine',
     needs: [],
     async run(world) {
-      const spec = { name: TOPIC, intent: 'telemetry', partitions: 3, durability: world.durability } as const
+      const { durability, topic } = world
+      const spec = { name: TOPIC, intent: 'telemetry', partitions: 3, durability, ...topic } as const
       const first = await world.bus.open(spec)
       assert.equal(first.partitions, 3)
       assert.deepEqual(await world.bus.open(spec), first)

@@ -24,7 +24,7 @@ export class SubjectFilter {
 
   /** Those of a batch's subjects that are wanted; undefined when all of them are. */
   wantedOf(subjects: readonly string[]): ReadonlySet<string> | undefined {
-    const wanted = subjects.filter((subject) => this.wants(subject))
+    const wanted = subjects.filter((subject) => this.#matchers.some((matches) => matches(subject)))
     return wanted.length === subjects.length ? undefined : new Set(wanted)
   }
 }

@@ -67,7 +67,7 @@ class Receiver implements CommandReceiver {
   readonly #stop = new AbortController()
   readonly #settling = new Set<Promise<void>>()
   #started: Promise<void> | undefined
-  #pumping: Promise<void> | undefined
+  readonly #claiming = new Set<Promise<void>>()
   #draining: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
@@ -148,7 +148,7 @@ class Receiver implements CommandReceiver {
     await this.#started
     // What waits is not claimed any more: unacknowledged, it is given to the agent's next session.
     for (const item of [...this.#schedule.waiting]) this.#drop(item)
-    await this.#pumping
+    await Promise.all(this.#claiming)
     while (this.#items.size > 0 && !this.#stop.signal.aborted) {
       await Promise.all([...this.#items.values()].map((item) => item.run?.verdict))
       await this.#settled()
@@ -274,18 +274,14 @@ class Receiver implements CommandReceiver {
   // — Claims, in order
 
   #pump(): void {
-    this.#pumping ??= this.#claimAll().finally(() => {
-      this.#pumping = undefined
-      // What was said between the last look and here is looked at now.
-      if (!this.#stopped() && this.#schedule.mayClaim) this.#pump()
-    })
-  }
-
-  async #claimAll(): Promise<void> {
     while (!this.#stopped()) {
       const next = this.#schedule.next()
       if (next === undefined) return
-      await this.#claim(next)
+      const claiming = this.#claim(next).finally(() => {
+        this.#claiming.delete(claiming)
+        this.#pump()
+      })
+      this.#claiming.add(claiming)
     }
   }
 
@@ -301,11 +297,11 @@ class Receiver implements CommandReceiver {
       return this.#options.inbox.claim(this.#request(item), { signal: this.#stop.signal, replaces: replaced })
     })
     if (result === undefined) {
-      this.#schedule.notClaimed()
+      this.#schedule.notClaimed(next)
       return this.#drop(item)
     }
     if (result.kind === 'claimed') return this.#afterClaim(next, result)
-    this.#schedule.notClaimed()
+    this.#schedule.notClaimed(next)
     this.#finish(item, result.kind === 'seen' ? result.outcome : this.#stamp(REUSED))
   }
 
@@ -319,13 +315,13 @@ class Receiver implements CommandReceiver {
     for (const [index, each] of replaces.entries()) this.#finish(each, result.replaced[index] ?? this.#stamp(REPLACED))
     if (!lease.held()) await this.#insist(() => this.#ensureLease())
     // A handler that has returned by now has its verdict before the abort below: one turn lets it be heard.
-    await new Promise<void>((resolve) => clock.setImmediate(resolve))
+    if (item.overlap === 'replace') await new Promise<void>((resolve) => clock.setImmediate(resolve))
     const late = !isFresh(item.record.deadlineMs, nodeTime.latestMs())
     if (late || !lease.held() || this.#closing || this.#stop.signal.aborted) {
-      this.#schedule.notClaimed()
+      this.#schedule.notClaimed(next)
       return this.#settle(item, late ? LATE : NOT_RUN)
     }
-    const replaced = this.#schedule.claimed()
+    const replaced = this.#schedule.claimed(next)
     this.#run(item, result.again)
     replaced?.run?.abort(REPLACED)
   }

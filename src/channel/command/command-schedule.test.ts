@@ -19,7 +19,7 @@ function scheduleOf(overlaps: readonly Overlap[], parallelMax = 2) {
 function claimNext(schedule: CommandSchedule<Item>) {
   const next = schedule.next()
   if (next === undefined) return undefined
-  return { ...next, replaced: schedule.claimed() }
+  return { ...next, replaced: schedule.claimed(next) }
 }
 
 describe('CommandSchedule', () => {
@@ -37,7 +37,7 @@ describe('CommandSchedule', () => {
     const next = schedule.next()
     assert.equal(next?.item, items[1])
     assert.deepEqual(schedule.running, [items[0]])
-    assert.equal(schedule.claimed(), items[0])
+    assert.equal(schedule.claimed(next!), items[0])
     assert.deepEqual(schedule.running, [items[1]])
     schedule.ended(items[0]!)
     assert.deepEqual(schedule.running, [items[1]])
@@ -56,8 +56,9 @@ describe('CommandSchedule', () => {
   it('keeps those it would have replaced when the claim is not made', () => {
     const { schedule, items } = scheduleOf(['queue', 'queue', 'replace'])
     claimNext(schedule)
-    assert.deepEqual(schedule.next()?.replaces, [items[1]])
-    schedule.notClaimed()
+    const next = schedule.next()
+    assert.deepEqual(next?.replaces, [items[1]])
+    schedule.notClaimed(next!)
     assert.deepEqual(schedule.waiting, [items[1]])
     assert.deepEqual(schedule.running, [items[0]])
   })
@@ -71,13 +72,26 @@ describe('CommandSchedule', () => {
     assert.equal(claimNext(schedule)?.item, items[3])
   })
 
-  it('makes one claim at a time', () => {
-    const { schedule } = scheduleOf(['parallel', 'parallel'])
-    assert.ok(schedule.next())
-    assert.equal(schedule.mayClaim, false)
+  it('makes claims of parallel commands together, up to the bound, and no other claim beside them', () => {
+    const { schedule, items } = scheduleOf(['parallel', 'parallel', 'parallel', 'queue'], 2)
+    const [first, second] = [schedule.next(), schedule.next()]
+    assert.deepEqual([first?.item, second?.item], items.slice(0, 2))
+    assert.equal(schedule.next(), undefined, 'two are claimed, which is the bound')
+    schedule.notClaimed(first!)
+    const third = schedule.next()
+    assert.equal(third?.item, items[2])
+    schedule.claimed(second!)
+    assert.equal(schedule.next(), undefined, 'a claim is being made')
+    schedule.notClaimed(third!)
+    assert.equal(schedule.next()?.item, items[3])
+  })
+
+  it('makes no claim beside one that is not of a parallel command', () => {
+    const { schedule } = scheduleOf(['queue', 'parallel', 'replace'])
+    const claim = schedule.next()
     assert.equal(schedule.next(), undefined)
-    schedule.claimed()
-    assert.equal(schedule.mayClaim, true)
+    schedule.claimed(claim!)
+    assert.ok(schedule.next())
   })
 
   it('claims in the order of arrival, runs one exclusive command at a time and loses none, whatever happens', () => {
@@ -109,11 +123,11 @@ describe('CommandSchedule', () => {
             assert.ok(item === head || item.overlap === 'replace')
             if (item.overlap !== 'replace') assert.ok(item.id > lastClaimed || item.overlap === 'parallel')
             if (step.result === 'refused') {
-              schedule.notClaimed()
+              schedule.notClaimed(next)
               over += 1
               continue
             }
-            const replaced = schedule.claimed()
+            const replaced = schedule.claimed(next)
             over += replaces.length
             assert.ok(replaces.every((each) => each.overlap === 'queue' && each.id < item.id))
             if (replaced !== undefined) {

@@ -22,8 +22,8 @@ export class CommandSchedule<Item extends Scheduled> {
   readonly #waiting: Item[] = []
   readonly #parallel = new Set<Item>()
   #exclusive: Item | undefined
-  #claiming: NextClaim<Item> | undefined
-  #claimingIndex = 0
+  /** Claims being made: one, or several of parallel commands. */
+  readonly #claiming = new Set<NextClaim<Item>>()
 
   constructor(options: { readonly parallelMax: number }) {
     this.#parallelMax = options.parallelMax
@@ -39,10 +39,6 @@ export class CommandSchedule<Item extends Scheduled> {
     return this.#exclusive === undefined ? [...this.#parallel] : [this.#exclusive, ...this.#parallel]
   }
 
-  get isIdle(): boolean {
-    return this.#waiting.length === 0 && this.#claiming === undefined && this.running.length === 0
-  }
-
   arrive(item: Item): void {
     this.#waiting.push(item)
   }
@@ -55,27 +51,24 @@ export class CommandSchedule<Item extends Scheduled> {
     return true
   }
 
-  /** Whether `next()` would give one. */
-  get mayClaim(): boolean {
-    return this.#claiming === undefined && this.#nextIndex() !== -1
-  }
-
-  /** The next claim to make, or undefined while one is being made or nothing may go on. */
+  /**
+   * The next claim to make, or undefined while nothing may go on. Claims of parallel commands are made together, in
+   * order; any other waits until no claim is being made.
+   */
   next(): NextClaim<Item> | undefined {
-    if (this.#claiming !== undefined) return undefined
     const index = this.#nextIndex()
     if (index === -1) return undefined
     const item = this.#waiting[index]!
     const replaces = this.#waiting.slice(0, index).filter((before) => before.overlap === 'queue')
     this.#waiting.splice(index, 1)
-    this.#claiming = { item, replaces }
-    this.#claimingIndex = index
-    return this.#claiming
+    const claim = { item, replaces }
+    this.#claiming.add(claim)
+    return claim
   }
 
   /** The claim was made: its handler starts. Returns the running command that it replaces. */
-  claimed(): Item | undefined {
-    const claim = this.#takeClaim()
+  claimed(claim: NextClaim<Item>): Item | undefined {
+    this.notClaimed(claim)
     for (const item of claim.replaces) this.withdraw(item)
     if (claim.item.overlap === 'parallel') {
       this.#parallel.add(claim.item)
@@ -87,14 +80,8 @@ export class CommandSchedule<Item extends Scheduled> {
   }
 
   /** The command is not to run; those it would have replaced wait on. */
-  notClaimed(): void {
-    this.#takeClaim()
-  }
-
-  /** It could not be tried: it goes back to where it waited. */
-  putBack(): void {
-    const claim = this.#takeClaim()
-    this.#waiting.splice(this.#claimingIndex, 0, claim.item)
+  notClaimed(claim: NextClaim<Item>): void {
+    if (!this.#claiming.delete(claim)) throw new Error('Assertion failed: this claim is not being made')
   }
 
   /** The handler came to its end, or is given up. One that was replaced has left its place already. */
@@ -106,18 +93,18 @@ export class CommandSchedule<Item extends Scheduled> {
   #nextIndex(): number {
     const head = this.#waiting[0]
     if (head === undefined) return -1
+    if (this.#claiming.size > 0) return this.#mayJoin(head) ? 0 : -1
     return this.#mayGo(head) ? 0 : this.#waiting.findIndex((item) => item.overlap === 'replace')
   }
 
-  #mayGo(item: Item): boolean {
-    if (item.overlap === 'parallel') return this.#parallel.size < this.#parallelMax
-    return item.overlap === 'replace' || this.#exclusive === undefined
+  #mayJoin(item: Item): boolean {
+    if (!this.#mayGo(item) || item.overlap !== 'parallel') return false
+    for (const claim of this.#claiming) if (claim.item.overlap !== 'parallel') return false
+    return true
   }
 
-  #takeClaim(): NextClaim<Item> {
-    const claim = this.#claiming
-    if (claim === undefined) throw new Error('Assertion failed: no claim is being made')
-    this.#claiming = undefined
-    return claim
+  #mayGo(item: Item): boolean {
+    if (item.overlap === 'parallel') return this.#parallel.size + this.#claiming.size < this.#parallelMax
+    return item.overlap === 'replace' || this.#exclusive === undefined
   }
 }

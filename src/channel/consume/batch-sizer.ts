@@ -1,7 +1,7 @@
 const MESSAGES_MIN = 16
 const MESSAGES_START = 256
 const MESSAGES_MAX = 4_096
-const FAST_MS = 10
+const FAST_MS = 4
 const SLOW_MS = 100
 
 /**

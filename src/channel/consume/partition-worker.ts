@@ -4,6 +4,7 @@ import { HeldKeys } from './held-keys.ts'
 import type { Inbound } from './inbound.ts'
 import type { ReceivedMessage } from './received-message.ts'
 import { errorText, isUndecodable, orderKeyOf, Settlement } from './settlement.ts'
+import type { TurnShare } from './turn-share.ts'
 
 /** A return acknowledges the message, a throw is a retry of it. */
 export type MessageHandler<T> = (message: ReceivedMessage<T>, context: HandlerContext) => unknown
@@ -18,6 +19,7 @@ export interface PartitionWorkerOptions<T> {
   readonly inbound: Inbound<T>
   readonly handler: MessageHandler<T>
   readonly signal: AbortSignal
+  readonly turn: TurnShare
   /** Messages of different keys handled at once. */
   readonly concurrency: number
   /** After so many deliveries a message is dead. */
@@ -54,7 +56,7 @@ export class PartitionWorker<T> {
     this.#isStopping = true
   }
 
-  /** Undefined when every handler was synchronous. Never rejects: what fails is settled. */
+  /** Undefined when every handler was synchronous and quick. Never rejects: what fails is settled. */
   handle(batch: Batch): Promise<void> | undefined {
     this.#begin(batch)
     return this.#options.concurrency > 1 ? this.#handleByKey(batch) : this.#handleFrom(batch, 0)
@@ -79,7 +81,9 @@ export class PartitionWorker<T> {
 
   #handleFrom(batch: Batch, from: number): Promise<void> | undefined {
     const { deliveries } = batch
+    const { turn } = this.#options
     for (let index = from; index < deliveries.length; index += 1) {
+      if (turn.isOver) return this.#handleRest(batch, { first: turn.next(), from: index })
       const work = this.#deliver(deliveries[index]!)
       if (work !== undefined) return this.#handleRest(batch, { first: work, from: index + 1 })
     }
@@ -87,8 +91,10 @@ export class PartitionWorker<T> {
   }
 
   async #handleRest(batch: Batch, rest: { readonly first: Promise<void>; readonly from: number }): Promise<void> {
+    const { turn } = this.#options
     await rest.first
     for (let index = rest.from; index < batch.deliveries.length; index += 1) {
+      if (turn.isOver) await turn.next()
       const work = this.#deliver(batch.deliveries[index]!)
       if (work !== undefined) await work
     }
@@ -98,6 +104,7 @@ export class PartitionWorker<T> {
     const last = new Map<string, Promise<void>>()
     const running = new Set<Promise<void>>()
     for (const delivery of batch.deliveries) {
+      if (this.#options.turn.isOver) await this.#options.turn.next()
       const key = orderKeyOf(delivery)
       const before = last.get(key)
       const work = before === undefined ? this.#deliver(delivery) : before.then(() => this.#deliver(delivery))

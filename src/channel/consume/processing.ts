@@ -4,14 +4,10 @@ import { BatchSizer } from './batch-sizer.ts'
 import type { Inbound } from './inbound.ts'
 import { type MessageHandler, PartitionWorker } from './partition-worker.ts'
 import { isFatal, isGap, isGone } from './settlement.ts'
+import { TurnShare } from './turn-share.ts'
 
 /** Acknowledgments under way before the reading waits for them. */
 const ACKNOWLEDGING_MAX = 16
-/**
- * How long handlers may keep the event loop to themselves while more is ready. A command on the same connection needs
- * several turns of it before its handler starts: frame, claim, sync.
- */
-const TURN_MS_MAX = 2
 /** How often to look after large values that are unfinished while nothing comes. */
 const UNFINISHED_LOOK_MS = 1_000
 // As `RetryPolicy` has them.
@@ -45,13 +41,14 @@ export class Processing<T> {
   readonly #busy = new Map<number, Promise<void>>()
   readonly #acknowledging = new Set<Promise<void>>()
   readonly #sizer: BatchSizer
-  #turnStartMs = 0
+  readonly #turn: TurnShare
   #failure: { readonly error: unknown } | undefined
 
   constructor(options: ProcessingOptions<T>) {
     this.#options = options
     this.#reader = options.reader
     this.#sizer = new BatchSizer(options.messagesMin)
+    this.#turn = new TurnShare(options.clock)
     this.done = this.#run()
     // Whoever does not look at `done` has been told by `onError`.
     this.done.catch(() => undefined)
@@ -103,7 +100,6 @@ export class Processing<T> {
         work.then(() => this.#finish(batch, { worker, startMs })),
       )
     if (this.#acknowledging.size >= ACKNOWLEDGING_MAX) await Promise.race(this.#acknowledging)
-    await this.#shareTurn()
   }
 
   async #read(limits: ReadLimits): Promise<Batch | null> {
@@ -164,6 +160,7 @@ export class Processing<T> {
       inbound,
       handler,
       signal: this.#close.signal,
+      turn: this.#turn,
       concurrency: concurrency ?? 1,
       attemptsMax: retry?.attemptsMax ?? ATTEMPTS_MAX,
       retryDelay: (attempts) => this.#retryDelay(attempts),
@@ -178,14 +175,5 @@ export class Processing<T> {
     const doubledMs = (retry?.delayMs ?? RETRY_DELAY_MS) * 2 ** (attempts - 1)
     const delayMs = Math.min(doubledMs, retry?.delayMsMax ?? RETRY_DELAY_MS_MAX) * random.float()
     await clock.sleep(delayMs, { signal: this.#stop.signal }).catch(() => undefined)
-  }
-
-  async #shareTurn(): Promise<void> {
-    const { clock } = this.#options
-    const now = clock.monotonicMs()
-    if (this.#turnStartMs === 0) this.#turnStartMs = now
-    if (now - this.#turnStartMs < TURN_MS_MAX) return
-    await new Promise<void>((resolve) => clock.setImmediate(resolve))
-    this.#turnStartMs = clock.monotonicMs()
   }
 }

@@ -4,7 +4,7 @@ import type { PublishReceipt } from './publish-receipt.ts'
 
 /** Messages waiting to be written together. Whoever publishes into it holds the same promise. */
 export class GatheredBatch {
-  readonly messages: Message[] = []
+  messages: Message[] = []
   readonly promise: Promise<PublishReceipt>
   readonly resolve: (receipt: PublishReceipt) => void
   readonly reject: (reason: unknown) => void

@@ -132,7 +132,10 @@ export class TopicPublisher {
 
   #write(batch: GatheredBatch): void {
     this.#inFlight += 1
-    this.#writer.write(batch.messages).then(
+    const { messages } = batch
+    // A writer that has encoded them needs them no more: kept until the receipt, they would outlive the young generation.
+    batch.messages = []
+    this.#writer.write(messages).then(
       (receipt) => {
         this.#landed(batch)
         batch.resolve({ ...receipt, topic: this.#topic })

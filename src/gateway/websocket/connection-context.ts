@@ -1,6 +1,6 @@
 import type { Bus, RawAccess } from '../../bus/index.ts'
-import type { Clock } from '../../core/index.ts'
-import type { BufferPool, Session } from '../../wire/index.ts'
+import type { BufferPool, Clock } from '../../core/index.ts'
+import type { Precedence, Session } from '../../wire/index.ts'
 import type { Authorise } from './access.ts'
 
 /** What the handlers of one connection's calls work with. */
@@ -10,6 +10,7 @@ export interface ConnectionContext {
   readonly bus: Bus & RawAccess
   readonly clock: Clock
   readonly session: Session
+  readonly precedence: Precedence
   /** Where the memory of written bodies goes back to. */
   readonly pool: BufferPool
   readonly authorise: Authorise | undefined

@@ -8,12 +8,13 @@ import type {
   StartPosition,
 } from '../../bus/index.ts'
 import type { Clock, SkeinError } from '../../core/index.ts'
-import { failureToHead, Lane, Operation, type Session } from '../../wire/index.ts'
+import { failureToHead, Lane, Operation, type Precedence, type Session } from '../../wire/index.ts'
 import { HandedOut, type Withdrawal, type Withdrawn } from './handed-out.ts'
 
 export interface ReaderPumpOptions {
   readonly id: number
   readonly session: Session
+  readonly precedence: Precedence
   readonly clock: Clock
   readonly reader: RawReader
   readonly lane: Lane
@@ -50,6 +51,8 @@ export class ReaderPump {
   #withdrawals: Withdrawal[] = []
   #reading = new AbortController()
   #moved = Promise.withResolvers<void>()
+  /** Of the commands that were given and not acknowledged. */
+  #urgentOver: (() => void) | undefined
 
   constructor(options: ReaderPumpOptions) {
     this.id = options.id
@@ -116,6 +119,7 @@ export class ReaderPump {
 
   /** A client's acknowledgment can mean only what its application has taken, not what was sent ahead. */
   acknowledge(through: Position, generation: number | undefined): Promise<void> {
+    this.#noUrgency()
     return this.reader.acknowledge(through, generation, this.#handedOut?.ordinalOf(through.partition))
   }
 
@@ -138,6 +142,7 @@ export class ReaderPump {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#reading.abort()
+    this.#noUrgency()
     this.#wake()
     if (how === 'drain') return this.reader.drain()
     await this.#handedOut?.release()
@@ -148,8 +153,14 @@ export class ReaderPump {
     while (!this.#isClosed) {
       if (this.#isPaused || this.#credit <= 0) await this.#untilMoved()
       else if (!this.#options.session.hasRoom(this.#options.lane)) await this.#options.session.room()
-      else await this.#bring()
+      else await this.#bringInTurn()
     }
+  }
+
+  async #bringInTurn(): Promise<void> {
+    const { lane, precedence } = this.#options
+    if (lane === Lane.bulk) await precedence.clear()
+    await this.#bring()
   }
 
   async #bring(): Promise<void> {
@@ -171,7 +182,8 @@ export class ReaderPump {
   }
 
   #send(batch: RawBatch): void {
-    const { session, lane, clock } = this.#options
+    const { session, lane, clock, precedence, isGroup } = this.#options
+    if (lane === Lane.urgent && isGroup) this.#urgentOver ??= precedence.begin()
     this.#number += 1
     this.#handedOut?.add(this.#number, batch)
     this.#applyWithdrawals()
@@ -234,6 +246,11 @@ export class ReaderPump {
   async #untilMoved(): Promise<void> {
     this.#moved = Promise.withResolvers<void>()
     await this.#moved.promise
+  }
+
+  #noUrgency(): void {
+    this.#urgentOver?.()
+    this.#urgentOver = undefined
   }
 
   #wake(): void {

@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { WebSocket } from 'ws'
+import { until } from '../../../test/until.ts'
 import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
 import { connectRemoteBus } from '../../bus/drivers/remote/index.ts'
 import { memoryDisk, SkeinError } from '../../core/index.ts'
@@ -46,10 +47,6 @@ async function refusal(address: string, headers: Readonly<Record<string, string>
   const [, response] = await once(socket, 'unexpected-response')
   response.resume()
   return response.statusCode
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }
 
 const TOPIC = { name: 'swarm.telemetry', intent: 'telemetry', durability: 'none' } as const
@@ -170,4 +167,19 @@ test('drain() lets what was written be answered, then closes', async (context) =
   await gateway.drain()
   assert.equal(gateway.connections, 0)
   await gateway.drain()
+})
+
+test('A client’s second connection carries its telemetry, is no second client, and ends with the first', async (context) => {
+  const { url, gateway, closed } = await serve(context, { limits: { connectionsMax: 1 } })
+  const bus = await connect(context, url)
+  const { connectionId } = bus.status
+  await bus.open(TOPIC)
+  const writer = bus.writer(TOPIC.name)
+  await writer.write([{ subject: 'swarm.telemetry.one', value: 'over the second' }])
+  assert.equal(gateway.connections, 1)
+  gateway.disconnect(connectionId!, 'for the test')
+  await until(() => closed.length === 2)
+  assert.ok(closed.includes(connectionId!))
+  const receipt = await writer.write([{ subject: 'swarm.telemetry.two', value: 'over the next' }])
+  assert.equal(receipt.accepted, 1)
 })

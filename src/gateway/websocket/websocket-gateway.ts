@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Bus, RawAccess } from '../../bus/index.ts'
-import { type Clock, type Random, uuidV7 } from '../../core/index.ts'
+import { BufferPool, type Clock, type Random, uuidV7 } from '../../core/index.ts'
 import {
-  BufferPool,
   FRAME_HEADER_BYTES,
   FRAME_PAYLOAD_BYTES_MAX,
   type Head,
   helloFromHead,
+  Precedence,
   SESSION_LIMITS,
   Session,
   type SessionLimits,
@@ -20,7 +20,7 @@ import { ClientConnection } from './client-connection.ts'
 import { refuseUpgrade } from './refuse-upgrade.ts'
 
 export interface WebsocketLimits {
-  /** Default 10,000. */
+  /** Clients: one may have a second connection for telemetry, which does not count. Default 10,000. */
   readonly connectionsMax: number
   /** Readers, and subjects answered, per client. Default 1,000. */
   readonly readersMax: number
@@ -42,7 +42,7 @@ export interface WebsocketGatewayOptions {
 /** The native protocol's endpoint, for the `upgrade` event of a node's HTTP server. */
 export interface WebsocketGateway {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Open now. */
+  /** Clients connected now. */
   readonly connections: number
   /** Cuts one client off, saying why: what it held is let go at once, though its process may be stopped. */
   disconnect(connectionId: string, why: string): void
@@ -66,6 +66,9 @@ interface Entry {
   readonly id: string
   readonly session: Session
   readonly resumeToken: string
+  /** Carries telemetry alone, beside the connection that counts. */
+  readonly isBulk: boolean
+  instance: string | undefined
   client: ClientConnection | undefined
 }
 
@@ -80,8 +83,10 @@ class Gateway implements WebsocketGateway {
     clientTracking: false,
     maxPayload: FRAME_HEADER_BYTES + FRAME_PAYLOAD_BYTES_MAX,
   })
+  readonly #precedence: Precedence
   readonly #pool = new BufferPool(POOL_BYTES_MAX)
   readonly #entries = new Set<Entry>()
+  #bulkEntries = 0
   readonly #byToken = new Map<string, Entry>()
   /** Clean-up of connections that have ended. */
   readonly #releasing = new Set<Promise<void>>()
@@ -89,6 +94,7 @@ class Gateway implements WebsocketGateway {
 
   constructor(options: WebsocketGatewayOptions) {
     this.#options = options
+    this.#precedence = new Precedence(options.clock)
     this.#limits = { ...LIMITS, ...options.limits }
     this.#sessionLimits = {
       ...SESSION_LIMITS,
@@ -98,18 +104,24 @@ class Gateway implements WebsocketGateway {
   }
 
   get connections(): number {
-    return this.#entries.size
+    return this.#count(false)
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = this.#refusal(request)
     if (refusal !== undefined) refuseUpgrade(socket, refusal)
-    else this.#server.handleUpgrade(request, socket, head, (accepted) => this.#accept(accepted, socket))
+    else {
+      const isBulk = laneIsBulk(request)
+      this.#server.handleUpgrade(request, socket, head, (accepted) => this.#accept(accepted, socket, isBulk))
+    }
   }
 
   disconnect(connectionId: string, why: string): void {
-    for (const { id, session } of this.#entries) {
-      if (id === connectionId) session.close({ code: 'connection-lost', message: why })
+    const entries = [...this.#entries]
+    const instance = entries.find(({ id }) => id === connectionId)?.instance
+    for (const entry of entries) {
+      const isOfClient = instance !== undefined && entry.instance === instance
+      if (entry.id === connectionId || isOfClient) entry.session.close({ code: 'connection-lost', message: why })
     }
   }
 
@@ -135,19 +147,24 @@ class Gateway implements WebsocketGateway {
     // A page of another site could reach a node on loopback through its visitor's browser (RFC 6455 §10.2).
     if (origin !== undefined && !isSameSite(origin, host)) return { status: 403, text: 'Not from another site' }
     if (!this.#isOpen) return { status: 503, text: 'The node is shutting down' }
-    if (this.#entries.size < this.#limits.connectionsMax) return undefined
+    if (this.#count(laneIsBulk(request)) < this.#limits.connectionsMax) return undefined
     return { status: 503, text: `The node has ${this.#limits.connectionsMax} connections already` }
   }
 
-  #accept(socket: WebSocket, stream: Duplex): void {
+  #count(isBulk: boolean): number {
+    return isBulk ? this.#bulkEntries : this.#entries.size - this.#bulkEntries
+  }
+
+  #accept(socket: WebSocket, stream: Duplex, isBulk: boolean): void {
     const { clock, random } = this.#options
     const id = uuidV7(clock, random)
     const session: Session = new Session({
-      transport: websocketTransport(socket, stream),
+      transport: websocketTransport(socket, { stream, clock }),
       clock,
       limits: this.#sessionLimits,
       side: 'node',
       pool: this.#pool,
+      precedence: this.#precedence,
       handlers: {
         onGreeting: (_session, head) => this.#greet(entry, head),
         onCall: (call) => entry.client!.onCall(call),
@@ -156,8 +173,9 @@ class Gateway implements WebsocketGateway {
       },
     })
     const resumeToken = Buffer.from(random.bytes(16)).toString('hex')
-    const entry: Entry = { id, session, resumeToken, client: undefined }
+    const entry: Entry = { id, session, resumeToken, isBulk, instance: undefined, client: undefined }
     this.#entries.add(entry)
+    if (isBulk) this.#bulkEntries += 1
     this.#byToken.set(resumeToken, entry)
   }
 
@@ -166,6 +184,7 @@ class Gateway implements WebsocketGateway {
     const { bus, clock, authorise } = this.#options
     const { session, id, resumeToken } = entry
     const resumed = this.#takeOver(hello.resumeToken)
+    entry.instance = hello.instance
     session.establish({ windowBytes: hello.windowBytes })
     entry.client = new ClientConnection({
       connectionId: id,
@@ -173,6 +192,7 @@ class Gateway implements WebsocketGateway {
       bus,
       clock,
       session,
+      precedence: this.#precedence,
       pool: this.#pool,
       authorise,
       readersMax: this.#limits.readersMax,
@@ -199,6 +219,7 @@ class Gateway implements WebsocketGateway {
 
   #onClosed(entry: Entry): void {
     this.#entries.delete(entry)
+    if (entry.isBulk) this.#bulkEntries -= 1
     this.#byToken.delete(entry.resumeToken)
     const releasing = this.#release(entry).finally(() => this.#releasing.delete(releasing))
     this.#releasing.add(releasing)
@@ -211,6 +232,10 @@ class Gateway implements WebsocketGateway {
       if (entry.client !== undefined) this.#options.onConnectionClosed?.(entry.id)
     }
   }
+}
+
+function laneIsBulk(request: IncomingMessage): boolean {
+  return request.url?.split('?', 2)[1] === 'lane=bulk'
 }
 
 function isSameSite(origin: string, host: string | undefined): boolean {

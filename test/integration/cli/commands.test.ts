@@ -23,6 +23,18 @@ test('Wrong usage exits with 2 and proposes what was meant', async (t) => {
   const unknown = await skein(t, ['topcs'])
   assert.equal(unknown.code, 2)
   assert.match(unknown.stderr, /Did you mean topics/)
+  assert.equal(unknown.stdout, '')
+  for (const argv of [
+    ['topic', '--json'],
+    ['topics', '--colour', '--json'],
+    ['pub', '--json'],
+  ]) {
+    const ended = await skein(t, argv)
+    assert.equal(ended.code, 2)
+    const { error } = JSON.parse(ended.stdout.trim().split('\n').at(-1)!)
+    assert.equal(error.code, 'bad-argument')
+    assert.match(error.message, /topic|colour|argument/)
+  }
   for (const argv of [
     ['sub'],
     ['sub', 'a', '--from', 'yesterday'],
@@ -170,7 +182,8 @@ test('An unknown agent is refused before anything is sent', async (t) => {
   const node = await startNode(t, await temporaryDirectory(t))
   const ended = await skein(t, ['send', 'drone-7', 'land', '--json', '--url', node.url])
   assert.equal(ended.code, 4)
-  assert.equal(JSON.parse(ended.stderr.trim()).error.code, 'unknown-agent')
+  assert.equal(JSON.parse(ended.stdout.trim()).error.code, 'unknown-agent')
+  assert.match(ended.stderr, /\(unknown-agent\)/)
   assert.deepEqual(await skeinJson(t, ['agents', '--url', node.url]), { agents: [] })
 })
 

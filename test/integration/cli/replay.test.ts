@@ -102,7 +102,7 @@ test('A bad row ends skein replay with its line; --skip-bad counts it and goes o
   const node = await startNode(t, join(directory, 'data'))
   const ended = await skein(t, ['replay', file, '--speed', 'max', '--json', '--url', node.url])
   assert.equal(ended.code, 1)
-  const { error } = JSON.parse(ended.stderr.trim())
+  const { error } = JSON.parse(ended.stdout.trim())
   assert.equal(error.code, 'bad-input')
   assert.deepEqual(error.details, { file, line: 6 })
   const skipping = await skeinJson<Replayed>(t, ['replay', file, '--speed', 'max', '--skip-bad', '--url', node.url])

@@ -125,11 +125,30 @@ test('a group whose place lies behind what a power loss left passes over nothing
 })
 
 /** Every way to write one message, at a level asked for. */
-const WRITES: Readonly<Record<string, (bus: EmbeddedBus, durability: 'written' | 'durable') => Promise<unknown>>> = {
+const WRITES: Readonly<Record<string, (bus: EmbeddedBus, asked: 'written' | 'durable') => Promise<Granted>>> = {
   'a message of its id': (bus, durability) => bus.writer(TOPIC, { durability }).write([message('value', 'id-1')]),
   'an encoded batch of its producer and sequence': (bus, durability) => bus.writeEncoded(encoded(7, durability)),
   'an encoded batch of another producer with its id': (bus, durability) => bus.writeEncoded(encoded(8, durability)),
 }
+
+interface Granted {
+  readonly durability: string
+}
+
+test('no receipt says durable of what no sync has reached, and one that does comes after it', async () => {
+  for (const [kind, write] of Object.entries(WRITES)) {
+    const disk = new SimulatedDisk()
+    const bus = await openBus(disk)
+    await bus.writer(TOPIC).write([message('before', 'before')])
+    assert.equal((await write(bus, 'durable')).durability, 'durable', kind)
+    const other = new SimulatedDisk()
+    const unsynced = await openBus(other)
+    await unsynced.writer(TOPIC).write([message('before', 'before')])
+    other.fail({ call: 'fdatasync', nth: 1, errno: 'EIO', forGood: true })
+    assert.equal((await write(unsynced, 'written')).durability, 'written', kind)
+    await Promise.all([bus.close(), unsynced.close().catch(() => {})])
+  }
+})
 
 function encoded(producerId: number, durability: 'written' | 'durable'): EncodedWrite {
   const builder = new RecordBatchBuilder()

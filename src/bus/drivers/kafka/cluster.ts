@@ -110,10 +110,10 @@ export class Cluster {
     return pool
   }
 
-  async closeLane(lane: Lane): Promise<void> {
+  closeLane(lane: Lane): void {
     const pool = this.#pools.get(lane)
     this.#pools.delete(lane)
-    await pool?.close()
+    if (pool !== undefined) closePool(pool)
   }
 
   /** A connection to one broker; rejects with the library's error. */
@@ -310,13 +310,19 @@ export class Cluster {
     return found.nodeId
   }
 
-  async close(): Promise<void> {
+  close(): void {
     if (this.isClosed) return
     this.#closing.abort(new ClosedError('the bus'))
-    const pools = [...this.#pools.values()]
+    for (const pool of this.#pools.values()) closePool(pool)
     this.#pools.clear()
-    await Promise.allSettled(pools.map((pool) => pool.close()))
   }
+}
+
+/** Nothing that was to be finished is on its way any more: the sockets need not be waited for. */
+function closePool(pool: ConnectionPool): void {
+  const sockets = [...pool].map(([, connection]) => connection.socket)
+  pool.close().catch(() => {})
+  for (const socket of sockets) socket?.destroy()
 }
 
 function notAllowed(topic: string): SkeinError {

@@ -7,6 +7,8 @@ import type {
   ReaderOptions,
   Requests,
   TopicSpec,
+  Transaction,
+  TransactionOptions,
   Writer,
   WriterOptions,
 } from '../../index.ts'
@@ -19,6 +21,7 @@ import type { KafkaBusOptions, KafkaStatus } from './options.ts'
 import { Compressor } from './protocol/compression.ts'
 import { BroadcastReader } from './read/broadcast-reader.ts'
 import { TopicStore } from './topic/topic-store.ts'
+import { Transactions } from './transaction/transactions.ts'
 import { KafkaWriter } from './write/kafka-writer.ts'
 import { Producer } from './write/producer.ts'
 
@@ -37,7 +40,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<KafkaBus> 
       signal: options.signal,
     })
   } catch (error) {
-    await cluster.close()
+    cluster.close()
     throw error
   }
   return new KafkaBus(cluster, options)
@@ -56,6 +59,7 @@ export class KafkaBus implements Bus {
   readonly #compressor: Compressor
   readonly #topics: TopicStore
   readonly #deadLetters: DeadLetters
+  readonly #transactions: Transactions
   readonly #readers = new Map<AnyReader, string>()
   readonly #writers = new Map<Writer, string>()
   #isClosing = false
@@ -68,6 +72,7 @@ export class KafkaBus implements Bus {
     this.#compressor = new Compressor(cluster.kafka)
     this.#topics = new TopicStore({ cluster, producer: this.#producer, more: options.topicConfigs ?? {} })
     this.#deadLetters = new DeadLetters(cluster, this)
+    this.#transactions = new Transactions(cluster, (topic) => this.#topics.get(topic))
     this.admin = new KafkaAdmin({
       cluster,
       topics: this.#topics,
@@ -125,6 +130,11 @@ export class KafkaBus implements Bus {
     return reader
   }
 
+  async transaction(options: TransactionOptions): Promise<Transaction> {
+    this.#checkOpen()
+    return this.#transactions.begin(options)
+  }
+
   #groupReaders(topic: string, group: string): GroupReader[] {
     return [...this.#readers.keys()].filter(
       (reader): reader is GroupReader =>
@@ -168,14 +178,17 @@ export class KafkaBus implements Bus {
     this.#isClosing = true
     const users = [...this.#writers.keys(), ...this.#readers.keys()]
     await Promise.all(users.map((user) => (options.drain ? user.drain() : user.close())))
-    await this.#cluster.close()
+    this.#cluster.close()
   }
 
   /** Lets go of the cluster as a process that is killed does: nothing is finished, committed or said. For tests. */
   async vanish(): Promise<void> {
     this.#isClosing = true
-    for (const reader of this.#readers.keys()) if (reader instanceof GroupReader) reader.vanish()
-    this.#closed ??= this.#cluster.close()
+    for (const reader of this.#readers.keys()) {
+      if (reader instanceof GroupReader) reader.vanish()
+      else void reader.close()
+    }
+    this.#closed ??= Promise.resolve(this.#cluster.close())
     await this.#closed
   }
 }

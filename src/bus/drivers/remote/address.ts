@@ -17,6 +17,11 @@ export function websocketAddress(url: string): string {
   return `ws://${parsed.hostname}:${port}${PATH}`
 }
 
+/** The same endpoint, for the socket that carries telemetry alone. */
+export function bulkAddress(url: string): string {
+  return `${websocketAddress(url)}?lane=bulk`
+}
+
 function badUrl(url: string, cause?: unknown): SkeinError {
   return new SkeinError('bad-argument', `Cannot connect to "${url}": it is no URL like skein://127.0.0.1:7600`, {
     cause,

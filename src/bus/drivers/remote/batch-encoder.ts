@@ -1,34 +1,48 @@
-import { type Clock, partitionOfKey } from '../../../core/index.ts'
+import { type BufferPool, type Clock, partitionOfKey } from '../../../core/index.ts'
 import { type EncodedRecords, RecordBatchBuilder } from '../../../log/index.ts'
+import type { Precedence } from '../../../wire/index.ts'
 import type { Message } from '../../index.ts'
 import { MessageChecker, storedHeaders } from '../../kit/index.ts'
 import type { TopicInfo } from './topic-info.ts'
 
 /** Bytes of one body at which the next message begins another: several are on their way at once. */
 const BODY_BYTES = 224 * 1024
+/** While commands are under way, little is done in one piece. */
+const BODY_BYTES_AMID_COMMANDS = 56 * 1024
 
 /** One body of one partition, and which of the partition's messages in the batch it holds. */
 export interface EncodedSection {
   readonly partition: number
   readonly records: EncodedRecords
-  /** The first of them, counted among the batch's messages of this partition. */
-  readonly firstOfPartition: number
+  /** Where they stand in the batch, ascending. */
+  readonly indexes: readonly number[]
+}
+
+export interface BatchEncoderOptions {
+  readonly clock: Clock
+  readonly pool: BufferPool
+  readonly precedence: Precedence
 }
 
 /** Encodes batches for one topic: straight into the bytes that the node's log will store. */
 export class BatchEncoder {
   readonly #clock: Clock
+  readonly #pool: BufferPool
+  readonly #precedence: Precedence
   readonly #partitions: number
   readonly #checker: MessageChecker
   readonly #builders: Array<RecordBatchBuilder | undefined>
-  readonly #counts: Uint32Array
+  /** Places in the batch of what each builder holds. */
+  readonly #indexes: number[][]
 
-  constructor(topic: TopicInfo, clock: Clock) {
-    this.#clock = clock
+  constructor(topic: TopicInfo, options: BatchEncoderOptions) {
+    this.#clock = options.clock
+    this.#pool = options.pool
+    this.#precedence = options.precedence
     this.#partitions = topic.partitions
     this.#checker = new MessageChecker(topic)
     this.#builders = new Array<RecordBatchBuilder | undefined>(topic.partitions).fill(undefined)
-    this.#counts = new Uint32Array(topic.partitions)
+    this.#indexes = this.#builders.map(() => [])
   }
 
   /**
@@ -37,29 +51,36 @@ export class BatchEncoder {
    */
   encode(batch: readonly Message[]): readonly EncodedSection[] {
     const sections: EncodedSection[] = []
-    this.#counts.fill(0)
+    const nowMs = this.#clock.nowMs()
+    const bodyBytes = this.#precedence.isTaken ? BODY_BYTES_AMID_COMMANDS : BODY_BYTES
     try {
       for (let index = 0; index < batch.length; index += 1) {
         this.#checker.check(batch[index]!, index)
-        this.#add(batch[index]!, sections)
+        const partition = this.#add(batch[index]!, nowMs)
+        this.#indexes[partition]!.push(index)
+        if (this.#builders[partition]!.byteLength >= bodyBytes) this.#finish(partition, sections)
       }
     } catch (error) {
-      for (const builder of this.#builders) if (builder !== undefined && builder.count > 0) builder.finish()
+      this.#clear()
       throw error
     }
     for (let partition = 0; partition < this.#builders.length; partition += 1) this.#finish(partition, sections)
     return sections
   }
 
-  partitionOf(message: Message): number {
-    return partitionOfKey(message.key ?? message.subject, this.#partitions)
+  #clear(): void {
+    for (const [partition, builder] of this.#builders.entries()) {
+      if (builder !== undefined && builder.count > 0) builder.finish()
+      this.#indexes[partition] = []
+    }
   }
 
-  #add(message: Message, sections: EncodedSection[]): void {
-    const partition = this.partitionOf(message)
+  /** Returns the partition. */
+  #add(message: Message, nowMs: number): number {
+    const partition = partitionOfKey(message.key ?? message.subject, this.#partitions)
     let builder = this.#builders[partition]
     if (builder === undefined) {
-      builder = new RecordBatchBuilder()
+      builder = new RecordBatchBuilder({ pool: this.#pool })
       this.#builders[partition] = builder
     }
     builder.add({
@@ -67,16 +88,16 @@ export class BatchEncoder {
       key: message.key,
       value: message.value,
       headers: storedHeaders(message),
-      timestampMs: message.timestampMs ?? this.#clock.nowMs(),
+      timestampMs: message.timestampMs ?? nowMs,
     })
-    this.#counts[partition]! += 1
-    if (builder.byteLength >= BODY_BYTES) this.#finish(partition, sections)
+    return partition
   }
 
   #finish(partition: number, sections: EncodedSection[]): void {
     const builder = this.#builders[partition]
     if (builder === undefined || builder.count === 0) return
-    const firstOfPartition = this.#counts[partition]! - builder.count
-    sections.push({ partition, records: builder.finish(), firstOfPartition })
+    const indexes = this.#indexes[partition]!
+    this.#indexes[partition] = []
+    sections.push({ partition, records: builder.finish(), indexes })
   }
 }

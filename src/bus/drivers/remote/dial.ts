@@ -8,6 +8,7 @@ import {
   type Hello,
   helloToHead,
   type IncomingCall,
+  type Precedence,
   Session,
   type SessionLimits,
   type Transport,
@@ -22,6 +23,7 @@ export interface DialOptions {
   readonly address: string
   readonly clock: Clock
   readonly limits: SessionLimits
+  readonly precedence: Precedence
   readonly hello: Hello
   /** From the first packet to the welcome. */
   readonly timeoutMs: number
@@ -69,7 +71,9 @@ export async function dial(options: DialOptions): Promise<Dialled> {
     response.resume()
     reject(refused(options.address, response.statusCode ?? 0))
   })
-  socket.on('open', () => greet(websocketTransport(socket, stream), options, { resolve, reject }))
+  socket.on('open', () =>
+    greet(websocketTransport(socket, { stream, clock: options.clock }), options, { resolve, reject }),
+  )
   try {
     return await promise
   } catch (error) {
@@ -90,6 +94,7 @@ function greet(
     transport,
     clock: options.clock,
     limits: options.limits,
+    precedence: options.precedence,
     side: 'client',
     handlers: {
       onGreeting: (greeted, head) => {

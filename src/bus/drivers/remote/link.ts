@@ -3,6 +3,7 @@ import type {
   CallOptions,
   Head,
   IncomingCall,
+  Precedence,
   Session,
   SessionLimits,
   Welcome,
@@ -37,7 +38,10 @@ export interface LinkOptions {
   readonly clock: Clock
   readonly random: Random
   readonly limits: SessionLimits
+  readonly precedence: Precedence
   readonly client: string
+  /** The same for every link of one client, and nobody else's. */
+  readonly instance: string
   readonly connectTimeoutMs: number
   readonly onStatus: ((status: LinkStatus) => void) | undefined
   readonly onCall: (call: IncomingCall) => Promise<{ readonly head?: Head; readonly body?: readonly Uint8Array[] }>
@@ -53,6 +57,7 @@ export class Link {
   readonly #resumables = new Set<Resumable>()
   readonly #stop = new AbortController()
   #dialled: Dialled | undefined
+  #isStarted = false
   #resumeToken: string | undefined
   #status: LinkStatus = { state: 'connecting', attempts: 0, error: undefined, connectionId: undefined }
   #waiting: PromiseWithResolvers<Session> | undefined
@@ -76,6 +81,7 @@ export class Link {
   /** The first connection: tried for `connectTimeoutMs`, then `connection-lost` naming the address. */
   async open(signal: AbortSignal | undefined): Promise<void> {
     const { clock, connectTimeoutMs } = this.#options
+    this.#isStarted = true
     const giveUpAtMs = clock.monotonicMs() + connectTimeoutMs
     const onAbort = () => this.close(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
@@ -89,6 +95,13 @@ export class Link {
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }
+  }
+
+  /** Connects in the background, for as long as it takes. Idempotent. */
+  start(): void {
+    if (this.#isStarted || this.isClosed) return
+    this.#isStarted = true
+    this.#connect(Number.POSITIVE_INFINITY).catch((reason) => this.close(reason))
   }
 
   /** Registers for this and every later connection. */
@@ -176,12 +189,13 @@ export class Link {
   }
 
   #dial(): Promise<Dialled> {
-    const { address, clock, limits, client, connectTimeoutMs, onCall, onCast } = this.#options
+    const { address, clock, limits, precedence, client, instance, connectTimeoutMs, onCall, onCast } = this.#options
     return dial({
       address,
       clock,
       limits,
-      hello: { client, resumeToken: this.#resumeToken, windowBytes: limits.windowBytes },
+      precedence,
+      hello: { client, instance, resumeToken: this.#resumeToken, windowBytes: limits.windowBytes },
       timeoutMs: Math.max(1_000, connectTimeoutMs),
       signal: this.#stop.signal,
       onCall,

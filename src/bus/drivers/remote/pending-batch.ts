@@ -1,6 +1,6 @@
 import type { SkeinError } from '../../../core/index.ts'
 import type { Head } from '../../../wire/index.ts'
-import { type Durability, type Message, type Position, type Receipt, satisfies, WriteError } from '../../index.ts'
+import { type Durability, type Position, type Receipt, satisfies, WriteError } from '../../index.ts'
 import type { EncodedSection } from './batch-encoder.ts'
 
 interface Outcome {
@@ -14,27 +14,22 @@ const NONE: readonly number[] = Object.freeze([])
 /** One written batch until every part of it is answered: then one receipt, or one error that says what is known. */
 export class PendingBatch {
   readonly receipt: Promise<Receipt>
-  readonly #batch: readonly Message[]
-  readonly #partitionOf: (message: Message) => number
   readonly #resolve: (receipt: Receipt) => void
   readonly #reject: (error: unknown) => void
   readonly #outcomes: Outcome[] = []
   readonly #positions: Position[] = []
+  readonly #messages: number
   #open: number
   #accepted = 0
   #durability: Durability | undefined
   #error: SkeinError | undefined
 
-  constructor(
-    batch: readonly Message[],
-    options: { readonly sections: number; readonly partitionOf: (message: Message) => number },
-  ) {
+  constructor(options: { readonly messages: number; readonly sections: number }) {
     const { promise, resolve, reject } = Promise.withResolvers<Receipt>()
     this.receipt = promise
     this.#resolve = resolve
     this.#reject = reject
-    this.#batch = batch
-    this.#partitionOf = options.partitionOf
+    this.#messages = options.messages
     this.#open = options.sections
   }
 
@@ -84,27 +79,16 @@ export class PendingBatch {
     // Nothing is in doubt and nothing was stored: the cause itself says it best.
     if (accepted.length === 0 && unknown.length === 0 && cause.code !== 'closed') return cause
     return new WriteError(
-      `Cannot say that all ${this.#batch.length} messages are stored: ${accepted.length} are, ${unknown.length} may be; ${cause.message}`,
+      `Cannot say that all ${this.#messages} messages are stored: ${accepted.length} are, ${unknown.length} may be; ${cause.message}`,
       { accepted, unknown, cause, retryable: cause.retryable },
     )
   }
 
-  /** Turns places within a section into places in the batch, ascending. Rare, so it counts partitions again. */
+  /** Turns places within sections into places in the batch, ascending. */
   #indexes(pick: (outcome: Outcome) => readonly number[]): readonly number[] {
-    const indexes: number[] = []
-    const ofPartition = new Map<number, number[]>()
-    for (const [index, message] of this.#batch.entries()) {
-      const partition = this.#partitionOf(message)
-      const list = ofPartition.get(partition)
-      if (list === undefined) ofPartition.set(partition, [index])
-      else list.push(index)
-    }
-    for (const outcome of this.#outcomes) {
-      const { partition, firstOfPartition } = outcome.section
-      const list = ofPartition.get(partition)!
-      for (const place of pick(outcome)) indexes.push(list[firstOfPartition + place]!)
-    }
-    return indexes.sort((left, right) => left - right)
+    return this.#outcomes
+      .flatMap((outcome) => pick(outcome).map((place) => outcome.section.indexes[place]!))
+      .sort((left, right) => left - right)
   }
 }
 

@@ -1,10 +1,12 @@
-import { type Clock, ClosedError, type Random, UnsupportedError } from '../../../core/index.ts'
+import { BufferPool, type Clock, ClosedError, type Random, UnsupportedError } from '../../../core/index.ts'
 import {
   type Head,
   type IncomingCall,
+  LANES,
   Lane,
   malformed,
   Operation,
+  Precedence,
   SESSION_LIMITS,
   type WireMessage,
 } from '../../../wire/index.ts'
@@ -20,7 +22,7 @@ import {
   type Writer,
   type WriterOptions,
 } from '../../index.ts'
-import { websocketAddress } from './address.ts'
+import { bulkAddress, websocketAddress } from './address.ts'
 import { Link, type LinkStatus } from './link.ts'
 import { RemoteAdmin } from './remote-admin.ts'
 import { RemoteReader } from './remote-reader.ts'
@@ -60,13 +62,21 @@ export async function connectRemoteBus(options: RemoteBusOptions): Promise<Remot
   return bus
 }
 
+/** Memory kept for encoded batches: about as much as may be on its way. */
+const POOL_BYTES_MAX = 8 * 1024 * 1024
+
 class NodeBus implements RemoteBus {
   readonly name = 'remote'
   readonly admin: RemoteAdmin
   readonly requests: RemoteRequests
   readonly #clock: Clock
   readonly #random: Random
+  /** Everything but telemetry. */
   readonly #link: Link
+  /** Telemetry, on a socket of its own: a command never finds it in the way. Dialled when it is first needed. */
+  readonly #bulkLink: Link
+  readonly #precedence: Precedence
+  readonly #pool = new BufferPool(POOL_BYTES_MAX)
   readonly #topics = new Map<string, TopicInfo>()
   readonly #lanes: readonly WriteLane[]
   readonly #writers = new Set<RemoteWriter>()
@@ -77,19 +87,23 @@ class NodeBus implements RemoteBus {
   constructor(options: RemoteBusOptions) {
     this.#clock = options.clock
     this.#random = options.random
-    this.#link = new Link({
-      address: websocketAddress(options.url),
+    const precedence = new Precedence(options.clock)
+    this.#precedence = precedence
+    const linkOptions = {
+      precedence,
       clock: options.clock,
       random: options.random,
       limits: SESSION_LIMITS,
       client: options.client ?? 'skein-client',
+      instance: Buffer.from(options.random.bytes(16)).toString('hex'),
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
-      onStatus: options.onStatus,
-      onCall: (call) => this.#onCall(call),
-      onCast: (cast) => this.#onCast(cast),
-    })
-    this.#lanes = [Lane.urgent, Lane.normal, Lane.bulk].map((lane) => new WriteLane(lane))
-    for (const lane of this.#lanes) this.#link.add(lane)
+      onCall: (call: IncomingCall) => this.#onCall(call),
+      onCast: (cast: WireMessage) => this.#onCast(cast),
+    }
+    this.#link = new Link({ ...linkOptions, address: websocketAddress(options.url), onStatus: options.onStatus })
+    this.#bulkLink = new Link({ ...linkOptions, address: bulkAddress(options.url), onStatus: undefined })
+    this.#lanes = LANES.map((lane) => new WriteLane(lane, precedence))
+    for (const [lane, writes] of this.#lanes.entries()) this.#linkOf(lane as Lane).add(writes)
     this.admin = new RemoteAdmin(this.#link)
     this.requests = new RemoteRequests(this.#link, options.clock)
   }
@@ -118,9 +132,11 @@ class NodeBus implements RemoteBus {
     const writer = new RemoteWriter({
       ...options,
       clock: this.#clock,
+      pool: this.#pool,
+      precedence: this.#precedence,
       producerId: this.#producerId(),
       topic: known ?? this.#look(topic),
-      lane: (info) => this.#lanes[info.lane]!,
+      lane: (info) => this.#writeLane(info.lane),
       onClosed: (closed) => this.#writers.delete(closed),
     })
     this.#writers.add(writer)
@@ -131,11 +147,16 @@ class NodeBus implements RemoteBus {
     this.#checkOpen()
     const id = this.#nextReader
     this.#nextReader += 1
+    const known = this.#topics.get(topic)
+    const link = this.#linkOf(known?.lane ?? Lane.urgent)
+    link.start()
     const reader = new RemoteReader({
       id,
       topic,
-      ttlMs: this.#topics.get(topic)?.ttlMs,
-      link: this.#link,
+      ttlMs: known?.ttlMs,
+      link,
+      lane: known?.lane,
+      precedence: this.#precedence,
       clock: this.#clock,
       options,
       onClosed: () => this.#readers.delete(id),
@@ -153,12 +174,22 @@ class NodeBus implements RemoteBus {
     const error = new ClosedError('the bus of this node')
     for (const writer of [...this.#writers]) await writer.close()
     this.#link.close(error)
+    this.#bulkLink.close(error)
   }
 
   async #drain(): Promise<void> {
     await Promise.all([...this.#writers].map((writer) => writer.drain()))
     await Promise.all([...this.#readers.values()].map((reader) => reader.drain()))
     await this.close()
+  }
+
+  #linkOf(lane: Lane): Link {
+    return lane === Lane.bulk ? this.#bulkLink : this.#link
+  }
+
+  #writeLane(lane: Lane): WriteLane {
+    this.#linkOf(lane).start()
+    return this.#lanes[lane]!
   }
 
   async #look(topic: string): Promise<TopicInfo> {

@@ -1,5 +1,13 @@
 import { type Clock, ClosedError, SkeinError } from '../../../core/index.ts'
-import { failureFromHead, type Head, Lane, Operation, type Session, type WireMessage } from '../../../wire/index.ts'
+import {
+  failureFromHead,
+  type Head,
+  Lane,
+  Operation,
+  type Precedence,
+  type Session,
+  type WireMessage,
+} from '../../../wire/index.ts'
 import type {
   Assignment,
   Batch,
@@ -23,12 +31,15 @@ export interface RemoteReaderOptions {
   readonly topic: string
   readonly ttlMs: number | undefined
   readonly link: Link
+  /** Undefined for a topic that is not known here. */
+  readonly lane: Lane | undefined
+  readonly precedence: Precedence
   readonly clock: Clock
   readonly options: ReaderOptions
   readonly onClosed: (reader: RemoteReader) => void
 }
 
-const BUFFER_BYTES_MAX = 4 * 1024 * 1024
+const BUFFER_BYTES_MAX = 1024 * 1024
 
 /**
  * Reads one topic through a node. The node sends as many bytes as this side has room for; what comes is decoded where
@@ -39,6 +50,8 @@ export class RemoteReader implements Reader, Resumable {
   readonly id: number
   readonly #topic: string
   readonly #link: Link
+  readonly #lane: Lane | undefined
+  readonly #precedence: Precedence
   readonly #options: ReaderOptions
   readonly #onClosed: (reader: RemoteReader) => void
   readonly #buffer: ReadBuffer
@@ -58,12 +71,15 @@ export class RemoteReader implements Reader, Resumable {
   #creditBytes = 0
   #opened: Promise<void> = Promise.resolve()
   #isOpen = true
+  #urgentOver: (() => void) | undefined
 
   constructor(options: RemoteReaderOptions) {
     const { bufferBytesMax = BUFFER_BYTES_MAX } = options.options
     this.id = options.id
     this.#topic = options.topic
     this.#link = options.link
+    this.#lane = options.lane
+    this.#precedence = options.precedence
     this.#options = options.options
     this.#from = options.options.from
     this.#onClosed = options.onClosed
@@ -114,12 +130,14 @@ export class RemoteReader implements Reader, Resumable {
 
   read(limits: ReadLimits = {}): Promise<Batch | null> {
     if (!this.#isOpen) return Promise.reject(this.#closedError())
-    return this.#buffer.read(limits)
+    if (this.#lane !== Lane.bulk || !this.#precedence.isTaken) return this.#buffer.read(limits)
+    return this.#precedence.clear().then(() => this.#buffer.read(limits))
   }
 
   async acknowledge(through: Position, generation?: number): Promise<void> {
     this.#checkOpen()
     if (this.#options.mode === 'broadcast') return
+    this.#noUrgency()
     const { partition, sequence } = through
     const ofNode = this.#generations.toNode(generation)
     await this.#callOnce(Operation.acknowledge, { reader: this.id, partition, sequence, generation: ofNode })
@@ -228,6 +246,7 @@ export class RemoteReader implements Reader, Resumable {
       this.#credit(body.byteLength, undefined)
       return
     }
+    if (this.#isCommands) this.#urgentOver ??= this.#precedence.begin()
     this.#next.set(partition, lastSequence + 1)
     this.#buffer.add(head, { body, generation, fromSequence })
   }
@@ -276,10 +295,13 @@ export class RemoteReader implements Reader, Resumable {
     for (;;) {
       this.#checkOpen()
       const session = await this.#session()
+      const over = this.#lane === Lane.bulk ? undefined : this.#precedence.begin()
       try {
         return (await session.call(operation, { lane: Lane.urgent, head: { reader: this.id } })).head
       } catch (error) {
         if (session.isOpen || !isLost(error)) throw error
+      } finally {
+        over?.()
       }
     }
   }
@@ -307,9 +329,20 @@ export class RemoteReader implements Reader, Resumable {
   #finish(error: unknown): void {
     if (!this.#isOpen) return
     this.#isOpen = false
+    this.#noUrgency()
     this.#link.remove(this)
     this.#buffer.end(error)
     this.#onClosed(this)
+  }
+
+  /** Commands that were given here come before telemetry until they are acknowledged. */
+  get #isCommands(): boolean {
+    return this.#lane === Lane.urgent && this.#options.mode === 'group'
+  }
+
+  #noUrgency(): void {
+    this.#urgentOver?.()
+    this.#urgentOver = undefined
   }
 
   #checkOpen(): void {

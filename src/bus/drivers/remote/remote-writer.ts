@@ -1,4 +1,5 @@
-import { type Clock, ClosedError } from '../../../core/index.ts'
+import { type BufferPool, type Clock, ClosedError } from '../../../core/index.ts'
+import type { Precedence } from '../../../wire/index.ts'
 import type { Message, Receipt, Writer, WriterOptions } from '../../index.ts'
 import { WriteGate } from '../../kit/index.ts'
 import { BatchEncoder, type EncodedSection } from './batch-encoder.ts'
@@ -9,6 +10,9 @@ import type { WriteLane } from './write-lane.ts'
 
 export interface RemoteWriterOptions extends WriterOptions {
   readonly clock: Clock
+  /** Memory for encoded batches; it comes back when they are stored. */
+  readonly pool: BufferPool
+  readonly precedence: Precedence
   /** At random, below 2^48: the node knows by it what it has stored already. */
   readonly producerId: number
   readonly topic: TopicInfo | Promise<TopicInfo>
@@ -69,7 +73,7 @@ export class RemoteWriter implements Writer {
   #begin(topic: TopicInfo): Open {
     this.#open ??= {
       topic,
-      encoder: new BatchEncoder(topic, this.#options.clock),
+      encoder: new BatchEncoder(topic, this.#options),
       lane: this.#options.lane(topic),
       sequences: new Array<number>(topic.partitions).fill(0),
     }
@@ -95,10 +99,7 @@ export class RemoteWriter implements Writer {
       return Promise.reject(error)
     }
     if (encoded.length === 0) return Promise.resolve(nothing(open.topic))
-    const pending = new PendingBatch(batch, {
-      sections: encoded.length,
-      partitionOf: (message) => open.encoder.partitionOf(message),
-    })
+    const pending = new PendingBatch({ messages: batch.length, sections: encoded.length })
     const sections = encoded.map((part) => this.#section(open, part, pending))
     for (const section of sections) {
       this.#sections.add(section)
@@ -128,6 +129,8 @@ export class RemoteWriter implements Writer {
       wasSent: false,
       onStored: (answer) => {
         this.#settle(section)
+        // The node has answered for it, so all of it has left.
+        if (records.memory !== undefined) this.#options.pool.give(records.memory)
         pending.onStored(part, answer)
       },
       onFailed: (error, mayBeStored) => {

@@ -1,5 +1,5 @@
 import { SkeinError } from '../../../core/index.ts'
-import { Lane, Operation, type Session, type Welcome } from '../../../wire/index.ts'
+import { Lane, Operation, type Precedence, type Session, type Welcome } from '../../../wire/index.ts'
 import { isLost, type Resumable } from './link.ts'
 import type { Section } from './section.ts'
 
@@ -15,6 +15,7 @@ const WINDOW_SHARE: Readonly<Record<Lane, number>> = { [Lane.urgent]: 0.125, [La
  */
 export class WriteLane implements Resumable {
   readonly #lane: Lane
+  readonly #precedence: Precedence
   #waiting: Section[] = []
   /** In the order they were sent. */
   readonly #inFlight = new Set<Section>()
@@ -22,9 +23,11 @@ export class WriteLane implements Resumable {
   #windowBytes = 0
   #session: Session | undefined
   #round = 0
+  #isHeld = false
 
-  constructor(lane: Lane) {
+  constructor(lane: Lane, precedence: Precedence) {
     this.#lane = lane
+    this.#precedence = precedence
   }
 
   push(section: Section): void {
@@ -62,10 +65,27 @@ export class WriteLane implements Resumable {
   }
 
   #flush(): void {
-    const session = this.#session
-    while (session !== undefined && this.#waiting.length > 0 && this.#hasWindow(this.#waiting[0]!)) {
-      this.#send(session, this.#waiting.shift()!)
+    while (!this.#isHeld && this.#maySend()) {
+      if (this.#lane === Lane.bulk && this.#precedence.isTaken) this.#sendLater()
+      else this.#sendNext()
     }
+  }
+
+  #sendLater(): void {
+    this.#isHeld = true
+    this.#precedence.later(() => {
+      this.#isHeld = false
+      if (this.#maySend()) this.#sendNext()
+      this.#flush()
+    })
+  }
+
+  #maySend(): boolean {
+    return this.#session !== undefined && this.#waiting.length > 0 && this.#hasWindow(this.#waiting[0]!)
+  }
+
+  #sendNext(): void {
+    this.#send(this.#session!, this.#waiting.shift()!)
   }
 
   #hasWindow(section: Section): boolean {
@@ -78,11 +98,15 @@ export class WriteLane implements Resumable {
     this.#inFlight.add(section)
     this.#inFlightBytes += section.byteLength
     section.wasSent = true
-    session.call(Operation.write, { lane: this.#lane, head: section.head, body: section.body }).then(
+    const stored = session.call(Operation.write, { lane: this.#lane, head: section.head, body: section.body })
+    const over = this.#lane === Lane.urgent ? this.#precedence.begin() : undefined
+    stored.then(
       (answer) => {
+        over?.()
         if (round === this.#round) this.#settle(section, () => section.onStored(answer.head))
       },
       (error: unknown) => {
+        over?.()
         // Lost with the connection: it waits for the next one, where `onBroken` has put it.
         if (round !== this.#round || isLost(error)) return
         this.#settle(section, () => section.onFailed(error as SkeinError, isUnknown(error)))

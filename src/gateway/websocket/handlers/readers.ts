@@ -32,7 +32,7 @@ export class Readers {
     const { reader: id, topic, options, credit, epoch } = parseHead(openReaderHead, call.head)
     this.#checkLimit(id)
     this.#authorise(topic, options)
-    const { bus, session, clock } = this.#context
+    const { bus, session, clock, precedence } = this.#context
     const reader = bus.rawReader(topic, options)
     // Asked in the same turn: messages appended from now on come after these positions.
     const description = bus.admin.describeTopic(topic)
@@ -43,6 +43,7 @@ export class Readers {
       const pump = new ReaderPump({
         id,
         session,
+        precedence,
         clock,
         reader,
         lane: laneOfIntent(spec.intent),

@@ -1,5 +1,5 @@
 import { recordCursor } from '../../../log/index.ts'
-import type { CallResult, IncomingCall } from '../../../wire/index.ts'
+import { type CallResult, type IncomingCall, Lane } from '../../../wire/index.ts'
 import type { ConnectionContext } from '../connection-context.ts'
 import { parseHead, writeHead } from '../heads.ts'
 
@@ -17,11 +17,13 @@ export class Writes {
     const { principal, ...write } = parseHead(writeHead, call.head)
     this.#authorise(principal ?? this.#context.principal, call.body)
     this.#underWay += 1
+    const over = call.lane === Lane.urgent ? this.#context.precedence.begin() : undefined
     try {
       const receipt = await this.#context.bus.writeEncoded({ ...write, body: call.body })
       const { accepted, duplicates, durability } = receipt
       return { head: { sequence: receipt.last.sequence, accepted, duplicates, durability } }
     } finally {
+      over?.()
       // Written or refused, the bus has done with the body.
       if (call.memory !== undefined) this.#context.pool.give(call.memory)
       this.#underWay -= 1

@@ -55,7 +55,7 @@ export async function commitProgress(
 }
 
 /** As the protocol wants it, in a transaction too. */
-function commitPartitions(progress: ReadonlyMap<number, StoredProgress>) {
+export function commitPartitions(progress: ReadonlyMap<number, StoredProgress>) {
   return [...progress].map(([partition, stored]) => {
     const { offset, metadata } = packProgress(stored)
     return {

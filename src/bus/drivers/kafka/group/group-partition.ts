@@ -7,6 +7,7 @@ import {
 import type { RecordCursor } from '../protocol/record-cursor.ts'
 import type { DeliveryCollector } from '../read/delivery-collector.ts'
 import type { Feed, Gate } from '../read/feed.ts'
+import type { GroupPlace } from './group-places.ts'
 
 /** Given in vain so often, a message is given alone: if it kills its reader again, only it is counted. */
 const SUSPECT_ATTEMPTS = 2
@@ -32,20 +33,12 @@ export class GroupPartition implements Gate {
   #isStalled = false
   #idle: Array<() => void> = []
 
-  constructor(
-    partition: number,
-    parts: {
-      readonly generation: number
-      readonly stored: StoredProgress
-      readonly openedAtOffset: number
-      readonly policy: ResolvedRetryPolicy
-    },
-  ) {
-    this.partition = partition
+  constructor(place: GroupPlace, parts: { readonly generation: number; readonly policy: ResolvedRetryPolicy }) {
+    this.partition = place.partition
+    this.openedAtOffset = place.openedAtOffset
     this.generation = parts.generation
-    this.openedAtOffset = parts.openedAtOffset
     this.#policy = parts.policy
-    this.progress = new PartitionProgress(parts.stored, parts.policy)
+    this.progress = new PartitionProgress(place.stored, parts.policy)
   }
 
   /** Goes on from what was stored, as if it had just been assigned. */
@@ -134,14 +127,14 @@ export class GroupPartition implements Gate {
 
   /** After every settlement. */
   settled(): void {
-    if (this.progress.hasWorkInHand) return
+    if (this.progress.hasWorkInHand || this.isInTransaction) return
     this.#isStalled = false
     this.#wakeIdle()
   }
 
-  /** Resolves when nothing is in hand. */
+  /** Resolves when nothing is in hand, and no transaction waits to commit what was. */
   whenIdle(): Promise<void> {
-    if (!this.progress.hasWorkInHand) return Promise.resolve()
+    if (!this.progress.hasWorkInHand && !this.isInTransaction) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 

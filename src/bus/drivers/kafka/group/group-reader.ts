@@ -30,8 +30,9 @@ import { startOffsets } from '../read/start-offsets.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { GroupCommits } from './group-commits.ts'
 import { groupId } from './group-id.ts'
-import { fetchProgress } from './group-offsets.ts'
+import type { Committer } from './group-offsets.ts'
 import { GroupPartition } from './group-partition.ts'
+import { type GroupPlace, groupPlaces } from './group-places.ts'
 import { Membership } from './membership.ts'
 import { collectHeld } from './redelivery.ts'
 
@@ -40,6 +41,14 @@ const BURY_AGAIN_MS = 1_000
 const READ_AGAIN_MS = 250
 
 type How = 'retry' | 'release' | 'dead'
+
+/** What a transaction has to know of a partition that was acknowledged in it. */
+export interface PartitionInTransaction {
+  readonly partition: number
+  /** Where the group goes on when the transaction is aborted. */
+  readonly before: StoredProgress
+  readonly after: () => StoredProgress
+}
 
 export interface GroupReaderParts extends Omit<ReaderCoreParts, 'bufferBytesMax'> {
   readonly options: GroupReaderOptions
@@ -115,61 +124,32 @@ export class GroupReader implements Reader {
 
   async #assign(partitions: readonly number[]): Promise<void> {
     const { topic } = this.#core
-    const signal = this.#cluster.closing
+    const from = this.#options.from ?? 'earliest'
     const id = groupId(topic.name, this.group)
-    const [stored, ends] = await Promise.all([
-      fetchProgress(this.#cluster, { groupId: id, topic: topic.name, partitions, signal }),
-      listOffsets(this.#cluster, { topic: topic.name, at: 'latest', partitions, signal }),
-    ])
-    const begun = await this.#begin(partitions.filter((partition) => !stored.has(partition)))
+    const places = await groupPlaces(this.#cluster, { topic, groupId: id, from, partitions })
+    if (from !== 'earliest') await this.#commitBeginnings(places)
     if (this.#core.isClosed) return
     this.#generation += 1
-    for (const partition of partitions) {
-      const progress = stored.get(partition) ?? begun.get(partition)!
-      this.#open(partition, progress, ends.get(partition)!)
-    }
+    for (const place of places) this.#open(place)
     // News only: an application that fails on them is not asked to go on.
     this.#tell({ generation: this.#generation, added: partitions, removed: [] }).catch(() => {})
     this.#onChange()
   }
 
-  #open(partition: number, stored: StoredProgress, openedAtOffset: number): void {
-    const { topic } = this.#core
-    this.#commits.forget(partition)
-    const opened = new GroupPartition(partition, {
-      generation: this.#generation,
-      stored,
-      openedAtOffset,
-      policy: this.#policy,
-    })
-    opened.feed = new Feed(partition, opened, {
-      filter: this.filter,
-      group: this.group,
-      ttlMs: topic.settings.ttlMs,
-    })
-    this.#partitions.set(partition, opened)
-    this.#core.addFeed(opened.feed)
+  /** "The latest" must still mean the same after a restart; the earliest means it by itself. */
+  async #commitBeginnings(places: readonly GroupPlace[]): Promise<void> {
+    for (const { partition, stored, isNew } of places) if (isNew) this.#commits.touch(partition, () => stored)
+    await this.#commits.flush()
   }
 
-  /** Where the group begins in partitions it has no place in. "The latest" must still mean the same after a restart. */
-  async #begin(partitions: readonly number[]): Promise<ReadonlyMap<number, StoredProgress>> {
-    if (partitions.length === 0) return new Map()
-    const { topic } = this.#core
-    const from = this.#options.from ?? 'earliest'
-    const offsets = new Map(await startOffsets(this.#cluster, topic.name, { from, partitions }))
-    const missing = partitions.filter((partition) => !offsets.has(partition))
-    if (missing.length > 0) {
-      const earliest = await listOffsets(this.#cluster, { topic: topic.name, at: 'earliest', partitions: missing })
-      for (const [partition, offset] of earliest) offsets.set(partition, offset)
-    }
-    const begun = new Map<number, StoredProgress>()
-    for (const [partition, offset] of offsets) {
-      const stored = { settled: offset, delivered: offset, held: [], attempts: [] }
-      begun.set(partition, stored)
-      if (from !== 'earliest') this.#commits.touch(partition, () => stored)
-    }
-    if (from !== 'earliest') await this.#commits.flush()
-    return begun
+  #open(place: GroupPlace): void {
+    const { partition, ids } = place
+    this.#commits.forget(partition)
+    const opened = new GroupPartition(place, { generation: this.#generation, policy: this.#policy })
+    const { ttlMs } = this.#core.topic.settings
+    opened.feed = new Feed(partition, opened, { filter: this.filter, group: this.group, ttlMs, ids })
+    this.#partitions.set(partition, opened)
+    this.#core.addFeed(opened.feed)
   }
 
   /** Waits, within the bound, for the application and for what it has in hand; then commits the place. */
@@ -402,6 +382,36 @@ export class GroupReader implements Reader {
     for (const message of found) {
       this.#bury(partition, message, 'abandoned by its readers too often').catch(() => {})
     }
+  }
+
+  /** Who commits for this group, when a transaction does. */
+  get committer(): Committer {
+    return this.#membership.committer
+  }
+
+  /** After the broker did not take the member's epoch: the next report brings the one of now. */
+  renewCommitter(): Promise<void> {
+    return this.#membership.beat()
+  }
+
+  /** Takes the acknowledgment into a transaction: until that ends, the partition gives and commits nothing by itself. */
+  acknowledgeLater(through: Position, generation: number | undefined): PartitionInTransaction {
+    if (this.#core.isClosed) throw this.#core.closedError()
+    const partition = this.requireOwned(through.partition, generation)
+    const before = partition.save('abandoned')
+    partition.isInTransaction = true
+    partition.progress.acknowledge(through.sequence)
+    return { partition: through.partition, before, after: () => partition.save('abandoned') }
+  }
+
+  /** The transaction has ended. `stored`: where the group stands, when that is not where it was acknowledged. */
+  endTransaction(partition: number, stored: StoredProgress | undefined): void {
+    const owned = this.#partitions.get(partition)
+    if (owned === undefined) return
+    owned.isInTransaction = false
+    this.#commits.forget(partition)
+    if (stored !== undefined) owned.restart(stored)
+    this.#settled(owned)
   }
 
   async seek(to: StartPosition): Promise<void> {

@@ -6,6 +6,7 @@ import { Feed, type Gate } from './feed.ts'
 import { lagOf } from './lag.ts'
 import { listOffsets } from './list-offsets.ts'
 import { ReaderCore, type ReaderCoreParts, type ReadSizes } from './reader-core.ts'
+import { SeenIds } from './seen-ids.ts'
 import { startOffsets } from './start-offsets.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
@@ -67,10 +68,12 @@ export class BroadcastReader implements Reader {
         ? new Map<number, number>()
         : await listOffsets(cluster, { topic: topic.name, at: 'latest', partitions: missing })
     if (this.#core.isClosed) return
-    const { ttlMs } = topic.settings
+    const { ttlMs, deduplicationWindowMs } = topic.settings
     for (const partition of partitions) {
       const gate = new OpenGate(offsets.get(partition) ?? ends.get(partition)!)
-      this.#core.addFeed(new Feed(partition, gate, { filter: this.#filter, group: undefined, ttlMs }))
+      // It knows what came since its start: nobody has told it of anything before.
+      const ids = deduplicationWindowMs > 0 ? new SeenIds(deduplicationWindowMs) : undefined
+      this.#core.addFeed(new Feed(partition, gate, { filter: this.#filter, group: undefined, ttlMs, ids }))
     }
   }
 

@@ -3,6 +3,7 @@ import type { SubjectFilter } from '../../../kit/index.ts'
 import type { FetchedBatch } from '../protocol/decode-batches.ts'
 import { RecordCursor } from '../protocol/record-cursor.ts'
 import type { DeliveryCollector } from './delivery-collector.ts'
+import type { SeenIds } from './seen-ids.ts'
 
 /** Decides, per record, what a reader that keeps account of single messages does with it. */
 export interface Gate {
@@ -28,6 +29,8 @@ export interface FeedWants {
   readonly filter: SubjectFilter | undefined
   readonly group: string | undefined
   readonly ttlMs: number | undefined
+  /** Where the topic deduplicates: what this reader has seen. */
+  readonly ids: SeenIds | undefined
 }
 
 interface Walk {
@@ -158,7 +161,8 @@ export class Feed {
   }
 
   #decide(cursor: RecordCursor, count: number, nowMs: number): 'skip' | 'stop' | number {
-    const { filter, group } = this.#wants
+    const { filter, group, ids } = this.#wants
+    if (ids?.isRepeat(cursor) === true) return 'skip'
     if (filter !== undefined && !filter.wants(cursor.subject)) return 'skip'
     if (isExpired(cursor, this.#wants.ttlMs, nowMs)) return 'skip'
     const { replayGroup } = cursor

@@ -53,7 +53,7 @@ export class Fetcher {
 
   /** Starts what can be fetched now; cheap when that is nothing. */
   pump(): void {
-    if (this.#stop.signal.aborted) return
+    if (this.#stop.signal.aborted || this.#parts.cluster.isClosed) return
     const wanting = [...this.#feeds.values()].filter((feed) => this.#wants(feed))
     if (wanting.length === 0 || this.#bufferedBytes >= this.#parts.bufferBytesMax) return
     const { cluster, topic } = this.#parts
@@ -190,6 +190,6 @@ export class Fetcher {
   close(): void {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
-    for (const lane of this.#lanes) this.#parts.cluster.closeLane(lane).catch(() => {})
+    for (const lane of this.#lanes) this.#parts.cluster.closeLane(lane)
   }
 }

@@ -27,7 +27,10 @@ export interface LaneParts {
   readonly cluster: Cluster
   readonly compressor: Compressor
   readonly sender: (node: number) => ProduceSender
-  readonly newProducerId: () => Promise<bigint>
+  /** Under what the next batches are stored. */
+  readonly identify: () => Promise<{ readonly producerId: bigint; readonly epoch: number }>
+  /** In a transaction an epoch is the transaction's: a lane that loses its place cannot go on by itself. */
+  readonly isTransactional: boolean
 }
 
 /** What the broker knows of a lane's batch after one attempt. */
@@ -159,8 +162,8 @@ export class Lane {
     try {
       const leader = await this.#leader()
       if (leader < 0) return { kind: 'again', cause: protocolErrorOf(cluster.kafka, KAFKA.LEADER_NOT_AVAILABLE) }
-      if (!this.#identity.isKnown) this.#identity.begin(await this.#parts.newProducerId())
-      const stamp = { ...this.#stamp() }
+      if (!this.#identity.isKnown) this.#identity.begin(await this.#parts.identify())
+      const stamp = this.#stamp()
       putBatchHead(batch, { stamp, compression, crc32c: cluster.kafka.crc32c })
       const part = { topic: this.#topic.name, partition: this.#partition, bytes: batch.bytes }
       return this.#judge(await sender(leader).submit(part), onDoubt)
@@ -187,7 +190,7 @@ export class Lane {
 
   #stamp() {
     const { producerId, epoch, sequence } = this.#identity
-    return { producerId, epoch, sequence, isTransactional: false }
+    return { producerId, epoch, sequence, isTransactional: this.#parts.isTransactional }
   }
 
   #judge(result: ProduceResult, onDoubt: () => void): Attempt {
@@ -198,7 +201,7 @@ export class Lane {
     }
     const cause = protocolErrorOf(this.#parts.cluster.kafka, errorCode, result.message)
     if (errorCode === KAFKA.NOT_ENOUGH_REPLICAS_AFTER_APPEND || errorCode === KAFKA.REQUEST_TIMED_OUT) onDoubt()
-    if (RENEWED.has(errorCode)) return { kind: 'renew', cause }
+    if (RENEWED.has(errorCode)) return { kind: this.#parts.isTransactional ? 'refused' : 'renew', cause }
     this.#isStale = true
     return { kind: isRetriableCode(errorCode) ? 'again' : 'refused', cause }
   }

@@ -10,9 +10,9 @@ export class ProducerIdentity {
     return this.producerId >= 0n
   }
 
-  begin(producerId: bigint): void {
-    this.producerId = producerId
-    this.epoch = 0
+  begin(identity: { readonly producerId: bigint; readonly epoch: number }): void {
+    this.producerId = identity.producerId
+    this.epoch = identity.epoch
     this.sequence = 0
   }
 

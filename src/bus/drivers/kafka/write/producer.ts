@@ -7,15 +7,24 @@ import { ProduceSender } from './produce-sender.ts'
 /** How long the broker may wait for its replicas. */
 const REPLICAS_MS = 5_000
 
-/** All lanes of a bus: one per partition, shared by its writers. */
+/** A producer of transactions, as its coordinator knows it. */
+export interface TransactionalIdentity {
+  readonly transactionalId: string
+  readonly producerId: bigint
+  readonly epoch: number
+}
+
+/** All lanes of a bus, or of the transactions under one id: one per partition. */
 export class Producer {
   readonly #cluster: Cluster
+  readonly #transactional: TransactionalIdentity | undefined
   readonly #compressor: Compressor
   readonly #lanes = new Map<string, Lane[]>()
   readonly #senders = new Map<string, ProduceSender>()
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, transactional?: TransactionalIdentity) {
     this.#cluster = cluster
+    this.#transactional = transactional
     this.#compressor = new Compressor(cluster.kafka)
   }
 
@@ -28,7 +37,8 @@ export class Producer {
         cluster: this.#cluster,
         compressor: this.#compressor,
         sender: (node: number) => this.#sender(node, lane),
-        newProducerId: () => this.#newProducerId(),
+        identify: () => this.#identify(),
+        isTransactional: this.#transactional !== undefined,
       }
       lanes = Array.from({ length: topic.partitions }, (_, partition) => new Lane(topic, partition, parts))
       this.#lanes.set(topic.id, lanes)
@@ -45,18 +55,19 @@ export class Producer {
     const key = `${lane}/${node}`
     let sender = this.#senders.get(key)
     if (sender === undefined) {
-      const options = { timeoutMs: REPLICAS_MS, transactionalId: null }
+      const options = { timeoutMs: REPLICAS_MS, transactionalId: this.#transactional?.transactionalId ?? null }
       sender = new ProduceSender(this.#cluster, { node, lane, options })
       this.#senders.set(key, sender)
     }
     return sender
   }
 
-  async #newProducerId(): Promise<bigint> {
+  async #identify(): Promise<{ readonly producerId: bigint; readonly epoch: number }> {
+    if (this.#transactional !== undefined) return this.#transactional
     const { initProducerIdV4 } = this.#cluster.kafka
     const { producerId } = await this.#cluster.ask('any', (connection) =>
       initProducerIdV4.api.async(connection, null, REPLICAS_MS, -1n, -1),
     )
-    return producerId
+    return { producerId, epoch: 0 }
   }
 }

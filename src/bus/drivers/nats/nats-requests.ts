@@ -1,0 +1,87 @@
+import type { Msg } from '@nats-io/transport-node'
+import { checkFilter, checkSubject, SkeinError } from '../../../core/index.ts'
+import type { Reply, Request, Requests } from '../../index.ts'
+import type { Connection } from './connection.ts'
+import { decodeHeaders, EncodedHeaders, headerLines } from './message-codec.ts'
+
+/** Those who answer one subject share it as a queue group. */
+const QUEUE = 'skein'
+const ERROR = 'skeinerror'
+
+/** Request and reply on core NATS, which knows at once when nobody answers. */
+export class NatsRequests implements Requests {
+  readonly #connection: Connection
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  async ask(request: Request, options: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<Reply> {
+    const { subject } = request
+    const { timeoutMs, signal } = options
+    signal?.throwIfAborted()
+    checkSubject(subject)
+    const stop = Promise.withResolvers<never>()
+    stop.promise.catch(() => {})
+    const onAbort = () => stop.reject(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      const headers = encode(request)
+      const asked = this.#connection.request(subject, bytesOf(request.value), {
+        timeoutMs,
+        ...(headers && { headers }),
+      })
+      asked.catch(() => {})
+      return replyOf(await Promise.race([asked, stop.promise]), subject)
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async answer(subject: string, handler: (request: Request) => Promise<Reply>): Promise<() => Promise<void>> {
+    checkFilter(subject)
+    const subscription = this.#connection.subscribe(subject, (message) => void this.#answer(message, handler), {
+      queue: QUEUE,
+    })
+    await this.#connection.flush()
+    return async () => {
+      if (this.#connection.isClosed) return
+      subscription.unsubscribe()
+      if (this.#connection.isConnected) await this.#connection.flush()
+    }
+  }
+
+  async #answer(message: Msg, handler: (request: Request) => Promise<Reply>): Promise<void> {
+    const { reply, subject, data } = message
+    if (reply === undefined || reply === '') return
+    const { headers } = decodeHeaders(message.headers)
+    const answer = await handler({ subject, value: data, headers }).catch((error: unknown) => failure(error))
+    // Whoever asked may wait in vain: that is what its deadline is for.
+    if (!this.#connection.isConnected) return
+    const encoded = encode(answer)
+    this.#connection.publish(reply, bytesOf(answer.value), encoded === undefined ? {} : { headers: encoded })
+  }
+}
+
+function bytesOf(value: Uint8Array | string): Uint8Array {
+  return typeof value === 'string' ? Buffer.from(value) : value
+}
+
+function encode({ headers }: { readonly headers?: Request['headers'] }): EncodedHeaders | undefined {
+  return headers === undefined ? undefined : new EncodedHeaders(`NATS/1.0\r\n${headerLines(headers)}\r\n`)
+}
+
+function failure(error: unknown): Reply {
+  return { value: '', headers: { [ERROR]: error instanceof Error ? error.message : String(error) } }
+}
+
+function replyOf(message: Msg, subject: string): Reply {
+  const { headers } = decodeHeaders(message.headers)
+  const error = headers[ERROR]
+  if (error !== undefined) {
+    throw new SkeinError('handler-failed', `Asked "${subject}", and who answers it failed: ${error}`, {
+      details: { subject },
+    })
+  }
+  return { value: message.data, headers }
+}
