@@ -1,5 +1,5 @@
 /**
- * Breaks the machine under the log and counts what was lost: `npm run -s crash -- kill|power|truncate|flip|syscalls|commands
+ * Breaks the machine under the log, or a broker and its clients, and counts what was lost: `npm run -s crash -- VARIANT
  * [--rounds N] [--seed N] [--json]`. The report is the last line of standard output; exit code 1 when a bar is missed.
  */
 import { parseArgs } from 'node:util'
@@ -12,6 +12,7 @@ const VARIANTS: Readonly<Record<string, string>> = {
   flip: './crash/flip.ts',
   syscalls: './crash/syscalls.ts',
   commands: './crash/commands.ts',
+  transactions: './crash/transactions.ts',
 }
 
 const { values, positionals } = parseArgs({

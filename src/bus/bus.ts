@@ -252,9 +252,33 @@ export interface TopicDescription {
   }>
 }
 
+/** How the replicas of a topic stand now. */
+export interface TopicHealth {
+  readonly topic: string
+  readonly partitions: ReadonlyArray<{
+    readonly partition: number
+    /** Undefined while nobody leads it: it can be neither written nor read. */
+    readonly leader: string | undefined
+    readonly replicas: ReadonlyArray<{
+      readonly server: string
+      readonly rack: string | undefined
+      /** Has everything that was acknowledged. */
+      readonly isInSync: boolean
+    }>
+  }>
+  /** Partitions with a replica that is not in sync. */
+  readonly underReplicated: number
+  /** Partitions that nobody leads. */
+  readonly leaderless: number
+  /** Partitions that lie in one rack alone, though the servers name several. */
+  readonly inOneRack: number
+}
+
 export interface Admin {
   listTopics(): Promise<readonly string[]>
   describeTopic(topic: string): Promise<TopicDescription>
+  /** Where the broker keeps replicas. */
+  health?(topic: string): Promise<TopicHealth>
   deleteTopic(topic: string): Promise<void>
   listGroups(topic: string): Promise<readonly string[]>
   deleteGroup(topic: string, group: string): Promise<void>

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { openKafkaBus } from '../bus/drivers/kafka/index.ts'
 import { connectRemoteBus } from '../bus/drivers/remote/index.ts'
 import type { Bus } from '../bus/index.ts'
 import type { CommandContext } from './context.ts'
@@ -25,7 +26,9 @@ export function newCommand(name: string, description: string, examples: readonly
 export function newClientCommand(name: string, description: string, examples: readonly string[]): Command {
   return newCommand(name, description, examples)
     .addOption(
-      new Option('--url <url>', 'the node, as skein://, http:// or host:port').env('SKEIN_URL').default(DEFAULT_URL),
+      new Option('--url <url>', 'the node, as skein://, http:// or host:port, or a broker, as kafka://host:port')
+        .env('SKEIN_URL')
+        .default(DEFAULT_URL),
     )
     .option('--connect-timeout <duration>', 'how long to keep trying to reach it', durationMs, 10_000)
 }
@@ -36,13 +39,7 @@ export async function withBus<Result>(
   context: CommandContext,
   action: (bus: Bus) => Promise<Result>,
 ): Promise<Result> {
-  const bus = await connectRemoteBus({
-    url: nodeUrl(options.url),
-    clock: context.clock,
-    random: context.random,
-    connectTimeoutMs: options.connectTimeout,
-    signal: context.signal,
-  })
+  const bus = await openCommandBus(options, context)
   try {
     const result = await action(bus)
     await bus.drain()
@@ -50,4 +47,12 @@ export async function withBus<Result>(
   } finally {
     await bus.close()
   }
+}
+
+/** A node's, or a broker's own where the URL names one. */
+function openCommandBus(options: ClientOptions, context: CommandContext): Promise<Bus> {
+  const { clock, random, signal } = context
+  const common = { clock, random, signal, connectTimeoutMs: options.connectTimeout }
+  if (options.url.startsWith('kafka://')) return openKafkaBus({ url: options.url, ...common })
+  return connectRemoteBus({ url: nodeUrl(options.url), ...common })
 }

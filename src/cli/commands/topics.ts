@@ -1,11 +1,13 @@
 import { Command, Option } from 'commander'
 import {
+  type Bus,
   checkNotOwnTopic,
   type Intent,
   isOwnTopic,
   type RequestedDurability,
   type TopicDescription,
 } from '../../bus/index.ts'
+import { UnsupportedError } from '../../core/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { durationMs, wholeNumber } from '../options.ts'
@@ -33,13 +35,33 @@ export function topicsCommand(context: CommandContext): Command {
 function listCommand(context: CommandContext): Command {
   return newClientCommand('list', 'all topics (what `skein topics` does)', ['skein topics', 'skein topics --json'])
     .option('--all', "Skein's own topics too")
-    .action((options: ClientOptions & { readonly all?: true }) =>
+    .option('--health', 'how the replicas of each stand, on a broker that keeps several')
+    .action((options: ClientOptions & { readonly all?: true; readonly health?: true }) =>
       withBus(options, context, async (bus) => {
         const names = (await bus.admin.listTopics()).filter((name) => options.all || !isOwnTopic(name))
+        if (options.health) return tellHealth(bus, names, { options, context })
         const descriptions = await Promise.all(names.map((name) => bus.admin.describeTopic(name)))
         await tell(descriptions, options, context)
       }),
     )
+}
+
+async function tellHealth(
+  bus: Bus,
+  names: readonly string[],
+  to: { readonly options: ClientOptions; readonly context: CommandContext },
+): Promise<void> {
+  const { admin } = bus
+  if (admin.health === undefined) {
+    throw new UnsupportedError('the health of replicas', `${bus.name} keeps none; ask a replicated broker by its --url`)
+  }
+  const all = await Promise.all(names.map((name) => admin.health!(name)))
+  if (to.options.json) return to.context.terminal.line(JSON.stringify(all))
+  const rows = all.map(({ topic, partitions, underReplicated, leaderless, inOneRack }) =>
+    [topic, partitions.length, leaderless, underReplicated, inOneRack].map(String),
+  )
+  const head = ['topic', 'partitions', 'without leader', 'under-replicated', 'in one rack']
+  await to.context.terminal.line(table([head, ...rows]))
 }
 
 function showCommand(context: CommandContext): Command {

@@ -1,6 +1,5 @@
 import { ClosedError, SkeinError, UnsupportedError } from '../../../core/index.ts'
 import type {
-  Admin,
   Bus,
   Capabilities,
   Reader,
@@ -52,7 +51,7 @@ type AnyReader = GroupReader | BroadcastReader
 export class KafkaBus implements Bus {
   readonly name = 'kafka'
   readonly requests: Requests = noRequests
-  readonly admin: Admin
+  readonly admin: KafkaAdmin
   readonly #cluster: Cluster
   readonly #options: KafkaBusOptions
   readonly #producer: Producer

@@ -1,5 +1,5 @@
 import { SkeinError } from '../../../../core/index.ts'
-import type { Admin, Lag, TopicDescription, TopicSpec } from '../../../index.ts'
+import type { Admin, Lag, TopicDescription, TopicHealth, TopicSpec } from '../../../index.ts'
 import type { TopicSettings } from '../../../kit/index.ts'
 import type { Cluster } from '../cluster.ts'
 import type { DeadLetters } from '../group/dead-letters.ts'
@@ -10,6 +10,8 @@ import { lagOf } from '../read/lag.ts'
 import { listOffsets } from '../read/list-offsets.ts'
 import type { KafkaTopic } from '../topic/kafka-topic.ts'
 import type { TopicStore } from '../topic/topic-store.ts'
+import { ClientQuotas } from './client-quotas.ts'
+import { topicHealth } from './topic-health.ts'
 
 const GROUP_GONE_MS = 10_000
 
@@ -22,10 +24,12 @@ export interface KafkaAdminParts {
 }
 
 export class KafkaAdmin implements Admin {
+  readonly quotas: ClientQuotas
   readonly #parts: KafkaAdminParts
 
   constructor(parts: KafkaAdminParts) {
     this.#parts = parts
+    this.quotas = new ClientQuotas(parts.cluster)
   }
 
   listTopics(): Promise<readonly string[]> {
@@ -47,6 +51,13 @@ export class KafkaAdmin implements Admin {
       bytes: sizes.get(partition) ?? 0,
     }))
     return { spec: specOf(topic.settings), capabilities: topic.capabilities, partitions }
+  }
+
+  async health(name: string): Promise<TopicHealth> {
+    const { cluster, topics } = this.#parts
+    await topics.describe(name)
+    const info = await cluster.retrying(`look at topic "${name}"`, () => cluster.topic(name, { fresh: true }))
+    return topicHealth(name, info ?? { id: '', partitions: [] }, cluster.brokers)
   }
 
   /** On the leaders' disks. */

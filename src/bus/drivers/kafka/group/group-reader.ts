@@ -321,17 +321,18 @@ export class GroupReader implements Reader {
   }
 
   async #settleAll(deliveries: readonly Delivery[], how: How, options: SettleOptions): Promise<void> {
-    const buried: Promise<void>[] = []
+    const dying: Array<readonly [GroupPartition, HeldMessage]> = []
     for (const delivery of deliveries) {
       const { position } = delivery
       const generation = delivery instanceof KafkaDelivery ? delivery.source.generation : undefined
       const partition = this.requireOwned(position.partition, generation)
       const message = { offset: position.sequence, orderKey: delivery.key ?? delivery.subject }
       const dead = this.#putBack(partition, message, { how, delayMs: options.delayMs })
-      if (dead !== undefined) buried.push(this.#bury(partition, dead, options.error ?? 'no reason was given'))
+      if (dead !== undefined) dying.push([partition, dead])
       this.#settled(partition)
     }
-    await Promise.all(buried)
+    // In order, so that they are replayed in order.
+    for (const [partition, dead] of dying) await this.#bury(partition, dead, options.error ?? 'no reason was given')
     await this.#commits.flush()
   }
 
@@ -379,9 +380,12 @@ export class GroupReader implements Reader {
   #buryFound(partition: GroupPartition): void {
     const found = partition.dying
     partition.dying = []
-    for (const message of found) {
-      this.#bury(partition, message, 'abandoned by its readers too often').catch(() => {})
+    const buryAll = async () => {
+      for (const message of found) {
+        await this.#bury(partition, message, 'abandoned by its readers too often').catch(() => {})
+      }
     }
+    void buryAll()
   }
 
   /** Who commits for this group, when a transaction does. */
