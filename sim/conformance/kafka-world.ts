@@ -1,4 +1,4 @@
-import { type KafkaBus, openKafkaBus } from '../../src/bus/drivers/kafka/index.ts'
+import { connectKafkaBus, type KafkaBus } from '../../src/bus/drivers/kafka/index.ts'
 import type { Bus } from '../../src/bus/index.ts'
 import { systemClock, systemRandom } from '../../src/core/system/index.ts'
 import { findService } from '../../test/services/find-service.ts'
@@ -32,7 +32,7 @@ export class KafkaServer {
   }
 
   connect(): Promise<KafkaBus> {
-    return openKafkaBus({
+    return connectKafkaBus({
       url: `kafka://127.0.0.1:${this.proxy.port}`,
       clock: systemClock,
       random: systemRandom,

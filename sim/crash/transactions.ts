@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { type KafkaBus, openKafkaBus } from '../../src/bus/drivers/kafka/index.ts'
+import { connectKafkaBus, type KafkaBus } from '../../src/bus/drivers/kafka/index.ts'
 import { systemClock, systemRandom } from '../../src/core/system/index.ts'
 import { findService } from '../../test/services/find-service.ts'
 import { seededRandom } from '../../testing/index.ts'
@@ -39,7 +39,7 @@ export async function run(
 ): Promise<TransactionsReport> {
   const service = await (await findService('kafka', options.progress)).start()
   try {
-    const bus = await openKafkaBus({ url: service.url, clock: systemClock, random: systemRandom })
+    const bus = await connectKafkaBus({ url: service.url, clock: systemClock, random: systemRandom })
     try {
       await writeInputs(bus, size.inputs)
       await processAll(bus, { url: service.url, options, ...size })

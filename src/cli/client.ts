@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { openKafkaBus } from '../bus/drivers/kafka/index.ts'
+import { connectKafkaBus } from '../bus/drivers/kafka/index.ts'
 import { connectRemoteBus } from '../bus/drivers/remote/index.ts'
 import type { Bus } from '../bus/index.ts'
 import type { CommandContext } from './context.ts'
@@ -53,6 +53,6 @@ export async function withBus<Result>(
 function openCommandBus(options: ClientOptions, context: CommandContext): Promise<Bus> {
   const { clock, random, signal } = context
   const common = { clock, random, signal, connectTimeoutMs: options.connectTimeout }
-  if (options.url.startsWith('kafka://')) return openKafkaBus({ url: options.url, ...common })
+  if (options.url.startsWith('kafka://')) return connectKafkaBus({ url: options.url, ...common })
   return connectRemoteBus({ url: nodeUrl(options.url), ...common })
 }

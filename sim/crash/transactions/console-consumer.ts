@@ -17,7 +17,7 @@ export async function consoleConsumer(
     ...['-Xmx256m', '-cp', `${jars}/*`, '-Dlog4j2.level=OFF'],
     'org.apache.kafka.tools.consumer.ConsoleConsumer',
     ...['--bootstrap-server', server, '--topic', options.topic, '--from-beginning'],
-    ...['--timeout-ms', String(QUIET_MS), '--consumer-property', `isolation.level=${options.isolation}`],
+    ...['--timeout-ms', String(QUIET_MS), '--command-property', `isolation.level=${options.isolation}`],
   ])
   return output.split('\n').filter((line) => line !== '')
 }

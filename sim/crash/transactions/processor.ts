@@ -1,4 +1,4 @@
-import { openKafkaBus } from '../../../src/bus/drivers/kafka/index.ts'
+import { connectKafkaBus } from '../../../src/bus/drivers/kafka/index.ts'
 import { systemClock, systemRandom } from '../../../src/core/system/index.ts'
 import { outputOf } from './check-outputs.ts'
 
@@ -9,7 +9,7 @@ import { outputOf } from './check-outputs.ts'
 const [url, input, output] = process.argv.slice(2) as [string, string, string]
 const BATCH_MAX = 50
 
-const bus = await openKafkaBus({ url, clock: systemClock, random: systemRandom })
+const bus = await connectKafkaBus({ url, clock: systemClock, random: systemRandom })
 await bus.open({ name: input, intent: 'telemetry' })
 await bus.open({ name: output, intent: 'telemetry' })
 const reader = bus.reader(input, { mode: 'group', group: 'processor', retry: { attemptsMax: 1_000 } })

@@ -1,2 +1,2 @@
-export { KafkaBus, openKafkaBus } from './kafka-bus.ts'
+export { connectKafkaBus, KafkaBus } from './kafka-bus.ts'
 export type { KafkaBusOptions, KafkaSasl, KafkaStatus } from './options.ts'

@@ -30,7 +30,7 @@ const CONNECT_MS = 10_000
  * Connects to Kafka 4.0 or later. Rejects with `connection-lost` when no broker answers in time, `unauthorised` for wrong
  * credentials, `bad-config` when TLS does not match, `unsupported` when the client library is not installed.
  */
-export async function openKafkaBus(options: KafkaBusOptions): Promise<KafkaBus> {
+export async function connectKafkaBus(options: KafkaBusOptions): Promise<KafkaBus> {
   const kafka = await loadKafkaLibrary()
   const cluster = new Cluster(kafka, options)
   try {
