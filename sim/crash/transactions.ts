@@ -100,7 +100,7 @@ async function processAll(bus: KafkaBus, progress: Progress): Promise<void> {
     const processor = new Processor(progress.url)
     await processor.untilCommitted(Math.floor(progress.inputs / (progress.kills + 1) / 2))
     // Half of them anywhere, the other half when a transaction has just got its messages.
-    if (kill % 2 === 0) await processor.untilOpen()
+    if (kill % 2 === 1) await processor.untilOpen()
     else await delay(random.float() * KILL_WITHIN_MS)
     await processor.kill()
     progress.options.progress(`${kill} of ${progress.kills} kills`)

@@ -3,7 +3,7 @@ import { kafkaKind } from '../../../test/services/kafka.ts'
 import { runTool } from '../../../test/services/run-tool.ts'
 
 /** It ends when nothing more came for so long. */
-const QUIET_MS = 15_000
+const QUIET_MS = 10_000
 
 /** The values of a topic as Kafka's own console consumer prints them, one per line: a reader that shares no code with ours. */
 export async function consoleConsumer(
