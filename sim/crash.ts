@@ -1,6 +1,7 @@
 /**
  * Breaks the machine under the log, or a broker and its clients, and counts what was lost: `npm run -s crash -- VARIANT
- * [--rounds N] [--seed N] [--json]`. The report is the last line of standard output; exit code 1 when a bar is missed.
+ * [--rounds N] [--seed N] [--driver NAME] [--nodes N] [--json]`. The report is the last line of standard output; exit code 1
+ * when a bar is missed.
  */
 import { parseArgs } from 'node:util'
 import type { CrashOptions, CrashVariant } from './crash/variant.ts'
@@ -13,6 +14,7 @@ const VARIANTS: Readonly<Record<string, string>> = {
   syscalls: './crash/syscalls.ts',
   commands: './crash/commands.ts',
   transactions: './crash/transactions.ts',
+  broker: './crash/broker.ts',
 }
 
 const { values, positionals } = parseArgs({
@@ -20,6 +22,8 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string' },
     seed: { type: 'string', default: '1' },
+    driver: { type: 'string' },
+    nodes: { type: 'string' },
     // The report is JSON either way; the flag is what every command of the house understands.
     json: { type: 'boolean', default: false },
   },
@@ -27,7 +31,9 @@ const { values, positionals } = parseArgs({
 const name = positionals[0] ?? ''
 const path = VARIANTS[name]
 if (path === undefined) {
-  console.error(`Usage: npm run -s crash -- ${Object.keys(VARIANTS).join('|')} [--rounds N] [--seed N] [--json]`)
+  console.error(
+    `Usage: npm run -s crash -- ${Object.keys(VARIANTS).join('|')} [--rounds N] [--seed N] [--driver NAME] [--nodes N] [--json]`,
+  )
   process.exit(2)
 }
 
@@ -42,6 +48,8 @@ function positiveInteger(option: string, text: string): number {
 const options: CrashOptions = {
   rounds: values.rounds === undefined ? undefined : positiveInteger('rounds', values.rounds),
   seed: positiveInteger('seed', values.seed),
+  ...(values.driver !== undefined && { driver: values.driver }),
+  ...(values.nodes !== undefined && { nodes: positiveInteger('nodes', values.nodes) }),
   progress: (text) => {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
   },

@@ -26,5 +26,3 @@ export type { NetworkConditions, NetworkFault, SimulatedNetworkOptions } from '.
 export { CALM_NETWORK, SimulatedNetwork } from './simulated-network.ts'
 export type { SimulatedVolumeOptions, VolumeConditions, VolumeFault } from './simulated-volume.ts'
 export { CALM_VOLUME, SimulatedVolume } from './simulated-volume.ts'
-export type { TcpProxyOptions } from './tcp-proxy.ts'
-export { TcpProxy } from './tcp-proxy.ts'

@@ -3,7 +3,8 @@ import type { Durability, TopicSpec } from '../../src/bus/index.ts'
 import { systemClock, systemRandom } from '../../src/core/system/index.ts'
 import type { FoundService } from '../../test/services/find-service.ts'
 import type { Service } from '../../test/services/service.ts'
-import { type BusWorld, TcpProxy } from '../../testing/index.ts'
+import { TcpProxy } from '../../test/services/tcp-proxy.ts'
+import type { BusWorld } from '../../testing/index.ts'
 
 const PING_INTERVAL_MS = 1_000
 
@@ -29,7 +30,9 @@ export class NatsWorld implements BusWorld {
   static async create(found: FoundService, mode: 'core' | 'jetstream'): Promise<NatsWorld> {
     const settings: Record<string, string> = mode === 'core' ? { jetstream: 'off' } : {}
     const server = await found.start({ mortal: true, settings })
-    const proxy = await TcpProxy.listen(server.url)
+    const proxy = await TcpProxy.listen()
+    const { hostname: host, port } = new URL(server.url)
+    proxy.pointTo({ host, port: Number(port) })
     return new NatsWorld(mode, { server, proxy, bus: await connect(proxy, mode) })
   }
 
@@ -44,7 +47,7 @@ export class NatsWorld implements BusWorld {
   }
 
   async disrupt(): Promise<void> {
-    this.#proxy.reset()
+    this.#proxy.cut()
   }
 
   async close(): Promise<void> {

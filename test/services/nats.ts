@@ -53,6 +53,7 @@ async function plan({ installed, nodes, directory, settings }: PlanRequest): Pro
       directory: folder,
       command: installed,
       args: ['-c', file],
+      monitorUrl: `http://127.0.0.1:${ports[2 * nodes + index]}`,
       ready: () => healthy(ports[2 * nodes + index]!),
     })
   }

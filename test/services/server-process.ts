@@ -45,6 +45,10 @@ export class ServerProcess implements ServiceNode {
     this.#options = options
   }
 
+  get monitorUrl(): string {
+    return this.#plan.monitorUrl ?? ''
+  }
+
   get pid(): number | undefined {
     return this.#isDown ? undefined : this.#child?.pid
   }

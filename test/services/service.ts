@@ -1,6 +1,8 @@
 /** One server process, or container, of a running service. */
 export interface ServiceNode {
   readonly url: string
+  /** Where the node tells of its state over HTTP, where its kind does. */
+  readonly monitorUrl?: string
   /** Undefined while it is down. */
   readonly pid: number | undefined
   readonly directory: string
@@ -76,6 +78,7 @@ export interface PlanRequest {
 
 export interface NodePlan {
   readonly url: string
+  readonly monitorUrl?: string
   readonly directory: string
   readonly command: string
   readonly args: readonly string[]
