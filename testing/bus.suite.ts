@@ -2,6 +2,7 @@ import { test } from 'node:test'
 import type { Capabilities } from '../src/bus/index.ts'
 import { groupCases } from './bus/group-cases.ts'
 import { messageCases } from './bus/message-cases.ts'
+import { networkCases } from './bus/network-cases.ts'
 import { setPatience } from './bus/patience.ts'
 import { assertRefused } from './bus/refusals.ts'
 import { replayCases } from './bus/replay-cases.ts'
@@ -26,6 +27,7 @@ export const busCases: readonly BusCase[] = [
   ...messageCases,
   ...waitingCases,
   ...requestCases,
+  ...networkCases,
   ...transactionCases,
 ]
 

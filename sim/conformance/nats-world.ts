@@ -3,7 +3,7 @@ import type { Durability, TopicSpec } from '../../src/bus/index.ts'
 import { systemClock, systemRandom } from '../../src/core/system/index.ts'
 import type { FoundService } from '../../test/services/find-service.ts'
 import type { Service } from '../../test/services/service.ts'
-import { TcpProxy } from '../../test/services/tcp-proxy.ts'
+import { TcpProxy, type Weather } from '../../test/services/tcp-proxy.ts'
 import type { BusWorld } from '../../testing/index.ts'
 
 const PING_INTERVAL_MS = 1_000
@@ -46,8 +46,19 @@ export class NatsWorld implements BusWorld {
     return this.bus
   }
 
-  async disrupt(): Promise<void> {
-    this.#proxy.cut()
+  async disrupt(how: 'reset' | 'silence' = 'reset'): Promise<void> {
+    if (how === 'silence') this.#proxy.silence()
+    else this.#proxy.cut()
+  }
+
+  async bounce(): Promise<void> {
+    const [node] = this.#server.nodes
+    await node!.kill()
+    await node!.start()
+  }
+
+  slow(link: Weather): void {
+    this.#proxy.set(link)
   }
 
   async close(): Promise<void> {

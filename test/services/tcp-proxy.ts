@@ -18,6 +18,7 @@ export class TcpProxy {
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   #target = { host: '127.0.0.1', port: 0 }
   #weather: Weather = {}
+  #silent = new WeakSet<Socket>()
 
   private constructor(server: Server) {
     this.#server = server
@@ -52,6 +53,11 @@ export class TcpProxy {
     for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy()
   }
 
+  /** Connections that stand fall silent for ever, both ends open: half-open. New ones are served. */
+  silence(): void {
+    for (const pair of this.#pairs) for (const socket of pair) this.#silent.add(socket)
+  }
+
   #join(client: Socket): void {
     const server = connect(this.#target)
     const pair = [client, server] as const
@@ -72,7 +78,7 @@ export class TcpProxy {
     try {
       for await (const chunk of from) {
         const { latencyMs, bytesPerSecond, isDeaf } = this.#weather
-        if (isDeaf) continue
+        if (isDeaf || this.#silent.has(from)) continue
         if (latencyMs) await delay(latencyMs)
         if (bytesPerSecond) await delay(((chunk as Buffer).length / bytesPerSecond) * 1_000)
         if (!to.write(chunk as Buffer)) await Promise.race([drained(to), closed(to)])

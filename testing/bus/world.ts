@@ -14,8 +14,15 @@ export interface BusWorld {
    * killed. Readers and writers from before are dead; the bus to go on with comes back, and is `bus` from then on.
    */
   restart(how: 'drain' | 'kill'): Promise<Bus>
-  /** Breaks the connection to the broker, where there is one; readers and writers survive. */
-  disrupt(): Promise<void>
+  /**
+   * Breaks the connection to the broker, where there is one; readers and writers survive. `silence`: nothing passes any more,
+   * and nobody is told. Default `reset`.
+   */
+  disrupt(how?: 'reset' | 'silence'): Promise<void>
+  /** Kills the broker and starts it again on what it had stored, where there is one; readers and writers survive. */
+  bounce?(): Promise<void>
+  /** From now on the connection to the broker is so slow, where there is one. */
+  slow?(link: { readonly latencyMs?: number; readonly bytesPerSecond?: number }): void
   close(): Promise<void>
 }
 
