@@ -59,8 +59,13 @@ function connectionOptions(library: NatsLibrary, options: NatsBusOptions): Conne
     ...(first!.password !== '' && { pass: decodeURIComponent(first!.password) }),
     ...(token !== undefined && { token }),
     ...(credentials !== undefined && { authenticator: library.credsAuthenticator(Buffer.from(credentials)) }),
-    ...(wantsTls && { tls: { ...tls } }),
+    ...(wantsTls && { tls: { ...hostToCheck(first!), ...tls } }),
   }
+}
+
+/** The library names no host to the certificate's check where the server is given by its address. */
+function hostToCheck({ hostname }: URL): object {
+  return /^[\d.]+$|^\[/.test(hostname) ? { host: hostname.replace(/^\[|\]$/g, '') } : {}
 }
 
 /** Full jitter: each wait is a random part of a bound that doubles while nothing answers. */
