@@ -38,7 +38,7 @@ export interface TopicSpec {
   /**
    * `log`: kept, and can be read again. `work`: kept until each group that is there has done it; a bus that has only logs
    * keeps it in one. `ephemeral`: fan-out to the readers that are there, never stored. Default: `log`, but `ephemeral` for
-   * notices and queries, and `work` for commands where the broker has queues.
+   * notices and queries.
    */
   readonly storage?: 'log' | 'work' | 'ephemeral'
   readonly retention?: { readonly ageMs?: number; readonly bytes?: number }

@@ -72,7 +72,9 @@ export class RabbitmqAdmin implements Admin {
 
   async lag(name: string, group?: string): Promise<readonly Lag[]> {
     const topic = await this.#requireKept(name, 'lag')
-    const groups = group === undefined ? await this.#parts.topics.groups(name) : [group]
+    const known = await this.#parts.topics.groups(name)
+    if (group !== undefined && !known.includes(group)) throw noGroup(name, group)
+    const groups = group === undefined ? known : [group]
     return (await Promise.all(groups.map((one) => this.#parts.groupLag.of(topic, one)))).flat()
   }
 
@@ -89,6 +91,12 @@ export class RabbitmqAdmin implements Admin {
     if (topic.keeping !== 'ephemeral') return topic
     throw new UnsupportedError(feature, `topic "${name}" is ephemeral and stores nothing`)
   }
+}
+
+function noGroup(topic: string, group: string): SkeinError {
+  return new SkeinError('not-found', `Cannot tell the lag of group "${group}" of "${topic}": it has never read`, {
+    details: { topic, group },
+  })
 }
 
 function specOf(settings: TopicSettings): TopicSpec {

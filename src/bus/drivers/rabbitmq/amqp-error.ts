@@ -85,11 +85,16 @@ export function dialError(cause: unknown, url: string): SkeinError {
   if (/403 \(ACCESS-REFUSED\)|ACCESS_REFUSED/.test(message)) {
     return wrap('unauthorised', `${action}: it refuses the user or the password`, { cause, details })
   }
-  if (/530 \(NOT-ALLOWED\)|NOT_ALLOWED/.test(message)) {
-    return wrap('unauthorised', `${action}: ${said(message)}; check the virtual host and the user's permissions`, {
-      cause,
-      details,
-    })
+  // The library passes on neither code nor reason of a virtual host that is refused.
+  if (/530 \(NOT-ALLOWED\)|NOT_ALLOWED|Expected ConnectionOpenOk; got <ConnectionClose/.test(message)) {
+    return wrap(
+      'unauthorised',
+      `${action}: it refuses the virtual host; check that it exists and that the user may use it`,
+      {
+        cause,
+        details,
+      },
+    )
   }
   const isTls = url.startsWith('amqps:')
   if (isTls && /wrong version number|packet length too long/i.test(message)) {

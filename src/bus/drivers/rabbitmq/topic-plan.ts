@@ -21,10 +21,7 @@ export interface ClusterFacts {
   readonly members: number
 }
 
-/**
- * Decides how a topic is kept: commands, unless the spec says otherwise, as work, because somebody does them once; everything
- * else that is kept as a log. Throws `UnsupportedError` for what RabbitMQ cannot do.
- */
+/** Decides how a topic is kept. Throws `UnsupportedError` for what RabbitMQ, or this driver, cannot do. */
 export function planTopic(spec: TopicSpec, cluster: ClusterFacts): TopicPlan {
   const settings = resolveTopic(asksFor(spec))
   checkSupported(spec, cluster)
@@ -34,21 +31,15 @@ export function planTopic(spec: TopicSpec, cluster: ClusterFacts): TopicPlan {
   const best = bestDurability(keeping, cluster)
   if (satisfies(best, durability)) return { settings, keeping }
   const servers = cluster.members === 1 ? 'one server' : `${cluster.members} servers`
-  const isForWork = keeping === 'log' && satisfies(bestDurability('work', cluster), durability)
   throw new UnsupportedError(
     `durability "${durability}" on topic "${name}"`,
-    `RabbitMQ grants "${best}" to ${keeping === 'log' ? 'a stream, which confirms what is written and not synced,' : 'it'} on ${servers}` +
-      (isForWork ? '; its quorum queues sync: ask for storage "work", which cannot be read again' : ''),
+    `RabbitMQ grants "${best}" to ${keeping === 'log' ? 'a stream, which confirms what is written and not synced,' : 'it'} on ${servers}`,
   )
 }
 
 /** The broker cannot find repeats over AMQP 0-9-1: what a spec leaves open is not asked for. */
 function asksFor(spec: TopicSpec): TopicSpec {
-  return {
-    ...spec,
-    deduplicationWindowMs: spec.deduplicationWindowMs ?? 0,
-    ...(spec.storage === undefined && spec.intent === 'command' && { storage: 'work' }),
-  }
+  return { ...spec, deduplicationWindowMs: spec.deduplicationWindowMs ?? 0 }
 }
 
 function checkSupported(spec: TopicSpec, cluster: ClusterFacts): void {
