@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 const COMMAND = join(dirname(dirname(fileURLToPath(import.meta.url))), 'bin', 'skein.mjs')
@@ -33,9 +34,11 @@ export interface NodeProcessOptions {
 export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
   const args = [COMMAND, 'up', '--data', options.dataDirectory, '--port', String(options.port ?? 0), '--json']
   const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // It watches the channel, and ends when whoever started it is gone, however that came about.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     detached: options.detached ?? false,
-  })
+  }) as ChildProcessByStdio<null, Readable, Readable>
+  child.channel?.unref()
   options.onSpawn?.(child)
   const errors: string[] = []
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
