@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { connectKafkaBus } from '../bus/drivers/kafka/index.ts'
+import { connectNatsBus } from '../bus/drivers/nats/index.ts'
 import { connectRemoteBus } from '../bus/drivers/remote/index.ts'
 import type { Bus } from '../bus/index.ts'
 import type { CommandContext } from './context.ts'
@@ -26,7 +27,10 @@ export function newCommand(name: string, description: string, examples: readonly
 export function newClientCommand(name: string, description: string, examples: readonly string[]): Command {
   return newCommand(name, description, examples)
     .addOption(
-      new Option('--url <url>', 'the node, as skein://, http:// or host:port, or a broker, as kafka://host:port')
+      new Option(
+        '--url <url>',
+        'the node, as skein://, http:// or host:port, or a broker, as kafka://host:port or nats://host:port',
+      )
         .env('SKEIN_URL')
         .default(DEFAULT_URL),
     )
@@ -54,5 +58,6 @@ function openCommandBus(options: ClientOptions, context: CommandContext): Promis
   const { clock, random, signal } = context
   const common = { clock, random, signal, connectTimeoutMs: options.connectTimeout }
   if (options.url.startsWith('kafka://')) return connectKafkaBus({ url: options.url, ...common })
+  if (/^(nats|tls):/.test(options.url)) return connectNatsBus({ url: options.url, ...common })
   return connectRemoteBus({ url: nodeUrl(options.url), ...common })
 }
