@@ -199,7 +199,7 @@ describe('on a real broker', { skip: kafka.skip }, () => {
   })
 
   test('after a commit whose answer is lost, messages and acknowledgments still agree', async (t) => {
-    const bus = await busOf(t, broker, { requestTimeoutMs: 1_000, retryForMs: 2_000 })
+    const bus = await busOf(t, broker, { requestTimeoutMs: 2_000, retryForMs: 4_000 })
     const input = await openTopic(bus)
     const output = await openTopic(bus)
     await bus.writer(input).write(numbered(input, 0, 30))
@@ -207,7 +207,7 @@ describe('on a real broker', { skip: kafka.skip }, () => {
     const silence = async (tries: number) => {
       await new Promise((resolve) => setTimeout(resolve, tries * 2))
       broker.proxy.set({ isDeaf: true })
-      setTimeout(() => broker.proxy.set({}), 3_500)
+      setTimeout(() => broker.proxy.set({}), 7_000)
     }
     for (let left = 30, tries = 0; left > 0; tries += 1) {
       const given = await reader.read({ waitMs: 60_000, maxMessages: 5 })

@@ -2,7 +2,7 @@ import { SkeinError, UnsupportedError } from '../../../../core/index.ts'
 import { type Capabilities, type RequestedDurability, satisfies, type TopicSpec } from '../../../index.ts'
 import { checkSameTopic, resolveTopic, type TopicSettings } from '../../../kit/index.ts'
 import type { Cluster, TopicInfo } from '../cluster.ts'
-import { KAFKA, kafkaCode, protocolErrorOf, skeinError } from '../kafka-error.ts'
+import { KAFKA, kafkaCode, protocolErrorOf } from '../kafka-error.ts'
 import type { Producer } from '../write/producer.ts'
 import { createTopic } from './create-topic.ts'
 import { grantedDurability, kafkaCapabilities } from './kafka-capabilities.ts'
@@ -109,11 +109,16 @@ export class TopicStore {
     const wantsReplicas = satisfies('replicated', durability) && !satisfies('written', durability)
     if (this.#cluster.brokers.size === 0) await this.#cluster.refresh([])
     checkReachable(settings, this.#cluster.brokers.size)
+    let tries = 0
     try {
-      await createTopic(this.#cluster, settings, { wantsReplicas, more: this.#more })
+      await this.#cluster.retrying(`create topic "${name}"`, async () => {
+        tries += 1
+        await createTopic(this.#cluster, settings, { wantsReplicas, more: this.#more })
+      })
     } catch (error) {
-      if (kafkaCode(error) !== KAFKA.TOPIC_ALREADY_EXISTS) throw skeinError(error, `create topic "${name}"`)
-      return this.#madeMeanwhile(name)
+      if (kafkaCode(error) !== KAFKA.TOPIC_ALREADY_EXISTS) throw error
+      // Unless an earlier try of this call has made it, though its answer was lost.
+      if (tries === 1) return this.#madeMeanwhile(name)
     }
     await this.#registry.put(name, settings)
     const topic = (await this.#find(name))!
