@@ -3,7 +3,7 @@ import type { Bus } from '../../src/bus/index.ts'
 import { systemClock, systemRandom } from '../../src/core/system/index.ts'
 import { findService } from '../../test/services/find-service.ts'
 import type { Service } from '../../test/services/service.ts'
-import { TcpProxy } from '../../test/services/tcp-proxy.ts'
+import { TcpProxy, type Weather } from '../../test/services/tcp-proxy.ts'
 import type { BusWorld } from '../../testing/index.ts'
 
 export interface KafkaServerOptions {
@@ -36,13 +36,17 @@ export class KafkaServer {
       url: `kafka://127.0.0.1:${this.proxy.port}`,
       clock: systemClock,
       random: systemRandom,
+      requestTimeoutMs: 3_000,
       // A message is old, and a segment done with, within the patience of a case.
       topicConfigs: { 'segment.ms': '10', 'min.cleanable.dirty.ratio': '0.01', 'file.delete.delay.ms': '100' },
     })
   }
 
   async kill(): Promise<void> {
-    if (!this.#options.killsBroker) return
+    if (this.#options.killsBroker) await this.bounce()
+  }
+
+  async bounce(): Promise<void> {
     const [node] = this.service.nodes
     await node!.kill()
     await node!.start()
@@ -67,6 +71,7 @@ export class KafkaWorld implements BusWorld {
   }
 
   static async create(server: KafkaServer): Promise<KafkaWorld> {
+    server.proxy.set({})
     const bus = await server.connect()
     for (const topic of await bus.admin.listTopics()) await bus.admin.deleteTopic(topic)
     return new KafkaWorld(server, bus)
@@ -82,8 +87,17 @@ export class KafkaWorld implements BusWorld {
     return this.bus
   }
 
-  async disrupt(): Promise<void> {
-    this.#server.proxy.cut()
+  async disrupt(how: 'reset' | 'silence' = 'reset'): Promise<void> {
+    if (how === 'silence') this.#server.proxy.silence()
+    else this.#server.proxy.cut()
+  }
+
+  bounce(): Promise<void> {
+    return this.#server.bounce()
+  }
+
+  slow(link: Weather): void {
+    this.#server.proxy.set(link)
   }
 
   async close(): Promise<void> {

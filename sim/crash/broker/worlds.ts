@@ -3,6 +3,7 @@ import type { CrashWorld } from './crash-world.ts'
 /** By the driver's name. */
 const WORLDS: Readonly<Record<string, () => Promise<CrashWorld>>> = {
   jetstream: async () => (await import('./worlds/jetstream.ts')).jetstreamWorld,
+  kafka: async () => (await import('./worlds/kafka.ts')).kafkaWorld,
 }
 
 export const CRASH_DRIVERS: readonly string[] = Object.keys(WORLDS)
