@@ -1,6 +1,7 @@
 /**
  * Plants bugs in production code and shows that the harness catches them: `npm run -s planted -- [group …]
- * [--patch FILE …] [--json]`. Without `--patch` it takes those of `sim/planted/`. The report is the last line of
+ * [--patch FILE …] [--json]`. Without `--patch` it takes those of `sim/planted/`. What a bug touches decides which parts of
+ * the harness look at it. The report is the last line of
  * standard output, also with exit code 2, which says that a patch cannot be planted or the harness fails without one; exit
  * code 1 says that a bug lives.
  */
@@ -30,7 +31,7 @@ function progress(text: string): void {
 
 function chosenBugs(): Bug[] {
   if (values.patch.length > 0) return values.patch.map((file) => readBug(resolve(callerDirectory, file)))
-  const all = globSync('sim/planted/*.patch', { cwd: root })
+  const all = globSync('sim/planted/**/*.patch', { cwd: root })
     .sort()
     .map((file) => readBug(join(root, file)))
   const chosen = all.filter((bug) => groups.length === 0 || groups.includes(bug.group))
@@ -50,7 +51,7 @@ async function main(): Promise<number> {
   const hunt = new Hunt(root, harnessSteps(root), { progress, signal: stop.signal })
   try {
     // For somebody's own patch it is enough that the step which fails with it passes without it.
-    if (values.patch.length === 0) await hunt.proveClean()
+    if (values.patch.length === 0) await hunt.proveClean(bugs)
     for (const bug of bugs) {
       const finding = await hunt.catchBug(bug)
       progress(`${bug.name}: ${finding.caughtBy === null ? 'NOT CAUGHT' : `caught by ${finding.caughtBy}`}`)

@@ -76,7 +76,7 @@ test('A step that fails without any bug catches nothing: it is an error', async 
   const broken = step('broken', '--eval', 'process.exit(1)')
   const hunt = new Hunt(root, [broken])
   t.after(() => hunt.close())
-  await assert.rejects(hunt.proveClean(), /"broken" fails without any planted bug/)
+  await assert.rejects(hunt.proveClean([{ touches: ['src/sum.ts'] }]), /"broken" fails without any planted bug/)
   await assert.rejects(hunt.catchBug(readBug(add('forgets.patch', PATCH))), /"broken" fails without any planted bug/)
 })
 
@@ -118,7 +118,27 @@ test('A patch to a test, to the harness, or to nothing is refused', () => {
   assert.throws(() => describeBug('p', 'nothing'), /no unified diff/)
 })
 
-test('What a bug touches decides only the order of the steps', () => {
+test('A bug that touches only what a step is for needs no other step', () => {
+  const steps = [step('everything'), { ...step('raft'), scope: ['src/raft/'] }]
+  const names = (...touches: string[]) => inOrder(steps, { touches }).map(({ name }) => name)
+  assert.deepEqual(names('src/raft/quorum.ts'), ['raft'])
+  assert.deepEqual(names('src/raft/quorum.ts', 'src/log/log.ts'), ['everything', 'raft'])
+  assert.deepEqual(names('src/log/log.ts'), ['everything'])
+})
+
+test('A simulation that fails tells its seeds', async (t) => {
+  const { root, add } = project(t)
+  const code = `import('./src/sum.ts').then(({ sum }) => {
+    const failures = sum(1, 2) === 3 ? [] : [{ seed: 7 }]
+    console.log(JSON.stringify({ seeds: 9, failures }))
+    process.exitCode = failures.length
+  })`
+  const hunt = new Hunt(root, [step('simulated', '--eval', code)])
+  t.after(() => hunt.close())
+  assert.deepEqual((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).seeds, [7])
+})
+
+test('Within its place, what a bug touches decides only the order of the steps', () => {
   const steps = [step('a'), { ...step('b'), covers: ['src/log'] }, step('c')]
   const ordered = inOrder(steps, { touches: ['src/log/segment.ts'] })
   assert.deepEqual(

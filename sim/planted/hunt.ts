@@ -13,6 +13,8 @@ export interface Step {
   readonly covers: readonly string[]
   /** A step that takes longer has hung, which counts as failing. */
   readonly timeoutMs: number
+  /** It looks at nothing but what lies below these paths, and what touches only that needs no other step. */
+  readonly scope?: readonly string[]
 }
 
 export interface Finding {
@@ -20,6 +22,8 @@ export interface Finding {
   readonly file: string
   /** The step that failed, as `timeout in …` when it did not end in time; null when all passed: the bug lives. */
   readonly caughtBy: string | null
+  /** Of a simulation: the seeds that failed. */
+  readonly seeds: readonly number[]
   readonly seconds: number
 }
 
@@ -53,9 +57,11 @@ export class Hunt {
     this.#signal = options.signal
   }
 
-  /** Throws unless every step passes without any bug. */
-  async proveClean(): Promise<void> {
-    for (const step of this.#steps) await this.#proveStep(step)
+  /** Throws unless every step that these bugs need passes without any bug. */
+  async proveClean(bugs: readonly Pick<Bug, 'touches'>[]): Promise<void> {
+    for (const step of this.#steps) {
+      if (bugs.some((bug) => isFor(this.#steps, bug)(step))) await this.#proveStep(step)
+    }
   }
 
   async catchBug(bug: Bug): Promise<Finding> {
@@ -63,11 +69,12 @@ export class Hunt {
     const folder = await copyTree(this.#root)
     try {
       await plant(bug, folder)
-      const caughtBy = await this.#firstFailure(bug, folder)
+      const { caughtBy, seeds } = await this.#firstFailure(bug, folder)
       return {
         name: bug.name,
         file: shown(this.#root, bug.file),
         caughtBy,
+        seeds,
         seconds: Math.round((performance.now() - startedAtMs) / 100) / 10,
       }
     } finally {
@@ -79,17 +86,17 @@ export class Hunt {
     if (this.#clean !== undefined) await removeTree(await this.#clean)
   }
 
-  async #firstFailure(bug: Bug, folder: string): Promise<string | null> {
+  async #firstFailure(bug: Bug, folder: string): Promise<Pick<Finding, 'caughtBy' | 'seeds'>> {
     for (const step of inOrder(this.#steps, bug)) {
       this.#progress(`${bug.name}: ${step.name}`)
-      const { passed, hung } = await runStep(step, folder, this.#signal)
+      const { passed, hung, output } = await runStep(step, folder, this.#signal)
       if (passed) continue
       // A busy machine may be slow without any bug: then it has to be shown now that the step passes.
       if (hung) this.#provenClean.delete(step.name)
       await this.#proveStep(step)
-      return hung ? `timeout in ${step.name}` : step.name
+      return { caughtBy: hung ? `timeout in ${step.name}` : step.name, seeds: failedSeeds(output) }
     }
-    return null
+    return { caughtBy: null, seeds: [] }
   }
 
   /** A step may call a bug caught only if it passes without it. */
@@ -106,10 +113,26 @@ export class Hunt {
   }
 }
 
-/** The same steps for every bug; those nearest to what it touches first, so that it is found sooner. */
+/** The same steps for every bug of a place; those nearest to what it touches first, so that it is found sooner. */
 export function inOrder(steps: readonly Step[], bug: Pick<Bug, 'touches'>): Step[] {
+  const chosen = steps.filter(isFor(steps, bug))
   const isNear = (step: Step) => step.covers.some((path) => bug.touches.some((touched) => touched.startsWith(path)))
-  return [...steps.filter(isNear), ...steps.filter((step) => !isNear(step))]
+  return [...chosen.filter(isNear), ...chosen.filter((step) => !isNear(step))]
+}
+
+/** Steps with a scope are for bugs that touch it; a bug that touches nothing else needs only them. */
+function isFor(steps: readonly Step[], { touches }: Pick<Bug, 'touches'>): (step: Step) => boolean {
+  const isIn = (path: string, { scope }: Step) => scope?.some((prefix) => path.startsWith(prefix)) === true
+  const isScoped = touches.every((path) => steps.some((step) => isIn(path, step)))
+  return (step) => (step.scope === undefined ? !isScoped : touches.some((path) => isIn(path, step)))
+}
+
+/** A simulation reports as its last line which seeds failed. */
+function failedSeeds(output: string): number[] {
+  const line = output.split('\n').findLast((text) => text.startsWith('{"seeds":'))
+  if (line === undefined) return []
+  const report: { readonly failures?: ReadonlyArray<{ readonly seed: number }> } = JSON.parse(line)
+  return (report.failures ?? []).map(({ seed }) => seed)
 }
 
 async function runStep(step: Step, folder: string, signal: AbortSignal | undefined): Promise<Outcome> {

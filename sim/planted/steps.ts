@@ -9,12 +9,16 @@ const TIMEOUTS_MS = { quick: { test: 30_000, step: 120_000 }, slow: { test: 90_0
  * types and formatting are not in it: they would catch patches for how they look.
  */
 export function harnessSteps(root: string): Step[] {
-  const files = testFiles(root)
-  return STEPS.map(({ name, tests, covers, isSlow }) => {
+  return [...SIMULATIONS, ...testSteps(testFiles(root))]
+}
+
+function testSteps(files: readonly string[]): Step[] {
+  return STEPS.map(({ name, tests, covers, isSlow, scope }) => {
     const chosen = files.filter((file) => tests.some((prefix) => file.startsWith(prefix)))
     if (chosen.length === 0) throw new Error(`The step "${name}" has no tests: its paths are ${tests.join(', ')}`)
     const { step, test } = isSlow === true ? TIMEOUTS_MS.slow : TIMEOUTS_MS.quick
-    return { name, args: [...TEST_OPTIONS, `--test-timeout=${test}`, ...chosen], covers, timeoutMs: step }
+    const args = [...TEST_OPTIONS, `--test-timeout=${test}`, ...chosen]
+    return { name, args, covers, timeoutMs: step, ...(scope !== undefined && { scope }) }
   })
 }
 
@@ -25,7 +29,21 @@ interface StepPlan {
   readonly covers: readonly string[]
   /** It starts processes, or plays thousands of rounds. */
   readonly isSlow?: boolean
+  readonly scope?: readonly string[]
 }
+
+/** The pure core of Raft: nothing but its own tests and the simulator has anything to say about it. */
+const RAFT = ['src/raft/']
+
+const SIMULATIONS: readonly Step[] = [
+  {
+    name: 'simulated Raft groups',
+    args: ['sim/sim.ts', 'raft', '--seeds', '200', '--fail-fast', '--no-shrink', '--json'],
+    covers: RAFT,
+    timeoutMs: 600_000,
+    scope: RAFT,
+  },
+]
 
 /** The quick ones first; those with real processes last. */
 const STEPS: readonly StepPlan[] = [
@@ -64,6 +82,7 @@ const STEPS: readonly StepPlan[] = [
     tests: ['src/gateway/', 'src/node/', 'src/cli/'],
     covers: ['src/gateway/', 'src/node/', 'src/cli/'],
   },
+  { name: 'unit tests and transcripts of Raft', tests: ['src/raft/', 'test/transcripts'], covers: [], scope: RAFT },
   { name: 'a node killed under load', tests: ['sim/crash/kill'], covers: [], isSlow: true },
   { name: 'the whole swarm', tests: ['sim/swarm/'], covers: [], isSlow: true },
 ]
@@ -71,5 +90,5 @@ const STEPS: readonly StepPlan[] = [
 const TEST_OPTIONS = ['--test', '--test-concurrency=2', '--test-reporter=spec']
 
 function testFiles(root: string): string[] {
-  return globSync('{src,testing,sim,examples}/**/*.test.ts', { cwd: root }).sort()
+  return globSync('{src,testing,sim,examples,test}/**/*.test.ts', { cwd: root }).sort()
 }

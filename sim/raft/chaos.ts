@@ -115,7 +115,9 @@ export class Chaos {
     if (fault.action === 'clog') {
       for (const { id } of nodes) {
         for (const to of this.#world.nodes.keys()) {
-          if (to !== id) this.#world.network.clog({ from: id, to, durationMs: fault.duration })
+          if (to === id) continue
+          const path = fault.way === 'out' ? { from: id, to } : { from: to, to: id }
+          this.#world.network.clog({ ...path, durationMs: fault.duration })
         }
       }
       return undefined

@@ -21,6 +21,7 @@ const HELP = `Plays whole Raft groups on simulated time, disks and network, brea
   --trace FILE       writes the transcript of the one run; - is standard output
   --histories DIR    writes every history of calls as JSON lines
   --workers N        processes (default: one for each processor)
+  --fail-fast        ends with the first failing seed
   --no-shrink        leaves a failing seed as it is
   --json             the report as JSON only
   --help             this
@@ -51,6 +52,7 @@ function parse(args: readonly string[]) {
       trace: { type: 'string' },
       histories: { type: 'string' },
       workers: { type: 'string' },
+      'fail-fast': { type: 'boolean', default: false },
       shrink: { type: 'boolean', default: true },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -72,6 +74,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const results = await runSeeds(scenarios, {
     ...(histories !== undefined && { histories }),
     ...(values.workers !== undefined && { workers: positiveInteger('workers', values.workers) }),
+    failFast: values['fail-fast'],
     progress: (result, done) => progress(result, done, scenarios.length),
   })
   const report = reportOf(results)
@@ -126,11 +129,11 @@ function progress({ seed, failure }: SeedResult, done: number, total: number): v
 
 /** The first failing seed, made smaller, and the command that replays it. */
 function explainFirst(results: readonly SeedResult[], scenarios: readonly Scenario[]): void {
-  const at = results.findIndex(({ failure }) => failure !== undefined)
-  if (at === -1) return
-  const failure = results[at]!.failure as Failure
-  console.error(`sim raft: seed ${results[at]!.seed} fails; making it smaller`)
-  const { scenario, failure: smaller, runs } = shrink(scenarios[at]!, failure)
+  const failed = results.find(({ failure }) => failure !== undefined)
+  if (failed === undefined) return
+  console.error(`sim raft: seed ${failed.seed} fails; making it smaller`)
+  const original = scenarios.find(({ seed }) => seed === failed.seed)!
+  const { scenario, failure: smaller, runs } = shrink(original, failed.failure as Failure)
   const file = join(root, '.skein', 'sim', `seed-${scenario.seed}.json`)
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, `${JSON.stringify(scenario, null, 2)}\n`)

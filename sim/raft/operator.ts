@@ -8,6 +8,7 @@ import type { World } from './world.ts'
 type Request = 'snapshot' | 'purge' | 'transfer' | 'add-learner' | 'promote' | 'demote' | 'remove' | 'joint'
 
 const ROUND_MS = 700
+const WATCH_MS = 15
 const NODES_MAX = 12
 const VOTERS_MAX = 7
 /** A learner this close to the leader is caught up. */
@@ -29,9 +30,25 @@ export class Operator {
   }
 
   begin(): void {
+    this.#everyRound()
+    this.#watchElections(0)
+  }
+
+  #everyRound(): void {
     this.#world.events.after(ROUND_MS, () => {
       this.#round()
-      this.begin()
+      this.#everyRound()
+    })
+  }
+
+  /** A leader that was just elected knows least: now and then it is asked for a change or a transfer at once. */
+  #watchElections(termBefore: number): void {
+    this.#world.events.after(WATCH_MS, () => {
+      const term = this.#world.leader()?.member?.status.term ?? termBefore
+      if (term > termBefore && this.#world.events.nowMs < this.#world.scenario.faultsMs && this.#random.float() < 0.4) {
+        this.ask(this.#pick(['add-learner', 'promote', 'demote', 'joint', 'transfer', 'remove'] as const)!, [])
+      }
+      this.#watchElections(Math.max(term, termBefore))
     })
   }
 

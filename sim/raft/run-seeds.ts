@@ -7,6 +7,8 @@ import type { WorkerTask } from './worker.ts'
 
 export interface RunSeedsOptions {
   readonly histories?: string
+  /** Begins no further run after one that failed. */
+  readonly failFast?: boolean
   /** Default: one for each processor. */
   readonly workers?: number
   readonly progress?: (result: SeedResult, done: number) => void
@@ -14,9 +16,9 @@ export interface RunSeedsOptions {
   readonly signal?: AbortSignal
 }
 
-/** Plays scenarios in worker processes; the results are in the order of the scenarios. */
+/** Plays scenarios in worker processes; the results are in the order of the scenarios that were played. */
 export async function runSeeds(scenarios: readonly Scenario[], options: RunSeedsOptions = {}): Promise<SeedResult[]> {
-  const { workers = availableParallelism(), histories, progress = () => {}, signal } = options
+  const { workers = availableParallelism(), histories, failFast = false, progress = () => {}, signal } = options
   const results: SeedResult[] = []
   let next = 0
   let done = 0
@@ -31,6 +33,7 @@ export async function runSeeds(scenarios: readonly Scenario[], options: RunSeeds
         results[at] = result
         done += 1
         progress(result, done)
+        if (failFast && result.failure !== undefined) next = scenarios.length
       }
     } finally {
       signal?.removeEventListener('abort', end)
@@ -38,7 +41,7 @@ export async function runSeeds(scenarios: readonly Scenario[], options: RunSeeds
     }
   }
   await Promise.all(Array.from({ length: Math.min(workers, scenarios.length) }, work))
-  return results
+  return results.filter((result) => result !== undefined)
 }
 
 function ask(worker: ChildProcess, task: WorkerTask): Promise<SeedResult> {

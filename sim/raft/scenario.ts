@@ -109,6 +109,7 @@ function drawFaults(random: Random, run: { readonly faultsMs: number; readonly i
       duration: Math.round(between(...duration)),
     } as Fault)
   }
+  if (random.float() < 0.4) faults.push(...drawStaleLeaders(random, run.faultsMs))
   if (run.isUpgraded) faults.push(...drawUpgrades(random, run.faultsMs))
   return faults.sort((one, other) => one.at - other.at)
 }
@@ -119,6 +120,19 @@ function drawSelection(random: Random): Fault['select'] {
   if (chance < 0.6) return { mode: 'fixed', value: 1, role: 'follower' }
   if (chance < 0.8) return { mode: 'fixed', value: 1, role: 'any' }
   return chance < 0.93 ? { mode: 'percent', value: 50, role: 'any' } : { mode: 'all', value: 0, role: 'any' }
+}
+
+/** A leader that nobody hears, and that hears late what it was told before: it may lead on while another does. */
+function drawStaleLeaders(random: Random, faultsMs: number): Fault[] {
+  const select = { mode: 'fixed', value: 1, role: 'leader' } as const
+  return Array.from({ length: 3 }, (): Fault[] => {
+    const at = Math.round(1_500 + random.float() * (faultsMs - 8_000))
+    const shared = { kind: 'network', select, at } as const
+    return [
+      { ...shared, action: 'clog', way: 'in', duration: Math.round(900 + random.float() * 2_500) },
+      { ...shared, action: 'partition', direction: 'one-way', duration: 4_000 },
+    ]
+  }).flat()
 }
 
 function drawUpgrades(random: Random, faultsMs: number): Fault[] {
@@ -144,7 +158,12 @@ const KINDS: ReadonlyArray<(between: Between, random: Random) => Draft> = [
   (between) => ({ kind: 'network', action: 'duplicate', percent: between(1, 50) }),
   (between) => ({ kind: 'network', action: 'reorder', percent: between(5, 80) }),
   (between) => ({ kind: 'network', action: 'latency', latency: between(10, 400) }),
-  () => ({ kind: 'network', action: 'clog', duration: [200, 5_000] }),
+  (_, random) => ({
+    kind: 'network',
+    action: 'clog',
+    way: random.float() < 0.5 ? 'out' : 'in',
+    duration: [200, 5_000],
+  }),
   (between) => ({ kind: 'network', action: 'queue', value: Math.floor(between(2, 20)) }),
   (between) => ({ kind: 'io', action: 'latency', latency: between(20, 1_000) }),
   (between) => ({ kind: 'io', action: 'fault', methods: ['fdatasync'], errno: 5, percent: between(1, 100) }),

@@ -42,7 +42,13 @@ const faultSchema = z.union([
     ...timed,
   }),
   z.strictObject({ kind: z.literal('network'), action: z.literal('latency'), latency: time, ...timed }),
-  z.strictObject({ kind: z.literal('network'), action: z.literal('clog'), ...timed }),
+  z.strictObject({
+    kind: z.literal('network'),
+    action: z.literal('clog'),
+    /** Of the selected: what they send, or what is sent to them. */
+    way: z.enum(['out', 'in']).default('out'),
+    ...timed,
+  }),
   z.strictObject({ kind: z.literal('network'), action: z.literal('queue'), value: z.int().min(1), ...timed }),
   z.strictObject({
     kind: z.literal('io'),

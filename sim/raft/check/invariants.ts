@@ -122,7 +122,11 @@ export class Invariants {
     }
     const first = entries[0]?.index ?? log.lastIndex + 1
     if (first <= log.lastIndex) this.#checkTruncation(node, first, status)
-    for (const entry of entries) this.#takeEntry(node, entry)
+    for (const entry of entries) {
+      this.#takeEntry(node, entry)
+      if (entry.kind === 'config' && status.role === 'leader' && entry.term === status.term)
+        this.#checkMayChange(status)
+    }
     if (log.lastIndex !== status.lastIndex || log.lastTerm !== status.lastTerm) {
       const what = `node ${id} says its log ends at ${status.lastIndex}@${status.lastTerm}; it handed out ${log.lastIndex}@${log.lastTerm}`
       throw new Violation('all of the log is handed out to be stored', what)
@@ -151,6 +155,13 @@ export class Invariants {
     if (entry.kind === 'config') this.#checkOneChange(node, entry)
   }
 
+  /** Two leaders could else each change the same old configuration, to two that share no majority. */
+  #checkMayChange({ id, term, commit }: RaftStatus): void {
+    if (this.group.committedTerm(commit) === term || this.group.commit === 0) return
+    const what = `node ${id} proposes one in term ${term}, having committed only entry ${commit}`
+    throw new Violation('no change before a commit in the own term', what)
+  }
+
   #checkOneChange({ log, id }: NodeRecord, { index }: Entry): void {
     for (let at = this.group.commit + 1; at < index; at += 1) {
       if (log.entry(at)?.kind !== 'config') continue
@@ -168,13 +179,16 @@ export class Invariants {
       if (!has) throw new Violation('leader completeness', `node ${id} leads term ${term} without entry ${index}`)
     }
     let bytes = 0
+    let largest = 0
     for (let index = Math.max(commit, log.startIndex) + 1; index <= log.lastIndex; index += 1) {
-      bytes += log.entry(index)!.data.length
+      const entry = log.entry(index)!
+      // What a leader inherits it did not choose to take; nor is a change of configuration counted.
+      if (entry.kind !== 'command' || entry.term !== term) continue
+      bytes += entry.data.length
+      largest = Math.max(largest, entry.data.length)
     }
-    const last = log.entry(log.lastIndex)?.data.length ?? 0
-    if (bytes - last <= this.limits.uncommittedBytesMax) return
-    // What a leader inherits it did not choose to take.
-    if (log.entry(Math.max(commit, log.startIndex) + 1)!.term !== term) return
+    // However large, one is let through.
+    if (bytes - largest <= this.limits.uncommittedBytesMax) return
     throw new Violation('uncommitted bytes are bounded', `${bytes} bytes at leader ${id}`)
   }
 
@@ -224,6 +238,10 @@ export class Invariants {
     const term = node.log.term(commit)!
     // The first entry of a new group, which makes its voters, is stored by each of them before it starts.
     if (configuration.voters.length === 0) return
+    if (term !== node.term) {
+      const what = `node ${node.id} commits entry ${commit} of term ${term} in term ${node.term}`
+      throw new Violation('a leader counts only entries of its own term', what)
+    }
     if (isQuorum(configuration, (id) => this.#isDurableAt(id, commit, term))) return
     const holders = [...this.#nodes.keys()].filter((id) => this.#isDurableAt(id, commit, term))
     const what = `node ${node.id} commits entry ${commit} of term ${term} under ${describeConfiguration(configuration)}; it is durable on (${holders.join(' ')})`
