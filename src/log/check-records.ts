@@ -15,6 +15,9 @@ export interface RecordsSummary {
   readonly hasHeader: boolean
 }
 
+/** What decoding puts in the place of bytes that are no UTF-8. */
+const NOT_TEXT = '\ufffd'
+
 /**
  * Checks a body that somebody else encoded: lengths, subjects, headers, offset deltas without gaps, whole timestamps.
  * Throws `corrupt` saying what is wrong.
@@ -43,7 +46,10 @@ export function checkRecords(body: Uint8Array, options: { readonly header?: stri
     if (cursor.isTombstone && valueBytes > 0) throw malformedBody('a tombstone has a value')
     count += 1
   }
-  return { count, subjects: cursor.subjects(), valueBytesMax, timestampDeltaMaxMs, hasHeader }
+  const subjects = cursor.subjects()
+  // Other bytes would all look alike to whoever decides by the text.
+  if (subjects.some((subject) => subject.includes(NOT_TEXT))) throw malformedBody('a subject is not UTF-8')
+  return { count, subjects, valueBytesMax, timestampDeltaMaxMs, hasHeader }
 }
 
 /** A body as it came over the wire, checked, ready to append. */

@@ -57,21 +57,21 @@ export class EventTeller {
   #start(): void {
     if (this.#telling || this.#waiting.length === 0) return
     this.#retryTimer?.cancel()
-    this.#telling = this.#tellAll().finally(() => {
-      this.#telling = undefined
-    })
+    this.#telling = this.#tellAll()
   }
 
+  /** Nothing may come between its last look and its end: it would wait for the next event. */
   async #tellAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, BATCH_MAX)
-      try {
+    try {
+      while (this.#waiting.length > 0) {
+        const batch = this.#waiting.slice(0, BATCH_MAX)
         await this.#options.writer.write(batch)
-      } catch (error) {
-        this.#failed(error)
-        return
+        this.#waiting.splice(0, batch.length)
       }
-      this.#waiting.splice(0, batch.length)
+    } catch (error) {
+      this.#failed(error)
+    } finally {
+      this.#telling = undefined
     }
   }
 

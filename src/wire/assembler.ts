@@ -20,12 +20,13 @@ const FIRST_BYTES = 64 * 1024
  * most one message per lane is incomplete.
  */
 export class MessageAssembler {
-  readonly #messageBytesMax: number
+  /** May be changed between messages. */
+  messageBytesMax: number
   readonly #pool: BufferPool
   readonly #partials: Array<Partial | undefined> = LANES.map(() => undefined)
 
   constructor(messageBytesMax: number, pool: BufferPool) {
-    this.#messageBytesMax = messageBytesMax
+    this.messageBytesMax = messageBytesMax
     this.#pool = pool
   }
 
@@ -48,8 +49,8 @@ export class MessageAssembler {
     const { payload } = frame
     const { headBytes, bodyBytes } = readLengths(payload)
     const byteLength = headBytes + bodyBytes
-    if (LENGTHS_BYTES + byteLength > this.#messageBytesMax) {
-      throw malformed(`its message of ${byteLength} bytes is longer than ${this.#messageBytesMax}`)
+    if (LENGTHS_BYTES + byteLength > this.messageBytesMax) {
+      throw malformed(`its message of ${byteLength} bytes is longer than ${this.messageBytesMax}`)
     }
     const come = payload.subarray(LENGTHS_BYTES)
     if (frame.isLast) {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { MemoryTransport } from '../../testing/memory-transport.ts'
 import { SimulatedClock } from '../../testing/simulated-clock.ts'
 import { SkeinError } from '../core/index.ts'
-import { decodeFrame } from './frame.ts'
+import { decodeFrame, encodeFrameHeader, FRAME_HEADER_BYTES, FrameKind } from './frame.ts'
 import { Lane } from './lane.ts'
 import type { WireMessage } from './message.ts'
 import { Precedence } from './precedence.ts'
@@ -130,6 +130,29 @@ test('A malformed frame closes that connection with the protocol’s reason, on 
   assert.equal(node.closed?.code, 'connection-lost')
   assert.equal(node.transport.closedWith?.code, 'malformed-frame')
   assert.equal((client.closed?.cause as SkeinError).code, 'malformed-frame')
+})
+
+test('Before the greeting a peer may say little, and must say it soon', async () => {
+  const clock = new SimulatedClock()
+  const announce = (bytes: number) => {
+    const frame = Buffer.alloc(FRAME_HEADER_BYTES + 8)
+    encodeFrameHeader(frame, {
+      ...{ kind: FrameKind.hello, lane: Lane.urgent, isFirst: true, isLast: false, channel: 0, operation: 0 },
+      payloadBytes: 8,
+    })
+    frame.writeUInt32BE(bytes, FRAME_HEADER_BYTES + 4)
+    return frame
+  }
+  const [, large] = MemoryTransport.pair()
+  const talker = side('node', large, { clock, limits: SESSION_LIMITS })
+  large.receive(announce(1024 * 1024))
+  assert.equal(large.closedWith?.code, 'malformed-frame')
+  assert.equal(talker.closed?.code, 'connection-lost')
+  const [, slow] = MemoryTransport.pair()
+  const silent = side('node', slow, { clock, limits: SESSION_LIMITS })
+  slow.receive(announce(1_000))
+  await clock.advance(15_000)
+  assert.match(silent.closed!.message, /has not greeted/)
 })
 
 test('Nothing is allowed before the greeting', () => {

@@ -68,6 +68,10 @@ export interface CastOptions {
   readonly body?: readonly Uint8Array[] | undefined
 }
 
+/** Nobody is known by then: who says nothing, or much, is sent away. */
+const GREETING_BYTES_MAX = 16 * 1024
+const GREETING_MS_MAX = 10_000
+
 /** Bytes in the transport before it has to have sent some: one urgent frame waits behind no more than this here. */
 const TRANSPORT_BYTES_MAX = 128 * 1024
 
@@ -94,6 +98,7 @@ export class Session {
   #inTransitBytes = 0
   #unreportedBytes = 0
   #isReporting = false
+  readonly #createdAtMs: number
   #heardAtMs: number
   #progressAtMs: number
   #roundTripMs: number | undefined
@@ -118,7 +123,7 @@ export class Session {
     this.#limits = options.limits
     this.#handlers = options.handlers
     this.#greetedBy = options.side === 'client' ? FrameKind.welcome : FrameKind.hello
-    this.#assembler = new MessageAssembler(options.limits.messageBytesMax, options.pool ?? new BufferPool(0))
+    this.#assembler = new MessageAssembler(GREETING_BYTES_MAX, options.pool ?? new BufferPool(0))
     this.#calls = new OutgoingCalls((channel) => this.#send(outgoing(FrameKind.cancel, { lane: Lane.urgent, channel })))
     this.#served = new ServedCalls({
       callsMax: options.limits.callsMax,
@@ -130,7 +135,8 @@ export class Session {
         else this.#clock.setImmediate(callback)
       },
     })
-    this.#heardAtMs = this.#clock.monotonicMs()
+    this.#createdAtMs = this.#clock.monotonicMs()
+    this.#heardAtMs = this.#createdAtMs
     this.#progressAtMs = this.#heardAtMs
     this.#transport.attach({
       onFrame: (frame) => this.#receive(frame),
@@ -149,6 +155,7 @@ export class Session {
   establish(peer: { readonly windowBytes: number; readonly messageBytesMax?: number }): void {
     this.#transit = new TransitLimit(peer.windowBytes)
     if (peer.messageBytesMax !== undefined) this.#peerMessageBytesMax = peer.messageBytesMax
+    this.#assembler.messageBytesMax = this.#limits.messageBytesMax
     this.#state = 'open'
   }
 
@@ -350,7 +357,10 @@ export class Session {
     const nowMs = this.#clock.monotonicMs()
     const silentMs = nowMs - this.#heardAtMs
     const stalled = this.#queue.byteLength > 0 && nowMs - this.#progressAtMs >= this.#limits.stallMsMax
-    if (silentMs >= this.#limits.silenceMsMax) {
+    if (this.#state === 'greeting' && nowMs - this.#createdAtMs >= GREETING_MS_MAX) {
+      this.#finish(lost(`the peer has not greeted within ${GREETING_MS_MAX} ms`))
+      this.#transport.destroy()
+    } else if (silentMs >= this.#limits.silenceMsMax) {
       this.#finish(lost(`nothing was heard for ${Math.round(silentMs)} ms`))
       this.#transport.destroy()
     } else if (stalled) {

@@ -46,15 +46,21 @@ export class OutcomeReporter {
     }
     this.#waiting.push(report)
     this.#waitingBytes += bytesOf(report)
+    this.#start()
+  }
+
+  #start(): void {
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined
-      this.#tellDropped()
+      // One that came after the last look, and before this, would lie here until the next one.
+      if (this.#waiting.length > 0 && !this.#stop.signal.aborted) this.#start()
+      else this.#tellDropped()
     })
   }
 
   /** Waits for what was reported. */
   async drain(): Promise<void> {
-    await this.#writing
+    while (this.#writing !== undefined) await this.#writing
     await this.close()
   }
 

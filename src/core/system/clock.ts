@@ -2,6 +2,9 @@ import { uptime } from 'node:os'
 import type { Clock } from '../clock.ts'
 import { missedTime } from '../missed-time.ts'
 
+/** A longer timeout would fire at once. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1
+
 /** The machine's clock. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
@@ -12,8 +15,13 @@ export const systemClock: Clock = {
     others: [() => Date.now(), ...(process.platform === 'linux' ? [() => uptime() * 1_000] : [])],
   }),
   setTimer(callback, delayMs, options) {
-    const timer = setTimeout(callback, delayMs)
-    if (!options?.keepAlive) timer.unref()
+    let timer: NodeJS.Timeout
+    const arm = (leftMs: number) => {
+      const isLong = leftMs > TIMEOUT_MS_MAX
+      timer = setTimeout(isLong ? () => arm(leftMs - TIMEOUT_MS_MAX) : callback, isLong ? TIMEOUT_MS_MAX : leftMs)
+      if (!options?.keepAlive) timer.unref()
+    }
+    arm(delayMs)
     return { cancel: () => clearTimeout(timer) }
   },
   setImmediate(callback) {
@@ -24,13 +32,14 @@ export const systemClock: Clock = {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
       const onAbort = () => {
-        clearTimeout(timer)
+        timer.cancel()
         reject(signal?.reason)
       }
-      const timer = setTimeout(() => {
+      const over = () => {
         signal?.removeEventListener('abort', onAbort)
         resolve()
-      }, delayMs)
+      }
+      const timer = this.setTimer(over, delayMs, { keepAlive: true })
       signal?.addEventListener('abort', onAbort, { once: true })
     })
   },

@@ -21,7 +21,7 @@ const retry = z.object({
   attemptsMax: z.int().positive().optional(),
   delayMs: z.number().nonnegative().optional(),
   delayMsMax: z.number().nonnegative().optional(),
-  parkedMax: whole.optional(),
+  parkedMax: whole.max(100_000).optional(),
   onDead: z.enum(['continue', 'block']).optional(),
 })
 
@@ -72,7 +72,8 @@ export const writeHead = z.object({
   partition: whole,
   producerId: whole,
   sequence: whole,
-  firstTimestampMs: z.number(),
+  // What a Date can say (ECMA-262 §21.4.1.1).
+  firstTimestampMs: z.int().min(-8.64e15).max(8.64e15),
   durability: durability.optional(),
   principal: name.optional(),
 })

@@ -29,6 +29,9 @@ type Settling = SettleOptions & {
   readonly wholePartition: boolean
 }
 
+/** Credit that counts: what was sent and not taken is kept here, too, until it is. */
+const CREDIT_BYTES_MAX = 16 * 1024 * 1024
+
 /** Stored bytes taken at once: more than a client puts into one body, little enough that other readers get their turn. */
 const CHUNK_BYTES = 256 * 1024
 
@@ -58,7 +61,7 @@ export class ReaderPump {
     this.id = options.id
     this.reader = options.reader
     this.#options = options
-    this.#credit = options.credit
+    this.#credit = Math.min(options.credit, CREDIT_BYTES_MAX)
     this.#epoch = options.epoch
     this.#handedOut = options.isGroup ? new HandedOut(options.reader) : undefined
     options.reader.onAssignment((change) => this.#onAssignment(change))
@@ -78,7 +81,7 @@ export class ReaderPump {
     const { number, sequence } = credit
     if (number !== undefined && sequence !== undefined) this.#handedOut?.taken(number, sequence)
     if (credit.epoch !== this.#epoch) return
-    this.#credit += credit.bytes
+    this.#credit = Math.min(this.#credit + credit.bytes, CREDIT_BYTES_MAX)
     this.#isPaused = false
     this.#wake()
   }
@@ -131,7 +134,7 @@ export class ReaderPump {
       this.#handedOut?.clear()
       await this.reader.seek(to)
     } finally {
-      this.#credit = options.credit
+      this.#credit = Math.min(options.credit, CREDIT_BYTES_MAX)
       this.#isPaused = false
       this.#wake()
     }

@@ -183,3 +183,14 @@ test('A client’s second connection carries its telemetry, is no second client,
   const receipt = await writer.write([{ subject: 'swarm.telemetry.two', value: 'over the next' }])
   assert.equal(receipt.accepted, 1)
 })
+
+test('The limit of readers counts those that are being opened', async (context) => {
+  const { url } = await serve(context, { limits: { readersMax: 3 } })
+  const bus = await connect(context, url)
+  await bus.open({ name: 'swarm.events', intent: 'event', durability: 'none' })
+  const readers = Array.from({ length: 5 }, () => bus.reader('swarm.events', { mode: 'broadcast', from: 'earliest' }))
+  const opened = await Promise.allSettled(readers.map((reader) => reader.read({ waitMs: 200 })))
+  const refused = opened.filter(({ status }) => status === 'rejected')
+  assert.equal(refused.length, 2)
+  for (const { reason } of refused as PromiseRejectedResult[]) assert.equal(reason.code, 'overloaded')
+})

@@ -71,7 +71,7 @@ test('skein up names file, line, key and the nearest valid key of a wrong config
   await writeFile(file, `data: ${join(directory, 'data')}\nlimits:\n  conections: 5\n`)
   const ended = await skein(t, ['up', '--config', file, '--json'])
   assert.equal(ended.code, 2)
-  const { error } = JSON.parse(ended.stderr)
+  const { error } = JSON.parse(ended.stdout)
   assert.equal(error.code, 'bad-config')
   assert.deepEqual(error.details, { file, line: 3, key: 'limits.conections', nearest: 'connections' })
   assert.equal((await skein(t, ['up', '--config', join(directory, 'none.yaml')])).code, 4)

@@ -14,6 +14,17 @@ import {
 } from '../heads.ts'
 import { ReaderPump } from '../reader-pump.ts'
 
+interface OpenReader {
+  readonly reader: number
+  readonly topic: string
+  readonly options: ReaderOptions
+  readonly credit: number
+  readonly epoch: number
+}
+
+/** Memory that one reader may hold at the node, whatever its client asks for. */
+const BUFFER_BYTES_MAX = 8 * 1024 * 1024
+
 interface StartParts {
   readonly options: ReaderOptions
   readonly description: Promise<TopicDescription>
@@ -23,15 +34,28 @@ interface StartParts {
 export class Readers {
   readonly #context: ConnectionContext
   readonly #pumps = new Map<number, ReaderPump>()
+  /** Asked for, and not yet among the pumps. */
+  readonly #opening = new Set<number>()
 
   constructor(context: ConnectionContext) {
     this.#context = context
   }
 
   async open(call: IncomingCall): Promise<CallResult> {
-    const { reader: id, topic, options, credit, epoch } = parseHead(openReaderHead, call.head)
-    this.#checkLimit(id)
-    this.#authorise(topic, options)
+    const head = parseHead(openReaderHead, call.head)
+    this.#checkLimit(head.reader)
+    this.#authorise(head.topic, head.options)
+    this.#opening.add(head.reader)
+    try {
+      return await this.#open(head)
+    } finally {
+      this.#opening.delete(head.reader)
+    }
+  }
+
+  async #open(head: OpenReader): Promise<CallResult> {
+    const { reader: id, topic, credit, epoch } = head
+    const options = withinBounds(head.options)
     const { bus, session, clock, precedence } = this.#context
     const reader = bus.rawReader(topic, options)
     // Asked in the same turn: messages appended from now on come after these positions.
@@ -122,8 +146,9 @@ export class Readers {
 
   #checkLimit(id: number): void {
     const { readersMax } = this.#context
-    if (this.#pumps.has(id)) throw new SkeinError('bad-argument', `Cannot open reader ${id}: it is open`)
-    if (this.#pumps.size < readersMax) return
+    if (this.#pumps.has(id) || this.#opening.has(id))
+      throw new SkeinError('bad-argument', `Cannot open reader ${id}: it is open`)
+    if (this.#pumps.size + this.#opening.size < readersMax) return
     throw new SkeinError(
       'overloaded',
       `Cannot open another reader: this client has ${readersMax} already; close some, or use wider filters`,
@@ -136,6 +161,12 @@ export class Readers {
     const principal = options.principal ?? this.#context.principal
     for (const filter of options.subjects ?? [topic, `${topic}.>`]) authorise?.(principal, 'consume', filter)
   }
+}
+
+function withinBounds(options: ReaderOptions): ReaderOptions {
+  const { bufferBytesMax } = options
+  if (bufferBytesMax === undefined || bufferBytesMax <= BUFFER_BYTES_MAX) return options
+  return { ...options, bufferBytesMax: BUFFER_BYTES_MAX }
 }
 
 /**
