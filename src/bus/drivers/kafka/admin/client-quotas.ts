@@ -38,7 +38,7 @@ export class ClientQuotas {
     })
   }
 
-  /** Replaces what there was for this client. */
+  /** Replaces what there was for this client; brokers follow within moments. */
   async set(quota: ClientQuota): Promise<void> {
     const { alterClientQuotasV1 } = this.#cluster.kafka
     const ops = (Object.keys(KEYS) as Array<keyof typeof KEYS>).map((name) => {

@@ -214,7 +214,8 @@ function checkReachable(settings: TopicSettings, brokers: number): void {
   const { durability, replicationFactor = brokers, minInSyncReplicas = 2 } = settings
   const best = grantedDurability({ replicationFactor: Math.min(replicationFactor, brokers), minInSyncReplicas })
   if (satisfies(best, durability)) return
-  refuse(settings.name, durability, `this cluster has ${brokers} ${brokers === 1 ? 'broker' : 'brokers'}`)
+  const has = `this cluster has ${brokers} ${brokers === 1 ? 'broker' : 'brokers'}`
+  refuse(settings.name, durability, brokers < 3 ? has : `${replicationFactor} and ${minInSyncReplicas} were asked for`)
 }
 
 function checkDurability(topic: KafkaTopic, asked: RequestedDurability): void {
