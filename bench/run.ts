@@ -1,5 +1,5 @@
 /**
- * Measures against the machine's own limits: `npm run -s bench -- log|open|channel|remote [--json]`. Each benchmark
+ * Measures against the machine's own limits: `npm run -s bench -- log|open|channel|remote|drivers [--json]`. Each benchmark
  * prints its result as the last line of standard output and exits with 1 when it misses its bar.
  */
 const BENCHMARKS: Readonly<Record<string, string>> = {
@@ -7,6 +7,7 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   open: './open.ts',
   channel: './channel.ts',
   remote: './remote.ts',
+  drivers: './drivers.ts',
 }
 
 const path = BENCHMARKS[process.argv[2] ?? '']
