@@ -111,27 +111,21 @@ const NOTHING: DecodedHeaders = {
 export function decodeHeaders(encoded: MsgHdrs | undefined): DecodedHeaders {
   if (encoded === undefined) return NOTHING
   const headers: Record<string, string> = {}
-  const own = new Map<string, string>()
+  let [key, timestampMs, ttlMs, subject]: [string?, number?, number?, string?] = []
+  let isTombstone = false
   for (const [name, values] of encoded) {
     const value = decodeHeaderText(values.at(-1)!)
-    if (name === KEY || name === TIME || name === TTL || name === TOMBSTONE || name === SUBJECT) own.set(name, value)
+    if (name === KEY) key = value
+    else if (name === TIME) timestampMs = Number(value)
+    else if (name === TTL) ttlMs = Number(value)
+    else if (name === TOMBSTONE) isTombstone = true
+    else if (name === SUBJECT) subject = value
     else if (!name.startsWith(SERVER_PREFIX)) headers[userName(name)] = value
   }
-  return {
-    headers,
-    key: own.get(KEY),
-    timestampMs: numberOf(own.get(TIME)),
-    ttlMs: numberOf(own.get(TTL)),
-    isTombstone: own.has(TOMBSTONE),
-    subject: own.get(SUBJECT),
-  }
+  return { headers, key, timestampMs, ttlMs, isTombstone, subject }
 }
 
 function userName(name: string): string {
   const bare = name.startsWith(ATTRIBUTE_PREFIX) ? name.slice(ATTRIBUTE_PREFIX.length) : name
   return decodeHeaderText(ATTRIBUTES.has(bare) ? bare : name)
-}
-
-function numberOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Number(text)
 }
