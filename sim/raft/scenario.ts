@@ -48,6 +48,7 @@ export function drawScenario(seed: number): Scenario {
   const faultsMs = between(48_000, 70_000)
   const isUpgraded = random.float() < 0.4
   const isTight = random.float() < 0.4
+  const hasStaleLeaders = random.float() < 0.4
   return {
     seed,
     nodes,
@@ -66,14 +67,15 @@ export function drawScenario(seed: number): Scenario {
     raft: {
       electionTicks: pick([10, 10, 5]),
       preVote: random.float() < 0.9,
-      checkQuorum: random.float() < 0.9,
+      // A leader that nobody answers leads on for ever without this: reads must be right all the same.
+      checkQuorum: random.float() < (hasStaleLeaders ? 0.5 : 0.95),
       inflightMessagesMax: isTight ? between(1, 6) : 64,
       inflightBytesMax: isTight ? between(500, 5_000) : 4 << 20,
       messageBytesMax: isTight ? between(100, 2_000) : 512 << 10,
       uncommittedBytesMax: isTight ? between(1_000, 8_000) : 64 << 20,
       applyBytesMax: isTight ? between(300, 4_000) : 16 << 20,
     },
-    faults: drawFaults(random, { faultsMs, isUpgraded }),
+    faults: drawFaults(random, { faultsMs, isUpgraded, hasStaleLeaders }),
   }
 }
 
@@ -93,7 +95,13 @@ export function planned(scenario: Scenario, plan: FaultPlan): Scenario {
 
 type Draft = Omit<Fault, 'at' | 'duration' | 'select'> & { readonly duration?: readonly [number, number] }
 
-function drawFaults(random: Random, run: { readonly faultsMs: number; readonly isUpgraded: boolean }): Fault[] {
+interface Run {
+  readonly faultsMs: number
+  readonly isUpgraded: boolean
+  readonly hasStaleLeaders: boolean
+}
+
+function drawFaults(random: Random, run: Run): Fault[] {
   const faults: Fault[] = []
   const between = (low: number, high: number) => low + random.float() * (high - low)
   // A few kinds at a time: faults of every kind at once would leave a group that does nothing worth watching.
@@ -109,7 +117,7 @@ function drawFaults(random: Random, run: { readonly faultsMs: number; readonly i
       duration: Math.round(between(...duration)),
     } as Fault)
   }
-  if (random.float() < 0.4) faults.push(...drawStaleLeaders(random, run.faultsMs))
+  if (run.hasStaleLeaders) faults.push(...drawStaleLeaders(random, run.faultsMs))
   if (run.isUpgraded) faults.push(...drawUpgrades(random, run.faultsMs))
   return faults.sort((one, other) => one.at - other.at)
 }
@@ -127,10 +135,11 @@ function drawStaleLeaders(random: Random, faultsMs: number): Fault[] {
   const select = { mode: 'fixed', value: 1, role: 'leader' } as const
   return Array.from({ length: 3 }, (): Fault[] => {
     const at = Math.round(1_500 + random.float() * (faultsMs - 8_000))
-    const shared = { kind: 'network', select, at } as const
+    const shared = { kind: 'network', select } as const
+    const cutAt = at + Math.round(100 + random.float() * 250)
     return [
-      { ...shared, action: 'clog', way: 'in', duration: Math.round(900 + random.float() * 2_500) },
-      { ...shared, action: 'partition', direction: 'one-way', duration: 4_000 },
+      { ...shared, action: 'clog', way: 'in', at, duration: Math.round(1_500 + random.float() * 3_000) },
+      { ...shared, action: 'partition', direction: 'one-way', at: cutAt, duration: 5_000 },
     ]
   }).flat()
 }
