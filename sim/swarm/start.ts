@@ -17,12 +17,31 @@ const KILL_AFTER_MS = 4_000
 const KILL_AGAIN_EVERY_MS = 60_000
 const VIEW_EVERY_MS = { screen: 250, line: 2_000 }
 
-const { values } = parseArgs({
-  options: { seconds: { type: 'string' }, json: { type: 'boolean', default: false } },
-})
-const seconds = values.seconds === undefined ? Number.POSITIVE_INFINITY : Number(values.seconds)
+const USAGE = `Usage: npm start -- [--seconds N] [--json]
+A node and a mixed swarm, each type of agent in a process of its own, until Ctrl-C or for N seconds; then one line of JSON.
+
+Examples:
+  $ npm start
+  $ npm start -- --seconds 15 --json`
+
+function read() {
+  const options = { seconds: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean' } } as const
+  try {
+    const { values } = parseArgs({ options })
+    return { ...values, seconds: values.seconds === undefined ? Number.POSITIVE_INFINITY : Number(values.seconds) }
+  } catch (error) {
+    return { problem: (error as Error).message, seconds: Number.NaN }
+  }
+}
+
+const values: { seconds: number; json?: boolean; help?: boolean; problem?: string } = read()
+const { seconds } = values
+if (values.help === true) {
+  console.log(USAGE)
+  process.exit(0)
+}
 if (!(seconds > 0)) {
-  console.error('Usage: npm start -- [--seconds N] [--json]; N is a positive number')
+  console.error(`${values.problem ?? 'N is a positive number'}\n${USAGE}`)
   process.exit(2)
 }
 
@@ -59,6 +78,7 @@ function showLive(show: Show): () => void {
 }
 
 async function main(folder: string): Promise<number> {
+  console.error('Starting a node and its swarm, some ten processes …')
   const show = await Show.start(folder)
   const hide = showLive(show)
   try {

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import { connectKafkaBus } from '../bus/drivers/kafka/index.ts'
 import { connectNatsBus } from '../bus/drivers/nats/index.ts'
-import { connectRemoteBus } from '../bus/drivers/remote/index.ts'
+import { connectRemoteBus, type LinkStatus } from '../bus/drivers/remote/index.ts'
 import type { Bus } from '../bus/index.ts'
 import type { CommandContext } from './context.ts'
 import { DEFAULT_URL, nodeUrl } from './node-url.ts'
@@ -19,7 +19,7 @@ export interface ClientOptions {
 export function newCommand(name: string, description: string, examples: readonly string[]): Command {
   return new Command(name)
     .description(description)
-    .option('--json', 'the result as JSON on standard output, errors as JSON on standard error')
+    .option('--json', 'the result, or the error, as JSON on standard output')
     .option('--verbose', 'say the causes and the stack of an error')
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`)
 }
@@ -59,5 +59,15 @@ function openCommandBus(options: ClientOptions, context: CommandContext): Promis
   const common = { clock, random, signal, connectTimeoutMs: options.connectTimeout }
   if (options.url.startsWith('kafka://')) return connectKafkaBus({ url: options.url, ...common })
   if (/^(nats|tls):/.test(options.url)) return connectNatsBus({ url: options.url, ...common })
-  return connectRemoteBus({ url: nodeUrl(options.url), ...common })
+  return connectRemoteBus({ url: nodeUrl(options.url), ...common, onStatus: tellStatus(context) })
+}
+
+/** Whoever waits for messages is told why none come. */
+function tellStatus({ terminal }: CommandContext): (status: LinkStatus) => void {
+  let isAway = false
+  return ({ state, error }) => {
+    if (state === 'reconnecting' && !isAway) terminal.note(`The node is away, trying again: ${error?.message ?? ''}`)
+    if (state === 'connected' && isAway) terminal.note('The node is there again')
+    isAway = state === 'reconnecting'
+  }
 }

@@ -6,7 +6,7 @@ import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import { commaList, wholeNumber } from '../options.ts'
-import { type BadRow, type Columns, compileColumns, FLIGHT_COLUMNS } from '../replay/columns.ts'
+import { type BadRow, type Columns, compileColumns, FLIGHT_COLUMNS, type Row } from '../replay/columns.ts'
 import { decompressed } from '../replay/decompress.ts'
 import { Pacer } from '../replay/pacer.ts'
 import { ProgressLine } from '../replay/progress-line.ts'
@@ -83,8 +83,11 @@ async function play(blocks: AsyncIterable<RowBlock>, pacer: Pacer, run: Run, con
   const { publisher } = run
   try {
     for await (const block of blocks) {
-      if (block.bad.length > 0) judgeBad(block, run)
-      await playBlock(block, pacer, run, context)
+      const [bad] = block.bad
+      const stops = bad !== undefined && !run.skipBad
+      await playBlock(stops ? block.rows.slice(0, block.rowsBeforeBad) : block.rows, pacer, run, context)
+      run.skipped += block.bad.length
+      if (stops) await stopAt(bad, run)
       context.signal.throwIfAborted()
       run.progress.show(publisher)
     }
@@ -95,8 +98,13 @@ async function play(blocks: AsyncIterable<RowBlock>, pacer: Pacer, run: Run, con
   await publisher.finish()
 }
 
-async function playBlock(block: RowBlock, pacer: Pacer, run: Run, { clock, signal }: CommandContext): Promise<void> {
-  for (const row of block.rows) {
+async function playBlock(
+  rows: readonly Row[],
+  pacer: Pacer,
+  run: Run,
+  { clock, signal }: CommandContext,
+): Promise<void> {
+  for (const row of rows) {
     const waitMs = pacer.waitMs(row.timeS)
     if (waitMs > 0) {
       await run.publisher.flush()
@@ -108,16 +116,14 @@ async function playBlock(block: RowBlock, pacer: Pacer, run: Run, { clock, signa
   }
 }
 
-function judgeBad(block: RowBlock, run: Run): void {
-  run.skipped += block.bad.length
-  if (!run.skipBad) throw badRowError(run.file, block.bad[0]!)
-}
-
-function badRowError(file: string, row: BadRow): SkeinError {
-  return new SkeinError(
+/** What stands before it is published first: the error says how much that is. */
+async function stopAt(bad: BadRow, { publisher, file }: Run): Promise<never> {
+  await publisher.finish()
+  const { acked } = publisher
+  throw new SkeinError(
     'bad-input',
-    `Cannot use line ${row.line} of ${file}: ${row.message}. Correct it, or give --skip-bad to leave out such rows`,
-    { cause: row, details: { file, line: row.line } },
+    `Cannot use line ${bad.line} of ${file}: ${bad.message}. The ${acked} rows before it are published; correct it, or give --skip-bad to leave out such rows`,
+    { cause: bad, details: { file, line: bad.line, acked } },
   )
 }
 

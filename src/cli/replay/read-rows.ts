@@ -14,6 +14,8 @@ const UNCLOSED = 'a quote that opens in it is never closed'
 export interface RowBlock {
   readonly rows: readonly Row[]
   readonly bad: readonly BadRow[]
+  /** How many of the rows stand before the first bad one; all of them when there is none. */
+  readonly rowsBeforeBad: number
 }
 
 /**
@@ -25,17 +27,19 @@ export async function* readRows(chunks: AsyncIterable<Uint8Array>, columns: Colu
   for await (const block of readLines(chunks)) {
     const rows: Row[] = []
     const bad: BadRow[] = []
+    let rowsBeforeBad: number | undefined
     for (let index = 0; index < block.lines.length; index += 1) {
       const line = block.lines[index]!
       if (parser === undefined && line === '') continue
       parser ??= parserFor(line, columns)
       collect(parser, line, block.firstNumber + index, rows, bad)
+      if (bad.length > 0) rowsBeforeBad ??= rows.length
     }
-    yield { rows, bad }
+    yield { rows, bad, rowsBeforeBad: rowsBeforeBad ?? rows.length }
   }
   if (parser === undefined) throw new SkeinError('bad-input', 'Cannot replay the file: it is empty')
   const last = parser.finish()
-  if (last) yield { rows: [], bad: [last] }
+  if (last) yield { rows: [], bad: [last], rowsBeforeBad: 0 }
 }
 
 interface LineParser {

@@ -104,7 +104,7 @@ test('A bad row ends skein replay with its line; --skip-bad counts it and goes o
   assert.equal(ended.code, 1)
   const { error } = JSON.parse(ended.stdout.trim())
   assert.equal(error.code, 'bad-input')
-  assert.deepEqual(error.details, { file, line: 6 })
+  assert.deepEqual(error.details, { file, line: 6, acked: 4 })
   const skipping = await skeinJson<Replayed>(t, ['replay', file, '--speed', 'max', '--skip-bad', '--url', node.url])
   assert.equal(skipping.acked, 20)
   assert.equal(skipping.skipped, 1)
