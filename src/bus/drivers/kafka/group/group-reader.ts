@@ -245,9 +245,18 @@ export class GroupReader implements Reader {
     if (collector.count === 0) return undefined
     // What was there before this assignment may have been given before: then the count must be stored first.
     if (collector.first >= partition.openedAtOffset) return collector
-    return this.#commits
-      .flush()
-      .then(() => (this.#partitions.get(partition.partition) === partition ? collector : undefined))
+    return this.#countFirst(partition, collector)
+  }
+
+  /** Nothing is given of a partition that went to another reader meanwhile. */
+  async #countFirst(partition: GroupPartition, collector: DeliveryCollector): Promise<DeliveryCollector | undefined> {
+    try {
+      await this.#commits.flush()
+    } catch (error) {
+      if (!(error instanceof SkeinError && error.code === 'revoked')) throw error
+      return undefined
+    }
+    return this.#partitions.get(partition.partition) === partition ? collector : undefined
   }
 
   #takeFresh(partition: GroupPartition, collector: DeliveryCollector, sizes: ReadSizes): void {
