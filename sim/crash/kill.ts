@@ -25,6 +25,8 @@ export interface KillReport extends KillFindings {
   readonly kills: number
   readonly roundsWithInFlight: number
   readonly acked: number
+  /** Messages with a receipt that says less than durable. */
+  readonly weak: number
 }
 
 /** Kills a node process with SIGKILL under the load of clients in this one, and compares what they were told with the log. */
@@ -40,6 +42,7 @@ export async function run(options: CrashOptions): Promise<KillReport> {
 export function shortfalls(report: KillReport): string[] {
   const checks: ReadonlyArray<readonly [boolean, string]> = [
     [report.lost === 0, `${report.lost} acknowledged messages are lost`],
+    [report.weak === 0, `${report.weak} messages were acknowledged below durable`],
     [report.gaps === 0, `${report.gaps} messages are missing before later ones of their key`],
     [report.reordered === 0, `${report.reordered} messages stand behind later ones of their key`],
     [report.roundsWithInFlight >= report.rounds * IN_FLIGHT_SHARE_MIN, 'too few kills met writes in flight'],
@@ -88,7 +91,14 @@ class KillRun {
     await Promise.all(buses.map((bus) => bus.close()))
     const findings = compare(this.#ledger.acknowledged(), await readBack(node.url))
     await node.stop()
-    return { rounds, kills: this.#kills, roundsWithInFlight, acked: this.#ledger.count, ...findings }
+    return {
+      rounds,
+      kills: this.#kills,
+      roundsWithInFlight,
+      acked: this.#ledger.count,
+      weak: this.#ledger.weak,
+      ...findings,
+    }
   }
 
   /** Lets the clients work: until the node has acknowledged enough for this round, then for a random moment. */

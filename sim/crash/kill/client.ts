@@ -1,11 +1,13 @@
 import type { Bus, Message, Writer } from '../../../src/bus/index.ts'
-import { WriteError } from '../../../src/bus/index.ts'
+import { satisfies, WriteError } from '../../../src/bus/index.ts'
 import type { KillLedger } from './ledger.ts'
 
 const KEYS = 16
 const BATCH_MESSAGES = 64
 const BATCHES_IN_FLIGHT = 8
-const PADDING = 'x'.repeat(64)
+/** Every so many batches there is one of large values: what goes to one partition then takes several frames. */
+const LARGE_EVERY = 8
+const VALUE_BYTES = { usual: 64, large: 2_000 }
 
 export const TOPIC = 'crash.kill'
 
@@ -71,7 +73,8 @@ export class KillClient {
   async #write(batch: Numbered[]): Promise<Numbered[]> {
     this.#inFlight += 1
     try {
-      await this.#writer.write(batch.map(messageOf))
+      const { durability } = await this.#writer.write(batch.map(messageOf))
+      if (!satisfies(durability, 'durable')) this.#ledger.noteWeak(batch.length)
       for (const { key, number } of batch) this.#ledger.acknowledge(key, number)
       return []
     } catch (error) {
@@ -88,8 +91,12 @@ function messageOf({ key, number }: Numbered): Message {
   return { subject: `${TOPIC}.${key}`, key, value: contentOf({ key, number }) }
 }
 
+/** No two are alike, so that the bytes of one cannot pass for those of another. */
 function contentOf({ key, number }: Numbered): string {
-  return `${key} ${number} ${PADDING}`
+  const name = `${key} ${number} `
+  const batch = Math.floor((number - 1) / (BATCH_MESSAGES / KEYS))
+  const bytes = batch % LARGE_EVERY === 0 ? VALUE_BYTES.large : VALUE_BYTES.usual
+  return name.repeat(Math.ceil(bytes / name.length))
 }
 
 /** What a stored value says it is; not intact when it is not exactly what a client of this key would have written. */

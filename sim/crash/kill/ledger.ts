@@ -2,12 +2,22 @@
 export class KillLedger {
   readonly #acknowledged = new Map<string, Set<number>>()
   #count = 0
+  #weak = 0
 
   acknowledge(key: string, number: number): void {
     const numbers = numbersOf(this.#acknowledged, key)
     if (numbers.has(number)) return
     numbers.add(number)
     this.#count += 1
+  }
+
+  /** So many messages got a receipt that says less than durable. */
+  noteWeak(messages: number): void {
+    this.#weak += messages
+  }
+
+  get weak(): number {
+    return this.#weak
   }
 
   get count(): number {

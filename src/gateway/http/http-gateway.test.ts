@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { test } from 'node:test'
 import { httpInMemory as gateway } from '../../../test/http-in-memory.ts'
+import { NOT_LOOPBACK, otherOrigins } from '../../../test/near-misses.ts'
 
 const EVENTS = '/v1/topics/swarm.events'
 const events = { intent: 'event', durability: 'none', partitions: 2 }
@@ -267,6 +268,23 @@ test('A web page of another origin, and another host name for this machine, are 
   assert.equal(await statusWith(url, { host: 'example.org' }), 403)
   assert.equal(await statusWith(url, { host: `localhost:${new URL(url).port}` }), 200)
   assert.equal(await statusWith(url, { host: `${host}.example.org` }), 403)
+})
+
+test('Host names that only look like loopback are refused, and every loopback name is served', async (t) => {
+  const { url } = await gateway(t)
+  const { port } = new URL(url)
+  for (const host of NOT_LOOPBACK) assert.equal(await statusWith(url, { host: `${host}:${port}` }), 403, host)
+  for (const host of ['127.0.0.1', '127.9.8.7', 'localhost', 'LocalHost', '[::1]']) {
+    assert.equal(await statusWith(url, { host: `${host}:${port}` }), 200, host)
+  }
+})
+
+test('Web pages of other origins on this machine are refused, by port and by name', async (t) => {
+  const { url } = await gateway(t)
+  for (const origin of otherOrigins(url)) assert.equal(await statusWith(url, { origin }), 403, origin)
+  const named = { host: `localhost:${new URL(url).port}`, origin: `http://localhost:${new URL(url).port}` }
+  assert.equal(await statusWith(url, named), 200)
+  assert.equal(await statusWith(url, { ...named, origin: url }), 403)
 })
 
 test('The OpenAPI document describes every route', async (t) => {

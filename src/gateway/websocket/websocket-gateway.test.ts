@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { WebSocket } from 'ws'
+import { otherOrigins } from '../../../test/near-misses.ts'
 import { until } from '../../../test/until.ts'
 import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
 import { connectRemoteBus } from '../../bus/drivers/remote/index.ts'
@@ -98,6 +99,12 @@ test('A client that speaks a newer protocol is told so', async (context) => {
 test('A page of another site and a wrong path are refused before anything is said', async (context) => {
   const { address } = await serve(context)
   assert.equal(await refusal(`${address}/v1/skein`, { origin: 'https://example.org' }), 403)
+  for (const name of ['127.0.0.1', 'localhost']) {
+    const host = `${name}:${new URL(address).port}`
+    for (const origin of otherOrigins(`http://${host}`)) {
+      assert.equal(await refusal(`${address}/v1/skein`, { host, origin }), 403, origin)
+    }
+  }
   assert.equal(await refusal(`${address}/elsewhere`), 404)
 })
 

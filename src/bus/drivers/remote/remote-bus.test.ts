@@ -120,6 +120,32 @@ test('What is written through a node is read through it, decoded here', async (c
   assert.equal(new Set(all.map((delivery) => delivery.text())).size, 5_000)
 })
 
+test('Large batches of several clients at once are stored byte for byte as they were sent', async (context) => {
+  const { url } = await node(context)
+  const clients = await Promise.all([1, 2, 3, 4].map(() => connect(context, url)))
+  await clients[0]!.open({ name: 'swarm.pictures', intent: 'event', partitions: 2, durability: 'durable' })
+  // Far more than one frame holds; and no two values are alike, so that bytes of another batch cannot pass for these.
+  const pictureOf = (name: string) => `${name} `.repeat(Math.ceil(6_000 / name.length))
+  const receipts = clients.flatMap((bus, client) => {
+    const writer = bus.writer('swarm.pictures')
+    return Array.from({ length: 24 }, (_, batch) => {
+      const names = Array.from({ length: 8 }, (_, index) => `${client}-${batch}-${index}`)
+      return writer.write(
+        names.map((name) => ({ subject: 'swarm.pictures.raw', key: name, value: pictureOf(name), headers: { name } })),
+      )
+    })
+  })
+  for (const { accepted } of await Promise.all(receipts)) assert.equal(accepted, 8)
+  const reader = clients[0]!.reader('swarm.pictures', { mode: 'broadcast', from: 'earliest' })
+  const all = await readAll(reader, 4 * 24 * 8)
+  const names = new Set(all.map((delivery) => delivery.key!))
+  assert.equal(names.size, 4 * 24 * 8)
+  for (const delivery of all) {
+    assert.equal(delivery.headers.name, delivery.key)
+    assert.ok(delivery.text() === pictureOf(delivery.key!), `the value of ${delivery.key} is not the one that was sent`)
+  }
+})
+
 test('A broken connection in mid-stream loses nothing, repeats nothing and keeps the order', async (context) => {
   const { url, cut } = await node(context)
   const writing = await connect(context, url)
