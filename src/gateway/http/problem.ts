@@ -1,3 +1,4 @@
+import { WriteError } from '../../bus/index.ts'
 import { type ErrorCode, SkeinError } from '../../core/index.ts'
 
 /** What an error is answered with: RFC 9457, with our code beside its own members. */
@@ -55,7 +56,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 
 /** The problem to answer with. What is no `SkeinError` is our mistake: its text is for the log, not for the caller. */
 export function problemOf(error: unknown): Problem {
-  const known = error instanceof SkeinError ? error : frameworkError(error)
+  const known = error instanceof SkeinError ? plainest(error) : frameworkError(error)
   if (!known) {
     return {
       type: 'urn:skein:error:internal',
@@ -76,6 +77,12 @@ export function problemOf(error: unknown): Problem {
     retryable,
     ...(Object.keys(details).length > 0 && { facts: details }),
   }
+}
+
+/** Of a write of which nothing was stored and nothing is in doubt, its cause says it best. */
+function plainest(error: SkeinError): SkeinError {
+  const isPlain = error instanceof WriteError && error.accepted.length === 0 && error.unknown.length === 0
+  return isPlain && error.cause instanceof SkeinError ? error.cause : error
 }
 
 interface FrameworkError {
