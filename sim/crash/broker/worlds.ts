@@ -4,6 +4,7 @@ import type { CrashWorld } from './crash-world.ts'
 const WORLDS: Readonly<Record<string, () => Promise<CrashWorld>>> = {
   jetstream: async () => (await import('./worlds/jetstream.ts')).jetstreamWorld,
   kafka: async () => (await import('./worlds/kafka.ts')).kafkaWorld,
+  rabbitmq: async () => (await import('./worlds/rabbitmq.ts')).rabbitmqWorld,
 }
 
 export const CRASH_DRIVERS: readonly string[] = Object.keys(WORLDS)

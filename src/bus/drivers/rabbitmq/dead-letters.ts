@@ -91,9 +91,13 @@ export class DeadLetters {
     const held = Promise.withResolvers<Replayed>()
     const { names, place } = this.#parts
     const ledger: Place<Replayed> = new Place(
-      { ...place, queue: names.place(letters.settings.name, 0, REPLAY_GROUP), what: 'the replay of dead letters' },
+      {
+        ...place,
+        queue: names.place(letters.settings.name, 0, { group: REPLAY_GROUP, generation: 0 }),
+        what: 'the replay of dead letters',
+      },
       () => replayed,
-      { onHeld: (stored) => held.resolve(stored ?? {}), onLost: () => {}, onFailed: held.reject },
+      { onHeld: (stored) => held.resolve(stored ?? {}), onLost: () => {}, onDead: () => {}, onFailed: held.reject },
     )
     try {
       replayed = await held.promise

@@ -4,7 +4,7 @@ import type { Link } from './link.ts'
 import type { Names } from './names.ts'
 import { Place, type PlaceParts } from './place.ts'
 import type { StreamPlaces } from './stream-places.ts'
-import type { OpenTopic } from './topics.ts'
+import type { OpenTopic, Topics } from './topics.ts'
 import { withConfirmChannel } from './with-channel.ts'
 
 const ANSWER_WITHIN_MS = 2_000
@@ -13,6 +13,7 @@ export interface GroupLagParts {
   readonly link: Link
   readonly names: Names
   readonly places: StreamPlaces
+  readonly topics: Topics
   readonly place: Omit<PlaceParts, 'queue' | 'what'>
   /** What readers of this process have: lag per partition. */
   readonly local: (topic: string, group: string) => Promise<readonly Lag[]>
@@ -39,18 +40,18 @@ export class GroupLag {
 
   /** Takes the place for a moment, which only works while nobody has it. */
   async #look(topic: OpenTopic, group: string, partition: number): Promise<Lag | undefined> {
-    const { names, place, places } = this.#parts
+    const { topics, place, places } = this.#parts
     const held = Promise.withResolvers<StoredProgress | undefined>()
     const look = new Place<StoredProgress>(
       {
         ...place,
-        queue: names.place(topic.settings.name, partition, group),
+        queue: topics.placeName(topic.settings.name, partition, group),
         what: `group "${group}" in partition ${partition} of "${topic.settings.name}"`,
       },
       () => {
         throw new Error('a look saves nothing')
       },
-      { onHeld: held.resolve, onLost: () => {}, onFailed: held.reject },
+      { onHeld: held.resolve, onLost: () => {}, onDead: () => {}, onFailed: held.reject },
     )
     const stop = new AbortController()
     const late = place.clock.sleep(ANSWER_WITHIN_MS, { signal: stop.signal }).then(() => 'taken' as const)

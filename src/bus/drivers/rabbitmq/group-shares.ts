@@ -29,7 +29,10 @@ export interface GroupSharesParts {
   readonly places: StreamPlaces
   /** Everything of a place but its queue. */
   readonly place: Omit<PlaceParts, 'queue' | 'what'>
+  /** As it is called now. */
   readonly placeName: (partition: number) => string
+  /** That place is dead: resolves when everybody knows another name. */
+  readonly renewPlace: (partition: number) => Promise<void>
   readonly membersName: string
   /** Notes on the broker that the group is there. */
   readonly enrol: () => Promise<void>
@@ -163,6 +166,7 @@ export class GroupShares {
         {
           onHeld: (stored) => void this.#begin(partition, share, stored),
           onLost: () => this.#lose(partition, share),
+          onDead: () => void this.#renew(partition, share),
           onFailed,
         },
       ),
@@ -171,6 +175,16 @@ export class GroupShares {
       isLeaving: false,
     }
     this.#shares.set(partition, share)
+  }
+
+  async #renew(partition: number, share: Share): Promise<void> {
+    try {
+      if (this.#parts.place.members === 1) await this.#parts.renewPlace(partition)
+    } catch (error) {
+      if (!(error as SkeinError).retryable) this.#parts.onFailed(error as SkeinError)
+    }
+    this.#forget(partition, share)
+    this.#balance()
   }
 
   #forget(partition: number, share: Share): void {

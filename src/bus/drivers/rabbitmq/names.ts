@@ -34,19 +34,15 @@ export class Names {
     return this.#name(`log.${topic}.${partition}`)
   }
 
-  /** Where a group's place in one partition is kept, and who has it decides who reads. */
-  place(topic: string, partition: number, group: string): string {
-    return this.#name(`place.${topic}.${partition}{${group}}`)
+  /** Where a group's place in one partition is kept, and who has it decides who reads. `generation`: after dead ones. */
+  place(topic: string, partition: number, of: { readonly group: string; readonly generation: number }): string {
+    const generation = of.generation === 0 ? '' : `+${of.generation}`
+    return this.#name(`place.${topic}.${partition}${generation}{${of.group}}`)
   }
 
   /** Where the readers of a group tell each other that they are there. */
   members(topic: string, group: string): string {
     return this.#name(`members.${topic}{${group}}`)
-  }
-
-  /** What a group has yet to do of one partition of a topic without a log. */
-  work(topic: string, partition: number, group: string): string {
-    return this.#name(`work.${topic}.${partition}{${group}}`)
   }
 
   /** Who answers the requests under a filter. */

@@ -7,6 +7,8 @@ import type { Link } from './link.ts'
 
 const TRY_AGAIN_MS = 250
 const LAZY_MS = 20
+/** Longer than any queue needs to find its leader. */
+const ANSWERS_WITHIN_MS = 10_000
 
 export interface PlaceParts {
   readonly link: Link
@@ -24,6 +26,11 @@ export interface PlaceEvents<T> {
   readonly onHeld: (stored: T | undefined) => void
   /** It is not ours any more; it is waited for again. */
   readonly onLost: () => void
+  /**
+   * Nobody can ever have it. A broker that was killed within a second of the making of a quorum queue may know its name and
+   * nothing else; with one server there is nowhere that could still have what it held, which was not yet a second old.
+   */
+  readonly onDead: () => void
   /** It can't be had at all. */
   readonly onFailed: (error: SkeinError) => void
 }
@@ -107,15 +114,34 @@ export class Place<T> {
     channel.on('close', end)
     try {
       await declareQuorumQueue(channel, queue, { members, hasDeliveryLimit })
-      await channel.consume(queue, (message) => this.#onToken(holding, message))
+      const consuming = channel.consume(queue, (message) => this.#onToken(holding, message))
+      if (!(await this.#isAnswered(connection, consuming, ended))) this.#events.onDead()
       this.#send(holding, { claim: holding.id })
       await ended
     } catch (cause) {
       throw amqpError(cause, `Cannot hold ${what}`)
     } finally {
       this.#drop(holding)
-      await channel.close().catch(() => {})
+      // Not waited for: the channel of a dead queue never answers.
+      channel.close().catch(() => {})
     }
+  }
+
+  /** False for a queue that exists by name only: it never answers, while the broker answers everything else. */
+  async #isAnswered(connection: Connection, consuming: Promise<unknown>, ended: Promise<void>): Promise<boolean> {
+    const { clock } = this.#parts
+    const stop = new AbortController()
+    const late = clock.sleep(ANSWERS_WITHIN_MS, { signal: stop.signal }).then(() => 'late' as const)
+    late.catch(() => {})
+    consuming.catch(() => {})
+    const first = await Promise.race([consuming, ended, late]).finally(() => stop.abort())
+    if (first !== 'late') {
+      await Promise.race([consuming, ended])
+      return true
+    }
+    const other = await connection.channel()
+    await other.prefetch(1).finally(() => other.close().catch(() => {}))
+    return Promise.race([consuming.then(() => true), Promise.resolve().then(() => false)])
   }
 
   #newId(): string {

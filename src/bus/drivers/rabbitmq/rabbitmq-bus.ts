@@ -104,6 +104,7 @@ class BrokerBus implements RabbitmqBus {
   #groupLag(): GroupLag {
     return new GroupLag({
       ...{ link: this.#links.control, names: this.#names, places: this.#places, place: this.#placeParts },
+      topics: this.#topics,
       local: async (topic, group) => {
         const own = [...this.#groupReaders].filter(([, of]) => of.topic === topic && of.group === group)
         return (await Promise.all(own.map(([reader]) => reader.lag()))).flat()
@@ -201,7 +202,11 @@ class BrokerBus implements RabbitmqBus {
       deadLetters: this.#deadLetters,
       shares: {
         ...{ clock, random, places: this.#places, place: this.#placeParts },
-        placeName: (partition) => this.#names.place(name, partition, group),
+        placeName: (partition) => this.#topics.placeName(name, partition, group),
+        renewPlace: (partition) => {
+          const generation = this.#registry.placeGeneration(name, group, partition)
+          return this.#registry.renewPlace(name, { group, partition, generation })
+        },
         membersName: this.#names.members(name, group),
         enrol: () => this.#registry.addGroup(name, group),
         feed: this.#feedOf(name, options.bufferBytesMax),

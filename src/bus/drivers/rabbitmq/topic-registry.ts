@@ -11,6 +11,8 @@ export interface KnownTopic {
   readonly settings: TopicSettings
   readonly keeping: Keeping
   readonly groups: ReadonlySet<string>
+  /** By group and partition: how many places before this one were dead. Mostly empty. */
+  readonly places: ReadonlyMap<string, number>
 }
 
 type Entry =
@@ -18,9 +20,17 @@ type Entry =
   | { readonly kind: 'topic-deleted'; readonly name: string }
   | { readonly kind: 'group'; readonly name: string; readonly group: string }
   | { readonly kind: 'group-deleted'; readonly name: string; readonly group: string }
+  | {
+      readonly kind: 'place'
+      readonly name: string
+      readonly group: string
+      readonly partition: number
+      readonly generation: number
+    }
 
 interface MutableTopic extends KnownTopic {
   readonly groups: Set<string>
+  readonly places: Map<string, number>
 }
 
 /**
@@ -90,10 +100,16 @@ export class TopicRegistry {
     const topic = this.#topics.get(entry.name)
     if (entry.kind === 'topic') {
       if (topic !== undefined) return
-      this.#topics.set(entry.name, { settings: entry.settings, keeping: entry.keeping, groups: new Set() })
+      this.#topics.set(entry.name, {
+        settings: entry.settings,
+        keeping: entry.keeping,
+        groups: new Set(),
+        places: new Map(),
+      })
     } else if (entry.kind === 'topic-deleted') this.#topics.delete(entry.name)
     else if (entry.kind === 'group') topic?.groups.add(entry.group)
-    else topic?.groups.delete(entry.group)
+    else if (entry.kind === 'group-deleted') topic?.groups.delete(entry.group)
+    else topic?.places.set(placeKey(entry), Math.max(topic.places.get(placeKey(entry)) ?? 0, entry.generation))
   }
 
   async addTopic(settings: TopicSettings, keeping: Keeping): Promise<void> {
@@ -112,6 +128,20 @@ export class TopicRegistry {
     await this.#append({ kind: 'group-deleted', name, group })
   }
 
+  placeGeneration(name: string, group: string, partition: number): number {
+    return this.#topics.get(name)?.places.get(placeKey({ group, partition })) ?? 0
+  }
+
+  /** The place of that generation is dead: from now on everybody uses the next. */
+  async renewPlace(
+    name: string,
+    of: { readonly group: string; readonly partition: number; readonly generation: number },
+  ) {
+    await this.refresh()
+    if (this.placeGeneration(name, of.group, of.partition) > of.generation) return
+    await this.#append({ kind: 'place', name, ...of, generation: of.generation + 1 })
+  }
+
   /** Resolves once the entry is stored and this registry knows everything up to it. */
   async #append(entry: Entry): Promise<void> {
     await withConfirmChannel(this.#link, `Cannot note ${entry.kind} "${entry.name}"`, async (channel) => {
@@ -120,4 +150,8 @@ export class TopicRegistry {
     })
     await this.refresh()
   }
+}
+
+function placeKey({ group, partition }: { readonly group: string; readonly partition: number }): string {
+  return `${partition} ${group}`
 }

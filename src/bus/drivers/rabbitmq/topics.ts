@@ -103,6 +103,12 @@ export class Topics {
     return known
   }
 
+  /** What the place of a group is called now. */
+  placeName(name: string, partition: number, group: string): string {
+    const { registry, names } = this.#parts
+    return names.place(name, partition, { group, generation: registry.placeGeneration(name, group, partition) })
+  }
+
   async groups(name: string): Promise<string[]> {
     await this.#parts.registry.refresh()
     const known = this.#parts.registry.find(name)
@@ -126,7 +132,7 @@ export class Topics {
       for (let partition = 0; partition < settings.partitions; partition += 1) {
         if (keeping === 'log') await channel.deleteQueue(this.#parts.names.stream(name, partition))
       }
-      for (const group of groups) await this.#deleteGroupQueues(channel, { settings, keeping }, group)
+      for (const group of groups) await this.#deleteGroupQueues(channel, { settings }, group)
     })
   }
 
@@ -141,14 +147,13 @@ export class Topics {
 
   async #deleteGroupQueues(
     channel: Channel,
-    topic: { readonly settings: TopicSettings; readonly keeping: Keeping },
+    topic: { readonly settings: TopicSettings },
     group: string,
   ): Promise<void> {
     const { names } = this.#parts
     const { name, partitions } = topic.settings
     for (let partition = 0; partition < partitions; partition += 1) {
-      if (topic.keeping === 'work') await channel.deleteQueue(names.work(name, partition, group))
-      else await channel.deleteQueue(names.place(name, partition, group))
+      await channel.deleteQueue(this.placeName(name, partition, group))
     }
     await channel.deleteExchange(names.members(name, group))
   }
