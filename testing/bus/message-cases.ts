@@ -237,7 +237,8 @@ export const messageCases: readonly BusCase[] = [
     async run(world) {
       await openTopic(world)
       for (const filter of ['', 'a..b', 'a.>.b', 'a.b*']) {
-        const read = async () => world.bus.reader(TOPIC, { mode: 'broadcast', subjects: [filter] }).read({ waitMs: 10 })
+        const read = async () =>
+          world.bus.reader(TOPIC, { mode: 'broadcast', subjects: [filter] }).read({ waitMs: 10_000 })
         await assert.rejects(read, { code: 'bad-subject' })
       }
     },

@@ -5,26 +5,26 @@ import type { BusWorld, Feature } from './world.ts'
 
 type Use = (world: BusWorld, bus: Bus) => Promise<unknown>
 
-const readGroup = async (bus: Bus) => groupReader(bus).read({ waitMs: 10 })
+const readGroup = async (bus: Bus) => groupReader(bus).read({ waitMs: 10_000 })
 
 /** For each feature, how to ask for it: a driver that declares `none` must refuse that. */
 const USES: Readonly<Record<Feature, Use>> = {
   order: (_, bus) => bus.writer(TOPIC).write([messageOf('a:1')]),
   groups: (_, bus) => readGroup(bus),
-  broadcast: async (_, bus) => bus.reader(TOPIC, { mode: 'broadcast' }).read({ waitMs: 10 }),
+  broadcast: async (_, bus) => bus.reader(TOPIC, { mode: 'broadcast' }).read({ waitMs: 10_000 }),
   deduplication: (world) => openTopic(world, { name: `${TOPIC}.deduplicated`, deduplicationWindowMs: 1_000 }),
   retry: async (_, bus) => groupReader(bus).settle([], 'retry'),
   deadLetters: (_, bus) => bus.admin.replayDeadLetters(TOPIC),
-  replayByPosition: async (_, bus) => everything(bus, { from: { partition: 0, sequence: 0 } }).read({ waitMs: 10 }),
-  replayByTime: async (_, bus) => everything(bus, { from: { timestampMs: 0 } }).read({ waitMs: 10 }),
+  replayByPosition: async (_, bus) => everything(bus, { from: { partition: 0, sequence: 0 } }).read({ waitMs: 10_000 }),
+  replayByTime: async (_, bus) => everything(bus, { from: { timestampMs: 0 } }).read({ waitMs: 10_000 }),
   ttl: (world) => openTopic(world, { name: `${TOPIC}.passing`, ttlMs: 1_000 }),
-  wildcards: async (_, bus) => everything(bus, { subjects: [`${TOPIC}.*`] }).read({ waitMs: 10 }),
+  wildcards: async (_, bus) => everything(bus, { subjects: [`${TOPIC}.*`] }).read({ waitMs: 10_000 }),
   compaction: (world) => openTopic(world, { name: `${TOPIC}.compacted`, compaction: {} }),
   headers: (_, bus) => bus.writer(TOPIC).write([{ ...messageOf('a:1'), headers: { name: 'value' } }]),
   lag: (_, bus) => bus.admin.lag(TOPIC),
   backPressure: async (_, bus) => {
     await bus.open({ name: 'suite.passing', intent: 'notice' })
-    return bus.reader('suite.passing', { mode: 'broadcast', overflow: 'wait' }).read({ waitMs: 10 })
+    return bus.reader('suite.passing', { mode: 'broadcast', overflow: 'wait' }).read({ waitMs: 10_000 })
   },
   requests: (_, bus) => bus.requests.ask({ subject: TOPIC, value: '' }, { timeoutMs: 10 }),
   transactions: async (_, bus) => {

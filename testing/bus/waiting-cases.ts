@@ -131,7 +131,7 @@ export const waitingCases: readonly BusCase[] = [
       assert.equal(receipt.durability, 'none')
       for (const reader of readers) assert.deepEqual(texts(await takeAll(reader, 2)), ['one', 'two'])
       await assertQuiet(world.bus.reader(EPHEMERAL.name, { mode: 'broadcast' }))
-      const group = async () => world.bus.reader(EPHEMERAL.name, { mode: 'group', group: 'g' }).read({ waitMs: 10 })
+      const group = async () => world.bus.reader(EPHEMERAL.name, { mode: 'group', group: 'g' }).read({ waitMs: 10_000 })
       await assert.rejects(group, { code: 'unsupported' })
     },
   },

@@ -41,13 +41,18 @@ async function connect(context: TestContext, url: string, connectTimeoutMs = 5_0
   return bus
 }
 
-/** The status with which an upgrade is refused. */
-async function refusal(address: string, headers: Readonly<Record<string, string>> = {}): Promise<number | undefined> {
+/** The status with which an upgrade is answered. */
+function refusal(address: string, headers: Readonly<Record<string, string>> = {}): Promise<number | undefined> {
   const socket = new WebSocket(address, { headers })
-  socket.on('error', () => {})
-  const [, response] = await once(socket, 'unexpected-response')
-  response.resume()
-  return response.statusCode
+  const answered = Promise.withResolvers<number | undefined>()
+  socket.on('error', answered.reject)
+  socket.on('open', () => socket.terminate())
+  socket.on('upgrade', (response) => answered.resolve(response.statusCode))
+  socket.on('unexpected-response', (_, response) => {
+    response.resume()
+    answered.resolve(response.statusCode)
+  })
+  return answered.promise
 }
 
 const TOPIC = { name: 'swarm.telemetry', intent: 'telemetry', durability: 'none' } as const

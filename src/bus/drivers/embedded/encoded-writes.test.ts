@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { memoryDisk } from '../../../core/index.ts'
+import { SimulatedDisk } from '../../../../testing/index.ts'
+import { type Disk, memoryDisk } from '../../../core/index.ts'
 import { systemClock, systemRandom } from '../../../core/system/index.ts'
 import { RecordBatchBuilder, type RecordInput, recordCursor } from '../../../log/index.ts'
 import type { RawBatch } from '../../index.ts'
@@ -8,7 +9,7 @@ import { openEmbeddedBus } from './index.ts'
 
 const TOPIC = 'raw.topic'
 
-async function openBus(disk = memoryDisk()) {
+async function openBus(disk: Disk = memoryDisk()) {
   const bus = await openEmbeddedBus({ disk, clock: systemClock, random: systemRandom, directory: 'data' })
   await bus.open({
     name: TOPIC,
@@ -61,6 +62,26 @@ test('a batch sent again by its producer is stored once, also while the first is
     [2, 'three'],
   ])
   await again.close()
+})
+
+test('a batch at the very place up to which producers were noted is known after a kill, and so are its neighbours', async () => {
+  const disk = new SimulatedDisk()
+  const noted = await openBus(disk)
+  for (const sequence of [1, 2]) await noted.writeEncoded(write(sequence, bodyOf({ value: `${sequence}` })))
+  // What is closed in good order notes its producers; what is killed notes nothing.
+  await noted.drain()
+  const killed = await openBus(disk)
+  for (const sequence of [3, 4]) await killed.writeEncoded(write(sequence, bodyOf({ value: `${sequence}` })))
+  disk.kill()
+  await killed.close().catch(() => {})
+  disk.restart()
+  const bus = await openBus(disk)
+  for (const sequence of [1, 2, 3, 4]) {
+    const { repeated, last } = await bus.writeEncoded(write(sequence, bodyOf({ value: `${sequence}` })))
+    assert.deepEqual([repeated, last.sequence], [true, sequence - 1], `the batch ${sequence}`)
+  }
+  assert.equal((await bus.writeEncoded(write(5, bodyOf({ value: '5' })))).repeated, false)
+  await bus.close()
 })
 
 test('ids of an encoded batch are deduplicated, and the receipt names the repeats', async () => {
