@@ -10,6 +10,7 @@ import type { DriverBench } from './drivers/driver-bench.ts'
 const BENCHES: Readonly<Record<string, () => Promise<DriverBench>>> = {
   nats: async () => (await import('./drivers/nats.ts')).natsBench,
   jetstream: async () => (await import('./drivers/jetstream.ts')).jetstreamBench,
+  rabbitmq: async () => (await import('./drivers/rabbitmq.ts')).rabbitmqBench,
 }
 
 const PAIRS = 3
