@@ -240,8 +240,9 @@ export class RemoteReader implements Reader, Resumable {
     const fromSequence = this.#options.mode === 'broadcast' ? (this.#next.get(partition) ?? 0) : 0
     this.#dropped = head.dropped
     const revokedAt = this.#revokedAt.get(partition)
-    // It was on its way when the partition was taken away: urgent news overtake bulk.
-    const isRevoked = revokedAt !== undefined && generation < revokedAt
+    // It was on its way when the partition was taken away: urgent news overtake bulk. They name the generation that
+    // ends; whoever has the partition afterwards has it under a later one.
+    const isRevoked = revokedAt !== undefined && generation <= revokedAt
     if (isRevoked || lastSequence < fromSequence) {
       this.#credit(body.byteLength, undefined)
       return

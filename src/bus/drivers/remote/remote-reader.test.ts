@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { TcpProxy } from '../../../../test/services/tcp-proxy.ts'
+import { until } from '../../../../test/until.ts'
+import { memoryDisk } from '../../../core/index.ts'
+import { systemClock, systemRandom } from '../../../core/system/index.ts'
+import { websocketGateway } from '../../../gateway/websocket/index.ts'
+import type { Bus, Delivery, Reader, Writer } from '../../index.ts'
+import { openEmbeddedBus } from '../embedded/index.ts'
+import { connectRemoteBus } from './index.ts'
+
+const clock = systemClock
+const random = systemRandom
+
+async function serve(context: TestContext) {
+  const bus = await openEmbeddedBus({ disk: memoryDisk(), clock, random, directory: 'data' })
+  const gateway = websocketGateway({ bus, clock, random })
+  const server = createServer()
+  server.on('upgrade', (request, socket, head) => gateway.handleUpgrade(request, socket, head))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  context.after(async () => {
+    await gateway.close()
+    await bus.close()
+    server.close()
+  })
+  return { bus, port }
+}
+
+async function connect(context: TestContext, port: number) {
+  const bus = await connectRemoteBus({ url: `skein://127.0.0.1:${port}`, clock, random })
+  context.after(() => bus.close())
+  return bus
+}
+
+async function textsOf(reader: Reader, count: number): Promise<string[]> {
+  const all: Delivery[] = []
+  while (all.length < count) all.push(...(await reader.read({ waitMs: 10_000 }))!.deliveries)
+  return all.map((delivery) => delivery.text())
+}
+
+test('What expires while it waits in the buffer of a client is not given: by its own time to live, else by the topic’s', async (context) => {
+  const { port } = await serve(context)
+  const bus = await connect(context, port)
+  for (const [name, topicTtlMs] of [
+    ['swarm.lasting', undefined],
+    ['swarm.fleeting', 400],
+  ] as const) {
+    const ttl = topicTtlMs === undefined ? {} : { ttlMs: topicTtlMs }
+    await bus.open({ name, intent: 'event', partitions: 1, durability: 'none', ...ttl })
+    const reader = bus.reader(name, { mode: 'broadcast', from: 'earliest' })
+    const { appendedAtMs } = await writtenTogether(bus.writer(name), name, reader)
+    await until(() => clock.nowMs() > appendedAtMs + 450)
+    await bus.writer(name).write([{ subject: name, key: 'k', value: 'later' }])
+    const left = topicTtlMs === undefined ? ['by the topic', 'for long', 'later'] : ['for long', 'later']
+    assert.deepEqual(await textsOf(reader, left.length), left, name)
+  }
+})
+
+/** Four messages in one batch, of which the first is read: the others wait in the client's buffer. */
+async function writtenTogether(writer: Writer, subject: string, reader: Reader): Promise<Delivery> {
+  const message = (value: string, ttlMs?: number) => ({
+    subject,
+    key: 'k',
+    value,
+    ...(ttlMs !== undefined && { ttlMs }),
+  })
+  await writer.write([message('first'), message('briefly', 400), message('by the topic'), message('for long', 60_000)])
+  const batch = await reader.read({ maxMessages: 1, waitMs: 10_000 })
+  assert.deepEqual(
+    batch?.deliveries.map((delivery) => delivery.text()),
+    ['first'],
+  )
+  return batch!.deliveries[0]!
+}
+
+const TOPIC = 'swarm.telemetry'
+const PARTITIONS = 4
+
+test('A delivery that its revocation has overtaken is not given', async (context) => {
+  const { bus: node, port } = await serve(context)
+  const proxy = await TcpProxy.listen()
+  context.after(() => proxy.close())
+  proxy.pointTo({ host: '127.0.0.1', port })
+  const slow = await connect(context, proxy.port)
+  const near = await connect(context, port)
+  for (const bus of [slow, near])
+    await bus.open({ name: TOPIC, intent: 'telemetry', partitions: PARTITIONS, durability: 'none' })
+  const options = { mode: 'group', group: 'g', bufferBytesMax: 16 * 1024 * 1024, revocationWaitMs: 200 } as const
+  const first = slow.reader(TOPIC, options)
+  const taken = new Set<number>()
+  first.onAssignment(({ added, removed }) => {
+    for (const partition of added) taken.delete(partition)
+    for (const partition of removed) taken.add(partition)
+  })
+  // Bulk lies in the node's queue for the slow connection when news of the second reader comes.
+  await write(node, 0)
+  await first.read({ waitMs: 10_000 })
+  proxy.set({ bytesPerSecond: 8 * 1024 * 1024 })
+  for (let round = 1; round <= ROUNDS; round += 1) await write(node, round)
+  await first.read({ waitMs: 10_000 })
+  const second = near.reader(TOPIC, options)
+  const secondRead = second.read({ waitMs: 30_000 })
+  secondRead.catch(() => {})
+  await until(() => taken.size > 0)
+  const removed = [...taken]
+  proxy.set({})
+  // What was on its way comes before what is written now.
+  await write(node, ROUNDS + 1)
+  const kept = new Set<number>()
+  while (kept.size < PARTITIONS - removed.length) {
+    const batch = await first.read({ waitMs: 10_000 })
+    assert.ok(batch !== null)
+    assert.ok(!taken.has(batch.partition), `partition ${batch.partition} was given after it had been taken away`)
+    if (batch.deliveries.some((delivery) => delivery.text().startsWith(`${ROUNDS + 1} `))) kept.add(batch.partition)
+  }
+  assert.ok(removed.includes((await secondRead)!.partition))
+})
+
+const ROUNDS = 12
+const PADDING = 'x'.repeat(8_000)
+
+/** A round of 512 KiB, over all partitions. */
+async function write(bus: Bus, round: number): Promise<void> {
+  await bus.writer(TOPIC).write(
+    Array.from({ length: 64 }, (_, index) => ({
+      subject: TOPIC,
+      key: `drone-${index}`,
+      value: `${round} ${PADDING}`,
+    })),
+  )
+}
