@@ -150,7 +150,8 @@ export class ConfirmWindow {
       this.#sent = this.#sent.slice(this.#sentHead)
       this.#sentHead = 0
     }
-    this.#pump()
+    // In bursts: one by one each would cost a write of the socket.
+    if ((this.#sent.length - this.#sentHead) * 2 <= UNCONFIRMED_MAX) this.#pump()
   }
 
   #store(entry: Entry): void {
