@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { bareLoop } from './channel/bare-loop.ts'
 import { median } from './channel/median.ts'
 import { skeinLoop } from './channel/skein-loop.ts'
+import { weakest } from './weakest.ts'
 
 const PAIRS = 7
 const MESSAGES = 300_000
@@ -52,7 +53,7 @@ try {
   const pairs = await measure(directory)
   const messagesPerSecond = Math.round(median(pairs.map((one) => one.messagesPerSecond)))
   const ratio = rounded(median(pairs.map((one) => one.messagesPerSecond / one.barePerSecond)))
-  const { durability } = pairs[0]!
+  const durability = weakest(pairs.map((one) => one.durability))
   console.log(
     JSON.stringify({
       messagesPerSecond,

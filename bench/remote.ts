@@ -10,6 +10,7 @@ import { median } from './channel/median.ts'
 import type { Consumed, ConsumeRequest } from './remote/consumer.ts'
 import type { Published, PublishRequest } from './remote/publisher.ts'
 import { Worker } from './remote/worker.ts'
+import { weakest } from './weakest.ts'
 
 const PAIRS = 5
 const MESSAGES = 400_000
@@ -112,7 +113,7 @@ async function run(directory: string) {
       barePerSecond: Math.round(median(pairs.map((pair) => pair.bare.messagesPerSecond))),
       ratio: rounded(median(pairs.map((pair) => pair.ours.messagesPerSecond / pair.bare.messagesPerSecond))),
       nodeRssMaxBytes: await rssMaxBytes(node),
-      durability: pairs[0]!.ours.durability,
+      durability: weakest(pairs.map((pair) => pair.ours.durability)),
       commandP50Ms: rounded(waitedMs[Math.floor(waitedMs.length * 0.5)]!),
       commandP99Ms: rounded(waitedMs[Math.floor(waitedMs.length * 0.99)]!),
       commands: waitedMs.length,

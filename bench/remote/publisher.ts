@@ -1,4 +1,5 @@
 import { connect, type Fabric, type PublishReceipt } from '../../src/fabric/index.ts'
+import { weakest } from '../weakest.ts'
 import { COMMANDED_AGENT, positionsOf, Turn } from './contract.ts'
 import { position } from './position.ts'
 import { wallMs } from './wall-clock.ts'
@@ -69,7 +70,7 @@ async function publish(fabric: Fabric, round: string, goesOn: (sequence: number)
 /** All values of a batch share one promise and one receipt: each is counted once. */
 class Receipts {
   acknowledged = 0
-  durability = 'none'
+  readonly #levels = new Set<string>()
   readonly #counted = new Set<PublishReceipt>()
   #last: Promise<PublishReceipt> | undefined
   #progress = Promise.withResolvers<void>()
@@ -86,9 +87,14 @@ class Receipts {
   #count(stored: PublishReceipt): void {
     if (!this.#counted.has(stored)) this.acknowledged += stored.accepted
     this.#counted.add(stored)
-    this.durability = stored.durability
+    this.#levels.add(stored.durability)
     this.#progress.resolve()
     this.#progress = Promise.withResolvers()
+  }
+
+  /** The weakest level that any receipt carried. */
+  get durability(): string {
+    return weakest([...this.#levels])
   }
 
   async atLeast(count: number): Promise<void> {

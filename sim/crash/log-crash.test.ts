@@ -54,6 +54,9 @@ describe('The bars of the crash variants', () => {
       assert.equal(truncate.shortfalls({ ...damaged, ...miss }, options).length, 1)
       assert.equal(flip.shortfalls({ ...damaged, ...miss }, options).length, 1)
     }
-    assert.equal(syscalls.shortfalls({ ...damaged, cases: 99, traced: 0, byCall: {} }, options).length, 1)
+    const failed = { ...damaged, cases: 200, traced: 0, injected: 0, byCall: {} }
+    assert.deepEqual(syscalls.shortfalls(failed, options), [])
+    assert.equal(syscalls.shortfalls({ ...failed, cases: 99 }, options).length, 1)
+    assert.match(syscalls.shortfalls({ ...failed, traced: 16 }, options).join(), /strace made no call fail/)
   })
 })

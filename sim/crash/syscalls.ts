@@ -9,6 +9,8 @@ export interface SyscallReport {
   readonly byCall: Readonly<Record<string, number>>
   /** Real processes whose system calls were made to fail; 0 where the machine has no strace. */
   readonly traced: number
+  /** System calls of those processes that really were made to fail. */
+  readonly injected: number
   readonly silent: number
   readonly lostDurable: number
   readonly notes: readonly string[]
@@ -23,7 +25,7 @@ const CASES_MIN = 100
  */
 export async function run(options: CrashOptions): Promise<SyscallReport> {
   const byCall: Record<string, number> = {}
-  const report = { cases: 0, traced: 0, silent: 0, lostDurable: 0, notes: [] as string[] }
+  const report = { cases: 0, traced: 0, injected: 0, silent: 0, lostDurable: 0, notes: [] as string[] }
   const take = (one: SyscallCase) => {
     report.cases += 1
     report.silent += one.silent
@@ -35,6 +37,7 @@ export async function run(options: CrashOptions): Promise<SyscallReport> {
   for await (const one of simulatedCases(options.seed, options.rounds)) take(one)
   for await (const one of tracedCases(options.rounds)) {
     report.traced += 1
+    report.injected += one.injected
     take(one)
   }
   return { ...report, byCall }
@@ -44,6 +47,8 @@ export function shortfalls(report: SyscallReport, options: CrashOptions): string
   const missed: string[] = []
   if (report.silent > 0) missed.push(`${report.silent} failures were silent or without a type`)
   if (report.lostDurable > 0) missed.push(`${report.lostDurable} acknowledged records were lost`)
+  if (report.traced > 0 && report.injected === 0)
+    missed.push('strace made no call fail: the real processes show nothing')
   if (report.cases < (options.rounds ?? CASES_MIN)) missed.push(`only ${report.cases} cases ran`)
   return missed
 }

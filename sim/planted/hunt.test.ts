@@ -71,6 +71,48 @@ test('A step that hangs with a bug has caught it', async (t) => {
   assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, 'timeout in hangs')
 })
 
+test('A step that fails once and not again has caught nothing', async (t) => {
+  const { root, add } = project(t)
+  const code =
+    "const fs = require('node:fs'); if (!fs.existsSync('ran')) { fs.writeFileSync('ran', ''); process.exit(1) }"
+  const hunt = new Hunt(root, [step('flaky', '--eval', code)])
+  t.after(() => hunt.close())
+  assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, null)
+})
+
+test('A step in which another test fails each time has caught nothing', async (t) => {
+  const { root, add } = project(t)
+  add(
+    'flaky.test.ts',
+    `import { appendFileSync, readFileSync } from 'node:fs'
+    import { test } from 'node:test'
+    import { sum } from './src/sum.ts'
+    appendFileSync('runs', 'x')
+    const run = readFileSync('runs', 'utf8').length
+    test(\`number \${run}\`, () => { if (sum(1, 2) !== 3) throw new Error('wrong') })\n`,
+  )
+  const hunt = new Hunt(root, [step('flaky', '--test', '--test-reporter=spec', 'flaky.test.ts')])
+  t.after(() => hunt.close())
+  assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, null)
+})
+
+test('A catch names the test that failed, not its neighbours', async (t) => {
+  const { root, add } = project(t)
+  add(
+    'sum.test.ts',
+    `import { describe, test } from 'node:test'
+    import { sum } from './src/sum.ts'
+    describe('sums', () => {
+      test('of nothing', () => { if (sum(0, 0) !== 0) throw new Error('wrong') })
+      test('of two numbers (both count)', () => { if (sum(1, 2) !== 3) throw new Error('wrong') })
+    })\n`,
+  )
+  const hunt = new Hunt(root, [step('units', '--test', '--test-reporter=spec', 'sum.test.ts')])
+  t.after(() => hunt.close())
+  const finding = await hunt.catchBug(readBug(add('forgets.patch', PATCH)))
+  assert.equal(finding.caughtBy, 'units: of two numbers (both count)')
+})
+
 test('A step that fails without any bug catches nothing: it is an error', async (t) => {
   const { root, add } = project(t)
   const broken = step('broken', '--eval', 'process.exit(1)')

@@ -20,7 +20,10 @@ export interface Step {
 export interface Finding {
   readonly name: string
   readonly file: string
-  /** The step that failed, as `timeout in …` when it did not end in time; null when all passed: the bug lives. */
+  /**
+   * The step and the test in it that failed each time, as `timeout in …` when it did not end in time; null when none
+   * failed twice: the bug lives.
+   */
   readonly caughtBy: string | null
   /** Of a simulation: the seeds that failed. */
   readonly seeds: readonly number[]
@@ -40,6 +43,9 @@ interface Outcome {
   readonly hung: boolean
   readonly output: string
 }
+
+/** Of a step that fails with a bug: a bug in a race need not show each time. */
+const RUNS_MAX = 3
 
 /** Plants bugs, one at a time, each in a copy of the tree, and runs the same steps until one fails. */
 export class Hunt {
@@ -89,14 +95,39 @@ export class Hunt {
   async #firstFailure(bug: Bug, folder: string): Promise<Pick<Finding, 'caughtBy' | 'seeds'>> {
     for (const step of inOrder(this.#steps, bug)) {
       this.#progress(`${bug.name}: ${step.name}`)
-      const { passed, hung, output } = await runStep(step, folder, this.#signal)
-      if (passed) continue
+      const first = await runStep(step, folder, this.#signal)
+      if (first.passed) continue
+      const confirmed = await this.#failsAgain(bug, step, { folder, first })
+      if (confirmed === undefined) continue
+      const { what, hung } = confirmed
       // A busy machine may be slow without any bug: then it has to be shown now that the step passes.
       if (hung) this.#provenClean.delete(step.name)
       await this.#proveStep(step)
-      return { caughtBy: hung ? `timeout in ${step.name}` : step.name, seeds: failedSeeds(output) }
+      return { caughtBy: hung ? `timeout in ${what}` : what, seeds: failedSeeds(first.output) }
     }
     return { caughtBy: null, seeds: [] }
+  }
+
+  /** What failed in two runs, of a few: a test that fails now and then without any bug is no catch. */
+  async #failsAgain(
+    bug: Bug,
+    step: Step,
+    seen: { readonly folder: string; readonly first: Outcome },
+  ): Promise<{ readonly what: string; readonly hung: boolean } | undefined> {
+    const failed = new Set(failuresOf(step, seen.first.output))
+    let { hung } = seen.first
+    for (let run = 2; run <= RUNS_MAX; run += 1) {
+      this.#progress(`${bug.name}: ${step.name}, once more`)
+      const outcome = await runStep(step, seen.folder, this.#signal)
+      if (outcome.passed) continue
+      const again = failuresOf(step, outcome.output)
+      hung &&= outcome.hung
+      const what = again.find((name) => failed.has(name))
+      if (what !== undefined) return { what, hung }
+      for (const name of again) failed.add(name)
+    }
+    this.#progress(`${bug.name}: ${step.name} failed, but nothing in it twice: that is no catch`)
+    return undefined
   }
 
   /** A step may call a bug caught only if it passes without it. */
@@ -125,6 +156,12 @@ function isFor(steps: readonly Step[], { touches }: Pick<Bug, 'touches'>): (step
   const isIn = (path: string, { scope }: Step) => scope?.some((prefix) => path.startsWith(prefix)) === true
   const isScoped = touches.every((path) => steps.some((step) => isIn(path, step)))
   return (step) => (step.scope === undefined ? !isScoped : touches.some((path) => isIn(path, step)))
+}
+
+/** The step's tests that failed, innermost first; the step itself where it names none. */
+function failuresOf(step: Step, output: string): string[] {
+  const names = [...output.matchAll(/^\s*✖ (.+) \([\d.]+ms\)/gm)].map((match) => `${step.name}: ${match[1]}`)
+  return names.length === 0 ? [step.name] : names
 }
 
 /** A simulation reports as its last line which seeds failed. */

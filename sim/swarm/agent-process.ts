@@ -1,6 +1,7 @@
 /** All agents of one type, in a process of their own. */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Durability } from '../../src/bus/index.ts'
 import { type FabricAgent as Agent, connect } from '../../src/fabric/index.ts'
 import { Capture, Frame, Health, Inspect, MoveTo, Plan, Position, Sighting, Survey } from './contract.ts'
 import { type AgentSpec, type AgentType, FLEET } from './fleet.ts'
@@ -40,7 +41,7 @@ class Member {
   async report(
     channel: string,
     everyMs: number,
-    publish: (origin: { epoch: number; count: number }) => Promise<{ durability: string }>,
+    publish: (origin: { epoch: number; count: number }) => Promise<{ durability: Durability }>,
   ): Promise<void> {
     while (publishing) {
       const count = (this.#counts.get(channel) ?? 0) + 1

@@ -35,7 +35,10 @@ const OTHERS = Array.from({ length: 11 }, (_, index) => ({
 
 const GOOD: History = {
   stored: [report(1), report(2), report(3)],
-  acknowledged: [1, 2, 3].map((count) => ({ ...report(count), durability: count === 2 ? 'written' : 'durable' })),
+  acknowledged: [1, 2, 3].map((count) => ({
+    ...report(count),
+    durability: count === 2 ? 'durable' : 'quorum-durable',
+  })),
   consumers: [[report(1), report(2), report(1), report(3)]],
   commands: ['a', 'b', 'c', 'd'].map((intentId) => ({ intentId, agentId: KILLED, startByMs: 100 })),
   outcomes: [
@@ -63,7 +66,8 @@ test('A clean run passes, with its figures counted from ledgers and log', () => 
     lost: 0,
     reordered: 0,
     duplicates: 1,
-    durability: 'written',
+    durability: 'durable',
+    belowDurable: 0,
   })
   assert.deepEqual(found.commands, {
     sent: 4,
@@ -107,6 +111,11 @@ const BAD: Readonly<Record<string, readonly [Partial<History>, RegExp]>> = {
     { acknowledged: [{ ...report(7), durability: 'durable' }] },
     /1 acknowledged reports were lost/,
   ],
+  'a receipt that says less than was asked for': [
+    { acknowledged: [1, 2, 3].map((count) => ({ ...report(count), durability: count === 2 ? 'written' : 'durable' })) },
+    /1 reports were acknowledged below durable/,
+  ],
+  'no receipt at all': [{ acknowledged: [] }, /no report was acknowledged/],
   'first deliveries out of order': [{ consumers: [[report(1), report(3), report(2)]] }, /1 reports were reordered/],
   'the same out of order in one of two consumers': [
     {

@@ -1,3 +1,4 @@
+import { type Durability, satisfies } from '../../src/bus/index.ts'
 import type { ConsumedLine, History, OutcomeRecord, Place, ReportName } from './history.ts'
 
 export interface TelemetryFigures {
@@ -12,7 +13,9 @@ export interface TelemetryFigures {
   /** Deliveries of a record that the same consumer had handled before. */
   readonly duplicates: number
   /** The weakest level any receipt carried. */
-  readonly durability: string
+  readonly durability: Durability
+  /** Receipts that say less than durable, which the channels ask for. */
+  readonly belowDurable: number
 }
 
 export interface CommandFigures {
@@ -74,6 +77,7 @@ function promises({ telemetry, commands }: Audit): Check[] {
   return [
     [telemetry.published === telemetry.consumed, 'published and consumed records differ'],
     [telemetry.lost === 0, `${telemetry.lost} acknowledged reports were lost`],
+    [telemetry.belowDurable === 0, `${telemetry.belowDurable} reports were acknowledged below durable`],
     [telemetry.reordered === 0, `${telemetry.reordered} reports were reordered`],
     [commands.duplicateEffects === 0, `${commands.duplicateEffects} effects happened twice`],
     [commands.staleEffects === 0, `${commands.staleEffects} effects began after their deadline`],
@@ -89,6 +93,7 @@ function scenes({ agents, types, telemetry, commands, recovered }: Audit): Check
     [agents >= AGENTS_MIN, `only ${agents} agents joined`],
     [types >= TYPES_MIN, `only ${types} types of agents joined`],
     [telemetry.published > 0, 'no telemetry was published'],
+    [telemetry.durability !== 'none', 'no report was acknowledged'],
     [commands.done > 0, 'no command was done'],
     [commands.expired > 0, 'no command expired'],
     [commands.replaced > 0, 'no command was replaced'],
@@ -112,6 +117,7 @@ function telemetryFigures(history: History): TelemetryFigures {
     reordered: sum(orders.map((order) => order.reordered)) + misplaced(history),
     duplicates: sum(orders.map((order) => order.duplicates)),
     durability: weakest(history.acknowledged.map((line) => line.durability)),
+    belowDurable: history.acknowledged.filter(({ durability }) => !satisfies(durability, 'durable')).length,
   }
 }
 
@@ -215,9 +221,9 @@ function hasRecovered(history: History, agentId: string): boolean {
   )
 }
 
-const LEVELS = ['none', 'written', 'durable', 'replicated', 'quorum-durable']
+const LEVELS: readonly Durability[] = ['none', 'written', 'durable', 'replicated', 'quorum-durable']
 
-function weakest(levels: readonly string[]): string {
+function weakest(levels: readonly Durability[]): Durability {
   return LEVELS.find((level) => levels.includes(level)) ?? 'none'
 }
 

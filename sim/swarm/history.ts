@@ -1,3 +1,4 @@
+import type { Durability } from '../../src/bus/index.ts'
 /** What a run of the swarm left behind: lines of the ledgers, and records read back from the log. The audit's only input. */
 export interface History {
   /** Telemetry as it lies in the log. */
@@ -36,7 +37,7 @@ export interface Place {
 export interface StoredReport extends ReportName, Place {}
 
 export interface AcknowledgedLine extends ReportName {
-  readonly durability: string
+  readonly durability: Durability
 }
 
 export interface ConsumedLine extends ReportName, Place {}

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,8 +23,14 @@ const SAMPLE = [
   { call: 'rename', errno: 'ENOSPC', when: '2' },
 ]
 
+/** A case in a real process. */
+export interface TracedCase extends SyscallCase {
+  /** Calls that strace made to fail, by its own record. */
+  readonly injected: number
+}
+
 /** A sample of failures in real processes on the real disk, by strace. Fewer when fewer cases are asked for, none where the machine has no strace. */
-export async function* tracedCases(casesMax: number | undefined): AsyncGenerator<SyscallCase> {
+export async function* tracedCases(casesMax: number | undefined): AsyncGenerator<TracedCase> {
   if (spawnSync('strace', ['--version']).status !== 0) {
     console.error('crash syscalls: strace is not here; real processes are left out')
     return
@@ -34,7 +40,7 @@ export async function* tracedCases(casesMax: number | undefined): AsyncGenerator
     const plan = SAMPLE[at]!
     const directory = mkdtempSync(join(tmpdir(), 'skein-syscalls-'))
     try {
-      yield await tracedCase(plan, join(directory, 'log'))
+      yield await tracedCase(plan, directory)
     } finally {
       rmSync(directory, { recursive: true, force: true })
     }
@@ -43,10 +49,12 @@ export async function* tracedCases(casesMax: number | undefined): AsyncGenerator
 
 async function tracedCase(
   plan: { readonly call: string; readonly errno: string; readonly when: string },
-  directory: string,
-): Promise<SyscallCase> {
+  parent: string,
+): Promise<TracedCase> {
+  const directory = join(parent, 'log')
+  const record = join(parent, 'trace')
   const inject = `inject=${plan.call}:error=${plan.errno}:when=${plan.when}`
-  const args = ['-f', '-qqq', '-e', `trace=${plan.call}`, '-e', inject, '-o', '/dev/null']
+  const args = ['-f', '-qqq', '-e', `trace=${plan.call}`, '-e', inject, '-o', record]
   const { lines, exitCode } = await runProcess('strace', [...args, process.execPath, PROCESS, directory])
   const ledger = new LogLedger()
   const notes: string[] = []
@@ -65,8 +73,14 @@ async function tracedCase(
     what: JSON.stringify(plan),
     silent,
     lost: verdict.lost,
+    injected: countInjected(readFileSync(record, 'utf8')),
     notes: [...notes, ...verdict.notes],
   }
+}
+
+/** strace marks each call that it made to fail. */
+function countInjected(trace: string): number {
+  return trace.split('\n').filter((line) => line.endsWith('(INJECTED)')).length
 }
 
 async function runProcess(
