@@ -30,3 +30,24 @@ test('HeldKeys begins anew with each failure and with each assignment', () => {
   held.clear()
   assert.equal(held.holdsBack('a', 14), false)
 })
+
+test('HeldKeys holds a key back until all that was released has come again, whatever a driver gave ahead', () => {
+  const held = new HeldKeys()
+  held.hold('a', 10)
+  assert.equal(held.holdsBack('a', 12), true)
+  assert.equal(held.holdsBack('a', 13), true)
+  assert.equal(held.holdsBack('a', 10), false)
+  assert.equal(held.holdsBack('a', 20), true, 'given before the driver heard that 12 and 13 were released')
+  for (const sequence of [12, 13, 20]) assert.equal(held.holdsBack('a', sequence), false)
+  assert.equal(held.isEmpty, true)
+})
+
+test('HeldKeys frees a key although something that was released never comes again', () => {
+  const held = new HeldKeys()
+  held.hold('a', 10)
+  assert.equal(held.holdsBack('a', 12), true)
+  assert.equal(held.holdsBack('a', 13), true)
+  assert.equal(held.holdsBack('a', 13), false, '10 is dead and 12 has expired')
+  assert.equal(held.isEmpty, true)
+  assert.equal(held.holdsBack('a', 14), false)
+})
