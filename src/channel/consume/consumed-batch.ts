@@ -61,7 +61,7 @@ export class ConsumedBatch<T> {
     if (deliveries === undefined) {
       throw new SkeinError('bad-argument', `Cannot ${how} this message: it is not of this batch, or settled already`)
     }
-    if (how !== 'dead') held.hold(orderKeyOf(message), deliveries[0]!.position.sequence)
+    if (how !== 'dead') held.hold(orderKeyOf(message), deliveries.at(-1)!.position.sequence)
     this.#giveBack(message, how, options)
     if (how !== 'dead') this.#releaseBehind(message)
   }

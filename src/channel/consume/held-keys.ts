@@ -20,7 +20,7 @@ export class HeldKeys {
     return this.#keys.size === 0
   }
 
-  /** This message failed and was given back to be retried. */
+  /** This message failed and was given back to be retried; of several chunks, the last. */
   hold(key: string, sequence: number): void {
     this.#keys.set(key, { sequence, isBack: false, released: new Set() })
   }
