@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { KafkaBus } from '../../../src/bus/drivers/kafka/index.ts'
 import type { Message } from '../../../src/bus/index.ts'
-import { partitionOfKey } from '../../../src/core/index.ts'
+import { partitionOfKey, SkeinError } from '../../../src/core/index.ts'
 import { javaProduce } from './java-produce.ts'
 import { type Broker, busOf, isQuiet, kafka, startBroker, take, texts } from './kafka-broker.ts'
 
@@ -211,7 +211,7 @@ describe('on a real broker', { skip: kafka.skip }, () => {
     }
     for (let left = 30, tries = 0; left > 0; tries += 1) {
       const given = await reader.read({ waitMs: 60_000, maxMessages: 5 })
-      const transaction = await bus.transaction({ id: 'lost' })
+      const transaction = await onceThere(() => bus.transaction({ id: 'lost' }))
       try {
         await transaction.write(
           output,
@@ -223,7 +223,7 @@ describe('on a real broker', { skip: kafka.skip }, () => {
       } catch {
         await transaction.abort().catch(() => {})
       }
-      left = (await bus.admin.lag(input, 'g'))[0]!.messages
+      left = (await onceThere(() => bus.admin.lag(input, 'g')))[0]!.messages
     }
     const outputs = texts(await take(bus.reader(output, { mode: 'broadcast', from: 'earliest' }), 30))
     assert.deepEqual(
@@ -232,3 +232,14 @@ describe('on a real broker', { skip: kafka.skip }, () => {
     )
   })
 })
+
+/** Asks again while the broker does not answer: it is silent for some seconds here. */
+async function onceThere<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof SkeinError && error.retryable)) throw error
+    }
+  }
+}

@@ -1,3 +1,4 @@
+import { after } from 'node:test'
 import { RABBITMQ_CASE_MS, RABBITMQ_SKIPS } from '../../../sim/conformance/rabbitmq-skips.ts'
 import { RabbitmqServer, RabbitmqWorld } from '../../../sim/conformance/rabbitmq-world.ts'
 import { busCases, busConformance } from '../../../testing/index.ts'
@@ -8,6 +9,7 @@ const { skip } = await requireService('rabbitmq')
 const reasons = skip === false ? RABBITMQ_SKIPS : Object.fromEntries(busCases.map(({ name }) => [name, skip]))
 
 let server: Promise<RabbitmqServer> | undefined
+after(async () => (await server)?.stop())
 const create = async () => {
   server ??= RabbitmqServer.start({ killsBroker: false })
   return RabbitmqWorld.create(await server)

@@ -1,10 +1,12 @@
 import type { Channel, ConsumeMessage } from 'amqplib'
+import { SkeinError } from '../../../core/index.ts'
 import { streamOffsetOf } from './amqp-delivery.ts'
 import type { Link } from './link.ts'
 import { withChannel } from './with-channel.ts'
 
 /** Credits of one look: the largest prefetch that AMQP 0-9-1 can write. */
 const CREDITS_MAX = 65_535
+const LOOKS_MAX = 5
 
 /** The broker finds a time by whole chunks and its own clock; messages carry their writers'. */
 export const TIME_MARGIN_MS = 10_000
@@ -59,8 +61,18 @@ export function streamEnds(link: Link, stream: string): Promise<StreamEnds> {
   return withChannel(link, cannotRead(stream), async (channel) => {
     const last = await readNow(channel, stream, { start: 'last' })
     if (last.length === 0) return { start: 0, end: 0 }
+    return { start: await firstOffset(channel, stream), end: streamOffsetOf(last.at(-1)!) + 1 }
+  })
+}
+
+/** Of a stream that has messages. A look now and then comes back empty: what comes first must never be a guess. */
+async function firstOffset(channel: Channel, stream: string): Promise<number> {
+  for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
     const [first] = await readNow(channel, stream, { start: 'first', credits: 1 })
-    return { start: streamOffsetOf(first ?? last[0]!), end: streamOffsetOf(last.at(-1)!) + 1 }
+    if (first !== undefined) return streamOffsetOf(first)
+  }
+  throw new SkeinError('connection-lost', `${cannotRead(stream)}: the broker gives nothing of it now; try again`, {
+    retryable: true,
   })
 }
 
