@@ -1,5 +1,5 @@
 import type { ConfirmChannel, Message as ReturnedMessage } from 'amqplib'
-import { SkeinError } from '../../../core/index.ts'
+import { type Clock, SkeinError, type Timer } from '../../../core/index.ts'
 import { headerOf } from './amqp-delivery.ts'
 import { amqpError } from './amqp-error.ts'
 import type { Connection } from './connection.ts'
@@ -9,6 +9,8 @@ import type { Link } from './link.ts'
 /** Sent and not confirmed. Enough to fill the way to the broker and back, few enough to send again in a moment. */
 const UNCONFIRMED_MAX = 4_096
 const COMPACT_ABOVE = 1_024
+/** The oldest message has had no answer in so long: twice that at most before it is sent again. */
+const STALLED_AFTER_MS = 5_000
 
 /** One message on its way. Whoever it belongs to is told once what became of it. */
 export interface Entry {
@@ -28,6 +30,7 @@ export interface Entry {
 export class ConfirmWindow {
   readonly #link: Link
   readonly #exchange: string
+  readonly #clock: Clock
   readonly #stopListening: () => void
   #waiting: Entry[] = []
   #waitingHead = 0
@@ -41,10 +44,15 @@ export class ConfirmWindow {
   /** The socket has taken as much as it should. */
   #isFull = false
   #isClosed = false
+  #watch: Timer | undefined
+  /** The oldest unconfirmed message when it was last looked at. */
+  #oldest: Entry | undefined
 
-  constructor(link: Link, exchange: string) {
+  constructor(parts: { readonly link: Link; readonly exchange: string; readonly clock: Clock }) {
+    const { link, exchange } = parts
     this.#link = link
     this.#exchange = exchange
+    this.#clock = parts.clock
     this.#stopListening = link.onChange(() => this.#pump())
   }
 
@@ -87,7 +95,26 @@ export class ConfirmWindow {
     this.#takeWaiting()
     entry.wasSent = true
     this.#sent.push(entry)
+    this.#watch ??= this.#clock.setTimer(() => this.#lookForStall(), STALLED_AFTER_MS)
     return true
+  }
+
+  /**
+   * A broker that has just begun again takes messages for a stream whose leader is not there yet, and never says what became
+   * of them. They are sent again over a new channel; what was stored after all is a repeat, which readers know.
+   */
+  #lookForStall(): void {
+    this.#watch = undefined
+    const oldest = this.#sent[this.#sentHead]
+    const channel = this.#channel
+    if (oldest === undefined || channel === undefined) return
+    if (oldest === this.#oldest && this.#connection!.blockedBecause === undefined) {
+      this.#lose(channel, undefined)
+      channel.close().catch(() => {})
+      return
+    }
+    this.#oldest = oldest
+    this.#watch = this.#clock.setTimer(() => this.#lookForStall(), STALLED_AFTER_MS)
   }
 
   #takeWaiting(): void {
@@ -183,6 +210,7 @@ export class ConfirmWindow {
     const { lost } = this.#connection!
     this.#channel = undefined
     this.#connection = undefined
+    this.#oldest = undefined
     const unsettled = this.#sent.slice(this.#sentHead).filter((entry) => !entry.isSettled)
     this.#waiting = [...unsettled, ...this.#waiting.slice(this.#waitingHead)]
     this.#waitingHead = 0
@@ -209,6 +237,7 @@ export class ConfirmWindow {
   close(error: SkeinError): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#watch?.cancel()
     this.#stopListening()
     this.failAll(error)
   }

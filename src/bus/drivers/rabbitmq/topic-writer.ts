@@ -48,7 +48,11 @@ export class TopicWriter implements Writer {
       topic,
       checker: new MessageChecker(topic.settings),
       grant: grantOf(topic, this.#parts.options),
-      window: new ConfirmWindow(this.#parts.link(topic.settings.intent), this.#parts.exchange),
+      window: new ConfirmWindow({
+        link: this.#parts.link(topic.settings.intent),
+        exchange: this.#parts.exchange,
+        clock: this.#parts.clock,
+      }),
     }
     return this.#begun
   }
