@@ -4,12 +4,12 @@ import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { findService } from './find-service.ts'
-import { SERVICE_KINDS } from './kinds.ts'
-import { requireService } from './require-service.ts'
-import { ServiceUnavailable } from './service.ts'
+import { findService } from '../../services/find-service.ts'
+import { SERVICE_KINDS } from '../../services/kinds.ts'
+import { requireService } from '../../services/require-service.ts'
+import { ServiceUnavailable } from '../../services/service.ts'
+import { until } from '../../until.ts'
 
 for (const kind of SERVICE_KINDS) {
   const service = await requireService(kind.name)
@@ -28,15 +28,19 @@ for (const kind of SERVICE_KINDS) {
   })
 
   test(`a process that dies leaves no ${kind.name} behind`, { skip: service.skip }, async () => {
-    const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve('./start-and-wait.ts')), kind.name], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const child = spawn(
+      process.execPath,
+      [fileURLToPath(import.meta.resolve('../../services/start-and-wait.ts')), kind.name],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
     const [line] = await once(createInterface({ input: child.stdout }), 'line')
     const { pid, directory } = JSON.parse(line as string) as { pid: number; directory: string }
     assert.doesNotThrow(() => process.kill(pid, 0))
     child.kill('SIGKILL')
-    await until('the server is gone', () => isGone(() => process.kill(pid, 0)))
-    await until('its data is gone', () =>
+    await until(() => isGone(() => process.kill(pid, 0)))
+    await until(() =>
       stat(directory).then(
         () => false,
         () => true,
@@ -70,13 +74,5 @@ function isGone(look: () => unknown): boolean {
     return false
   } catch {
     return true
-  }
-}
-
-async function until(what: string, check: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = performance.now() + 10_000
-  while (!(await check())) {
-    assert.ok(performance.now() < deadline, `${what}: not within 10 s`)
-    await delay(20)
   }
 }
