@@ -29,12 +29,16 @@ export function heal(world: World, chaos: Chaos): Healing {
   return { healed: new Set([...world.nodes.keys()].filter((id) => !broken.has(id))) }
 }
 
-/** Cut off both ways, or heard without hearing, or hearing without being heard. */
-function breakPaths({ network, nodes }: World, id: number, chance: number): void {
+/**
+ * Cut off both ways, or heard without hearing, or hearing without being heard. A leader that is heard without hearing
+ * steps down only because it checks its quorum: where it does not, the group may follow it for ever.
+ */
+function breakPaths({ network, nodes, scenario }: World, id: number, chance: number): void {
+  const isHeard = chance >= 0.5 && chance < 0.75 && scenario.raft.checkQuorum
   for (const other of nodes.keys()) {
     if (other === id) continue
     if (chance < 0.75) network.cut(other, id)
-    if (chance < 0.5 || chance >= 0.75) network.cut(id, other)
+    if (!isHeard) network.cut(id, other)
   }
 }
 
