@@ -1,0 +1,18 @@
+export type { ConfigChangeRefusal } from '../raft/index.ts'
+export { ConfigChangeError, NotLeaderError } from '../raft/index.ts'
+export { CompactedError, OutcomeUnknownError } from './errors.ts'
+export type { LogAdmin } from './log-admin.ts'
+export type { LogMember, LogStatus } from './log-status.ts'
+export type {
+  Appended,
+  LogDurability,
+  LogEntry,
+  LogRead,
+  ReadOptions,
+  ReplicatedLog,
+  WaitOptions,
+} from './replicated-log.ts'
+export type { ChunkInfo, SnapshotManifest } from './snapshot-manifest.ts'
+export type { SnapshotRef } from './snapshot-ref.ts'
+export type { SnapshotStoreOptions } from './snapshot-store.ts'
+export { SnapshotStore } from './snapshot-store.ts'
