@@ -59,6 +59,8 @@ export class RaftCore {
   uncommittedBytes = 0
 
   transferTarget: NodeId = NOBODY
+  /** Ticks since the transfer began. */
+  transferElapsed = 0
   transferSent = false
 
   readStates: ReadState[] = []

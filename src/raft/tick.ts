@@ -5,7 +5,7 @@ import { NOBODY } from './node-id.ts'
 import { voteResult } from './quorum.ts'
 import type { RaftCore } from './raft-core.ts'
 import { becomeFollower, setLeader } from './roles.ts'
-import { abortTransfer } from './transfer.ts'
+import { tickTransfer } from './transfer.ts'
 
 /** A unit of time passed. */
 export function tick(core: RaftCore): void {
@@ -24,8 +24,8 @@ function tickLeader(core: RaftCore): void {
   if (core.electionElapsed >= core.limits.electionTicks) {
     core.electionElapsed = 0
     if (core.limits.checkQuorum) checkQuorum(core)
-    abortTransfer(core)
   }
+  tickTransfer(core)
   core.heartbeatElapsed += 1
   // The check may have ended the leadership.
   if (core.role !== 'leader' || core.heartbeatElapsed < core.limits.heartbeatTicks) return

@@ -26,8 +26,7 @@ function beginTransfer(core: RaftCore, target: NodeId): void {
   if (core.transferTarget === target) return
   core.transferTarget = target === core.id ? NOBODY : target
   core.transferSent = false
-  // It has an election timeout to succeed, from now.
-  core.electionElapsed = 0
+  core.transferElapsed = 0
   continueTransfer(core, target)
 }
 
@@ -39,7 +38,15 @@ export function continueTransfer(core: RaftCore, id: NodeId): void {
   core.outbox.atOnce({ type: 'timeout-now', from: core.id, to: id, term: core.term })
 }
 
-/** It took too long: this node leads on. */
+/**
+ * It has an election timeout to succeed, then this node leads on. Counted apart from the check of the quorum, which
+ * transfers that are begun one after the other would otherwise put off for as long.
+ */
+export function tickTransfer(core: RaftCore): void {
+  core.transferElapsed += 1
+  if (core.transferElapsed >= core.limits.electionTicks) abortTransfer(core)
+}
+
 export function abortTransfer(core: RaftCore): void {
   core.transferTarget = NOBODY
   core.transferSent = false
