@@ -10,9 +10,9 @@ export type {
   LogRead,
   ReadOptions,
   ReplicatedLog,
-  WaitOptions,
 } from './replicated-log.ts'
 export type { ChunkInfo, SnapshotManifest } from './snapshot-manifest.ts'
 export type { SnapshotRef } from './snapshot-ref.ts'
 export type { SnapshotStoreOptions } from './snapshot-store.ts'
 export { SnapshotStore } from './snapshot-store.ts'
+export type { WaitOptions } from './wait-options.ts'

@@ -1,5 +1,5 @@
 import type { LogMember } from './log-status.ts'
-import type { WaitOptions } from './replicated-log.ts'
+import type { WaitOptions } from './wait-options.ts'
 
 /**
  * Who takes part. Each call resolves when the change is committed and effective. Where a broker keeps the members, every one

@@ -2,6 +2,7 @@ import type { LogAdmin } from './log-admin.ts'
 import type { LogStatus } from './log-status.ts'
 import type { SnapshotRef } from './snapshot-ref.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
+import type { WaitOptions } from './wait-options.ts'
 
 /** One command of the log. Never changed once made; `data` is a view that may be kept. */
 export interface LogEntry {
@@ -32,10 +33,6 @@ export interface Appended {
 
 /** What a reader is given: entries in order, or the snapshot to start again from; entries behind it follow. */
 export type LogRead = { readonly entries: readonly LogEntry[] } | { readonly snapshot: SnapshotRef }
-
-export interface WaitOptions {
-  readonly signal?: AbortSignal
-}
 
 export interface ReadOptions extends WaitOptions {
   /**
