@@ -46,6 +46,8 @@ export interface ChannelsOptions {
   readonly objects?: ObjectStore | undefined
   /** Lowers `safe` to a named level, which receipts then show. Default: `safe` stays what it is. */
   readonly safe?: Durability | undefined
+  /** Makes of the broker's refusal of a topic what these channels' user is told. Default: as it is. */
+  readonly explain?: ((error: unknown, channels: readonly AnyChannel[]) => unknown) | undefined
   /** What no caller can be told: values that cannot be decoded, a reader that cannot go on. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
@@ -294,10 +296,10 @@ export class Channels {
   }
 
   #openTopic(topic: string, channels: readonly AnyChannel[]): Promise<void> {
-    const { bus, clock, principal, safe } = this.#options
+    const { bus, clock, principal, safe, explain } = this.#options
     let binding = this.#topics.get(topic)
     if (binding === undefined) {
-      binding = new TopicBinding({ bus, clock, topic, principal, safe })
+      binding = new TopicBinding({ bus, clock, topic, principal, safe, explain })
       this.#topics.set(topic, binding)
     }
     const missing = channels.filter((channel) => !binding.has(channel))

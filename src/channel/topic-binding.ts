@@ -1,4 +1,4 @@
-import type { Bus, Capabilities, Durability, Headers } from '../bus/index.ts'
+import type { Bus, Capabilities, Durability, Headers, TopicSpec } from '../bus/index.ts'
 import type { Clock } from '../core/index.ts'
 import { loweredTopic } from './lowered-topic.ts'
 import { ConflatingSink } from './publish/conflating-sink.ts'
@@ -13,6 +13,8 @@ export interface TopicBindingOptions {
   readonly principal: string | undefined
   /** What `safe` means here, where the broker grants less. */
   readonly safe: Durability | undefined
+  /** Says of what the broker refused what it means for these channels. */
+  readonly explain: ((error: unknown, channels: readonly AnyChannel[]) => unknown) | undefined
 }
 
 /** One topic of the contract on its bus: opened once for all of its channels, with one publisher for all of them. */
@@ -48,7 +50,7 @@ export class TopicBinding {
     const opened = this.#opening
       .catch(() => undefined)
       .then(async () => {
-        this.#capabilities = await this.#options.bus.open(loweredTopic(spec!, this.#options.safe))
+        this.#capabilities = await this.#openTopic(spec!, channels)
       })
     for (const channel of channels) this.#channels.add(channel)
     this.#opening = opened
@@ -56,6 +58,15 @@ export class TopicBinding {
       for (const channel of channels) this.#channels.delete(channel)
     })
     return opened
+  }
+
+  async #openTopic(spec: TopicSpec, channels: readonly AnyChannel[]): Promise<Capabilities> {
+    const { bus, safe, explain } = this.#options
+    try {
+      return await bus.open(loweredTopic(spec, safe))
+    } catch (error) {
+      throw explain === undefined ? error : explain(error, channels)
+    }
   }
 
   /** Resolves when the last opening has; all who wait for it go on in the order of their calls. */

@@ -67,8 +67,9 @@ export class UnsupportedError extends SkeinError {
   readonly feature: string
   readonly reason: string
 
-  constructor(feature: string, reason: string) {
-    super('unsupported', `Cannot use ${feature}: ${reason}`, { details: { feature, reason } })
+  constructor(feature: string, reason: string, options: Pick<SkeinErrorOptions, 'cause' | 'details'> = {}) {
+    const { cause, details } = options
+    super('unsupported', `Cannot use ${feature}: ${reason}`, { cause, details: { ...details, feature, reason } })
     this.feature = feature
     this.reason = reason
   }

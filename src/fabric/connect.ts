@@ -10,6 +10,10 @@ import {
 import { type Clock, ClosedError, checkSubject } from '../core/index.ts'
 import { type ObjectStore, openDirectoryStore } from '../objects/index.ts'
 import type { LivenessPolicy } from '../swarm/index.ts'
+import type { Binding } from './binding/binding.ts'
+import { BoundBus } from './binding/bound-bus.ts'
+import { checkChannels, explainRefusal } from './binding/check-channels.ts'
+import { openBoundBus } from './binding/open-bound-bus.ts'
 import { type ConnectTarget, parseTarget } from './connect-target.ts'
 import type { Contract } from './contract.ts'
 import { Fabric } from './fabric.ts'
@@ -24,7 +28,8 @@ export interface ConnectOptions extends Partial<Machine> {
   readonly contract?: Contract
   /**
    * What `safe`, the default of events and commands, means on this bus, should it not be safe: `none` for `memory:`.
-   * Receipts show the level given. Without it, a bus that is not safe refuses such topics with `unsupported`.
+   * Receipts show the level given. Without it, a bus that is not safe refuses such topics with `unsupported`. A broker of
+   * a binding may say otherwise.
    */
   readonly safe?: Durability
   /** One subject level: the source of what no agent sends. Default `fabric`. */
@@ -46,22 +51,27 @@ export interface ConnectOptions extends Partial<Machine> {
 
 /**
  * Binds a contract to a bus: `memory:` (in this process, gone with it), `embedded:DIRECTORY` (in this process, on its
- * disk) or `skein://HOST:PORT` (a node). With the first two this process is the node. Rejects with `bad-argument`,
- * `locked`, `future-version`, `connection-lost`, `unsupported`.
+ * disk), `skein://HOST:PORT` (a node), a broker (`kafka://`, `nats://`, `amqp://`), or several brokers, each for the
+ * intents bound to it. With the first two this process is the node; on brokers one runs somewhere (`skein up`). Rejects
+ * with `bad-argument`, `locked`, `future-version`, `connection-lost`, `unauthorised`, `unsupported`.
  */
-export async function connect(target: string, options: ConnectOptions = {}): Promise<Fabric> {
+export async function connect(target: string | Binding, options: ConnectOptions = {}): Promise<Fabric> {
   const parsed = parseTarget(target)
   const name = options.name ?? 'fabric'
   checkSubject(name, 'fabric name')
   const reconnections = new Reconnections()
   const { connectTimeoutMs, signal } = options
   const machine = machineOf(options)
-  const bus = await openBus(parsed, machine, {
+  const opening = {
     client: name,
-    onConnection: (connectionId) => reconnections.connectionIs(connectionId),
+    onConnection: (connectionId: string | undefined) => reconnections.connectionIs(connectionId),
     ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
     ...(signal && { signal }),
-  })
+  }
+  const bus =
+    parsed.kind === 'brokers'
+      ? await openBoundBus(parsed.binding, machine, { ...opening, safe: options.safe })
+      : await openBus(parsed, machine, opening)
   const fabric = await bindOrClose(bus, { ...options, machine, target: parsed, name, reconnections })
   try {
     if (options.contract) await fabric.open(options.contract)
@@ -94,10 +104,13 @@ async function bind(bus: Bus, options: BindOptions): Promise<Fabric> {
   const admission = admissionOf(options.admission, clock)
   const onError = reporter(options.onError ?? warn)
   const objects = await objectsOf(options.objects, machine)
-  const channels = new Channels({ bus, clock, random, source: name, principal, admission, objects, safe, onError })
+  const channels = new Channels({
+    ...{ bus, clock, random, source: name, principal, admission, objects, safe, onError },
+    ...(bus instanceof BoundBus && { explain: (error, opened) => explainRefusal(error, opened, bus) }),
+  })
   const durability = ownDurability(target)
   const swarm = await openSwarm(bus, { ...options, onError })
-  const open = (opened: readonly AnyChannel[]) => openChannels(opened, channels, swarm)
+  const open = (opened: readonly AnyChannel[]) => openChannels(opened, bus, { channels, swarm })
   const sender = `${name}-${Buffer.from(random.bytes(6)).toString('hex')}`
   return new Fabric({
     ...{ bus, channels, swarm, open },
@@ -114,7 +127,8 @@ async function openSwarm(
   options: BindOptions & { readonly onError: (error: unknown) => void },
 ): Promise<SwarmSide> {
   const { target, machine, liveness, onError } = options
-  if (target.kind === 'remote') return new RemoteSwarm(bus, machine, onError)
+  const isNode = bus instanceof BoundBus ? bus.isHere : target.kind !== 'remote'
+  if (!isNode) return new RemoteSwarm(bus, machine, onError)
   return hostedSwarm({ bus, machine, durability: ownDurability(target), liveness, onError })
 }
 
@@ -123,8 +137,14 @@ function ownDurability(target: ConnectTarget): RequestedDurability {
   return target.kind === 'memory' ? 'none' : 'safe'
 }
 
+interface Opening {
+  readonly channels: Channels
+  readonly swarm: SwarmSide
+}
+
 /** All channels of a topic together, so that what they ask for is merged and their messages tell them apart. */
-async function openChannels(opened: readonly AnyChannel[], channels: Channels, swarm: SwarmSide): Promise<void> {
+async function openChannels(opened: readonly AnyChannel[], bus: Bus, { channels, swarm }: Opening): Promise<void> {
+  if (bus instanceof BoundBus) checkChannels(opened, bus)
   const stored = opened.filter(({ intent }) => intent !== 'query')
   await channels.open(stored)
   await Promise.all(stored.map(({ topicSpec }) => swarm.topicOpened(topicSpec)))

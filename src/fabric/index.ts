@@ -29,6 +29,7 @@ export type { AgentChange, AgentDescription, SwarmEvent } from '../swarm/index.t
 export { SwarmEvents } from '../swarm/index.ts'
 export type { AsyncApiInfo } from './asyncapi.ts'
 export { asyncApi } from './asyncapi.ts'
+export type { Binding, Bindings, BrokerSettings, SaslSettings, TlsSettings } from './binding/binding.ts'
 export type { ConnectOptions } from './connect.ts'
 export { connect } from './connect.ts'
 export type { ChannelsByName, ChannelsOf, Contract } from './contract.ts'

@@ -14,8 +14,12 @@ export interface OpenBusOptions {
   readonly onConnection: (connectionId: string | undefined) => void
 }
 
-/** Opens the bus that a target names: here, and nowhere else in the fabric, drivers have names. */
-export function openBus(target: ConnectTarget, machine: NodeMachine, options: OpenBusOptions): Promise<Bus> {
+/** Opens a bus in this process, or that of a node. What brokers need is in `binding/`. */
+export function openBus(
+  target: Exclude<ConnectTarget, { readonly kind: 'brokers' }>,
+  machine: NodeMachine,
+  options: OpenBusOptions,
+): Promise<Bus> {
   const { clock, random } = machine
   switch (target.kind) {
     case 'memory':

@@ -10,6 +10,7 @@ import type {
   Writer,
   WriterOptions,
 } from '../../index.ts'
+import { LateReader, LateWriter } from '../../kit/index.ts'
 import { AckInbox } from './ack-inbox.ts'
 import { BroadcastReader } from './broadcast-reader.ts'
 import { Connection } from './connection.ts'
@@ -17,8 +18,6 @@ import { CoreReader } from './core-reader.ts'
 import { CoreWriter } from './core-writer.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { GroupReader } from './group-reader.ts'
-import { LateReader } from './late-reader.ts'
-import { LateWriter } from './late-writer.ts'
 import { LogWriter } from './log-writer.ts'
 import { NatsAdmin } from './nats-admin.ts'
 import { NatsRequests } from './nats-requests.ts'

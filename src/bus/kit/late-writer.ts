@@ -1,5 +1,6 @@
-import { ClosedError } from '../../../core/index.ts'
-import type { Message, Receipt, Writer } from '../../index.ts'
+import { ClosedError } from '../../core/index.ts'
+import type { Receipt, Writer } from '../bus.ts'
+import type { Message } from '../message.ts'
 
 /** A writer of a topic that this bus has not opened: the servers are asked for it with the first write. */
 export class LateWriter implements Writer {

@@ -1,15 +1,6 @@
-import { ClosedError } from '../../../core/index.ts'
-import type {
-  Assignment,
-  Batch,
-  Delivery,
-  Lag,
-  Position,
-  Reader,
-  ReadLimits,
-  SettleOptions,
-  StartPosition,
-} from '../../index.ts'
+import { ClosedError } from '../../core/index.ts'
+import type { Assignment, Lag, Reader, ReadLimits, SettleOptions, StartPosition } from '../bus.ts'
+import type { Batch, Delivery, Position } from '../message.ts'
 
 /** A reader of a topic that this bus has not opened: the servers are asked for it at once, and every call waits for that. */
 export class LateReader implements Reader {

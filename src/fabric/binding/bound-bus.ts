@@ -1,0 +1,145 @@
+import {
+  type Admin,
+  type Bus,
+  type Capabilities,
+  type Durability,
+  deadLetterTopic,
+  isOwnTopic,
+  LateReader,
+  LateWriter,
+  type Reader,
+  type ReaderOptions,
+  type Requests,
+  type TopicSpec,
+  type Transaction,
+  type TransactionOptions,
+  type Writer,
+  type WriterOptions,
+} from '../../bus/index.ts'
+import { loweredTopic } from '../../channel/index.ts'
+import { SkeinError, UnsupportedError } from '../../core/index.ts'
+import { brokerOf, type IntentRoutes, type NamedBroker } from './bind-intents.ts'
+import { boundAdmin } from './bound-admin.ts'
+
+/** One broker of a binding, connected. */
+export interface BoundBroker extends NamedBroker {
+  readonly bus: Bus
+  /** What `safe` means here. Default: `safe` stays what it is. */
+  readonly safe: Durability | undefined
+}
+
+/** Where a topic was found, and whether it is open there. */
+interface Place {
+  readonly broker: BoundBroker
+  isOpen: boolean
+}
+
+/** What is in front of the topic in the name of its dead letters. */
+const DEAD_LETTERS = deadLetterTopic('')
+
+/**
+ * Several brokers as one bus: each topic lies on the broker that its intent is bound to, with its dead letters. What is
+ * above it need not know that there are several.
+ */
+export class BoundBus implements Bus {
+  readonly name: string
+  readonly requests: Requests
+  readonly admin: Admin
+  readonly routes: IntentRoutes<BoundBroker>
+  readonly #brokers: readonly BoundBroker[]
+  readonly #places = new Map<string, Place>()
+
+  constructor(brokers: readonly BoundBroker[], routes: IntentRoutes<BoundBroker>) {
+    this.#brokers = brokers
+    this.routes = routes
+    this.name = brokers.map(({ name }) => name).join('+')
+    this.requests = routes.byIntent.query.bus.requests
+    this.admin = boundAdmin({
+      admins: brokers.map(({ bus }) => bus.admin),
+      brokerOf: (topic) => this.#find(topic),
+      onDeleted: (topic) => this.#places.delete(topic),
+    })
+  }
+
+  /** The roster lies in this process, which is the node then. */
+  get isHere(): boolean {
+    return this.routes.own.kind === 'memory' || this.routes.own.kind === 'embedded'
+  }
+
+  /** Where a topic with this spec lies, or would. */
+  brokerFor(spec: TopicSpec): BoundBroker {
+    return this.#places.get(spec.name)?.broker ?? brokerOf(this.routes, spec, isOwnTopic(spec.name))
+  }
+
+  async open(spec: TopicSpec): Promise<Capabilities> {
+    const broker = this.brokerFor(spec)
+    const capabilities = await broker.bus.open(loweredTopic(spec, broker.safe))
+    this.#places.set(spec.name, { broker, isOpen: true })
+    return capabilities
+  }
+
+  writer(topic: string, options?: WriterOptions): Writer {
+    const place = this.#places.get(topic)
+    if (place?.isOpen) return place.broker.bus.writer(topic, options)
+    return new LateWriter(topic, async () => (await this.#opened(topic)).writer(topic, options))
+  }
+
+  reader(topic: string, options: ReaderOptions): Reader {
+    const place = this.#places.get(topic)
+    if (place?.isOpen) return place.broker.bus.reader(topic, options)
+    return new LateReader(topic, async () => (await this.#opened(topic)).reader(topic, options))
+  }
+
+  /** On the one broker that has transactions: all that is read and written in it must lie there. */
+  async transaction(options: TransactionOptions): Promise<Transaction> {
+    const bus = this.#brokers.find((broker) => broker.bus.transaction !== undefined)?.bus
+    if (bus?.transaction !== undefined) return bus.transaction(options)
+    throw new UnsupportedError('transactions', `none of ${this.name} has them; bind events to Kafka`)
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all(this.#brokers.map(({ bus }) => bus.drain()))
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#brokers.map(({ bus }) => bus.close()))
+  }
+
+  /** The bus of a topic that somebody else has opened, which is opened here as it is. */
+  async #opened(topic: string): Promise<Bus> {
+    const broker = await this.#find(topic)
+    const place = this.#places.get(topic)
+    if (place?.isOpen) return broker.bus
+    const { spec } = await broker.bus.admin.describeTopic(topic)
+    await broker.bus.open(spec)
+    this.#places.set(topic, { broker, isOpen: true })
+    return broker.bus
+  }
+
+  /** Rejects with `not-found` for a topic that no broker has. */
+  async #find(topic: string): Promise<BoundBroker> {
+    const known = this.#places.get(topic)
+    if (known !== undefined) return known.broker
+    if (topic.startsWith(DEAD_LETTERS)) return this.#find(topic.slice(DEAD_LETTERS.length))
+    for (const broker of this.#brokers) {
+      if (!(await hasTopic(broker.bus, topic))) continue
+      this.#places.set(topic, { broker, isOpen: false })
+      return broker
+    }
+    const where = this.#brokers.map(({ name }) => name).join(', ')
+    throw new SkeinError('not-found', `Cannot use topic "${topic}": none of ${where} has it; open it first`, {
+      details: { topic },
+    })
+  }
+}
+
+async function hasTopic(bus: Bus, topic: string): Promise<boolean> {
+  try {
+    await bus.admin.describeTopic(topic)
+    return true
+  } catch (error) {
+    const isAbsent = error instanceof SkeinError && (error.code === 'not-found' || error.code === 'unsupported')
+    if (isAbsent) return false
+    throw error
+  }
+}
