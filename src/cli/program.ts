@@ -11,13 +11,13 @@ import { subCommand } from './commands/sub.ts'
 import { topicsCommand } from './commands/topics.ts'
 import { upCommand } from './commands/up.ts'
 import type { CommandContext } from './context.ts'
+import { refuseUnknownCommands } from './unknown-command.ts'
 
 /** All of `skein`'s commands. Mistakes in the arguments are thrown as `CommanderError`, already told to the user. */
 export function buildProgram(context: CommandContext): Command {
   const program = new Command('skein')
     .description('The coordination fabric for swarms of unlike agents')
     .version(VERSION)
-    .showHelpAfterError('(add --help for what is possible)')
     .addHelpText('after', '\nExit codes and more: docs/reference/cli.md')
   const commands = [
     upCommand,
@@ -32,12 +32,13 @@ export function buildProgram(context: CommandContext): Command {
     doctorCommand,
   ]
   for (const make of commands) program.addCommand(make(context))
-  throwInsteadOfExit(program)
+  settle(program)
   return program
 }
 
 /** Commands made apart do not inherit the settings of the program they are added to. */
-function throwInsteadOfExit(command: Command): void {
-  command.exitOverride()
-  for (const child of command.commands) throwInsteadOfExit(child)
+function settle(command: Command): void {
+  if (command.commands.length > 0) refuseUnknownCommands(command)
+  command.exitOverride().showHelpAfterError('(add --help for what is possible)')
+  for (const child of command.commands) settle(child)
 }

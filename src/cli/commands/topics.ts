@@ -12,6 +12,7 @@ import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { durationMs, wholeNumber } from '../options.ts'
 import { table } from '../terminal.ts'
+import { unknownCommand } from '../unknown-command.ts'
 
 interface CreateOptions extends ClientOptions {
   readonly intent: Intent
@@ -25,11 +26,23 @@ interface CreateOptions extends ClientOptions {
 
 export function topicsCommand(context: CommandContext): Command {
   const topics = new Command('topics').description('list, show, create and delete topics')
-  topics.addCommand(listCommand(context), { isDefault: true })
+  topics.addCommand(defaultOf(topics, listCommand(context)), { isDefault: true })
   topics.addCommand(showCommand(context))
   topics.addCommand(createCommand(context))
   topics.addCommand(deleteCommand(context))
   return topics
+}
+
+/** Done when no command of the group is named: what then stands in a command's place is none. */
+function defaultOf(group: Command, command: Command): Command {
+  return command.allowExcessArguments().hook('preAction', () => {
+    const [unexpected] = command.args
+    if (unexpected === undefined) return
+    if (group.args[0] !== command.name()) unknownCommand(group, unexpected)
+    command.error(`error: too many arguments for '${command.name()}': ${command.args.join(', ')}`, {
+      code: 'commander.excessArguments',
+    })
+  })
 }
 
 function listCommand(context: CommandContext): Command {

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Command, CommanderError } from 'commander'
+import { systemClock, systemRandom } from '../core/system/index.ts'
+import type { CommandContext } from './context.ts'
+import { buildProgram } from './program.ts'
+
+/** What `skein` says when it refuses these arguments; none of them gets as far as a node. */
+async function refusal(...argv: string[]): Promise<string> {
+  const context: CommandContext = {
+    terminal: {
+      interactive: false,
+      line: () => undefined,
+      note: () => {},
+      progress: () => {},
+      flush: () => Promise.resolve(),
+    },
+    clock: systemClock,
+    random: systemRandom,
+    environment: {},
+    signal: AbortSignal.abort(),
+    exitCode: 0,
+  }
+  let told = ''
+  const listenTo = (command: Command) => {
+    command.configureOutput({ writeErr: (text) => (told += text), writeOut: () => {} })
+    for (const child of command.commands) listenTo(child)
+  }
+  const program = buildProgram(context)
+  listenTo(program)
+  await assert.rejects(program.parseAsync(argv, { from: 'user' }), (error) => {
+    assert.ok(error instanceof CommanderError && error.exitCode !== 0, String(error))
+    return true
+  })
+  return told
+}
+
+test('A misspelt command names the nearest one, in every group and in help', async () => {
+  for (const [argv, meant] of [
+    [['pbu', 'a', 'b'], 'pub'],
+    [['help', 'dcotor'], 'doctor'],
+    [['topics', 'shwo'], 'show'],
+    [['topics', 'shwo', 'swarm.telemetry', '--json'], 'show'],
+    [['topics', '--json', 'creat'], 'create'],
+    [['topics', 'help', 'shwo'], 'show'],
+    [['dlq', 'lst'], 'list'],
+    [['dlq', 'relpay', 'swarm.events'], 'replay'],
+    [['dlq', 'help', 'lst'], 'list'],
+  ] as const) {
+    assert.match(
+      await refusal(...argv),
+      new RegExp(`unknown command.*\\s\\(Did you mean ${meant}\\?\\)`),
+      argv.join(' '),
+    )
+  }
+})
+
+test('A command that is near to none lists those there are', async () => {
+  assert.match(
+    await refusal('topics', 'swarm.telemetry'),
+    /unknown command 'swarm\.telemetry'\s\(there are list, show, /,
+  )
+  assert.match(await refusal('dlq', 'xyzzy'), /there are list, replay/)
+  assert.match(await refusal('xyzzy'), /there are up, pub, sub/)
+})
+
+test('Too many arguments of a command that was named are told as such', async () => {
+  assert.match(await refusal('topics', 'list', 'shwo'), /too many arguments for 'list'/)
+})
+
+test('A misspelt option names the nearest one, and every refusal says how to see what is possible', async () => {
+  for (const [argv, meant] of [
+    [['replay', 'file', '--numbres', 'a'], '--numbers'],
+    [['topics', '--jsn'], '--json'],
+    [['topics', 'create', 'a', '--partitons', '3'], '--partitions'],
+    [['dlq', 'list', 'a', '--mx', '3'], '--max'],
+    [['up', '--prot', '3'], '--port'],
+  ] as const) {
+    const told = await refusal(...argv)
+    assert.match(told, new RegExp(`unknown option.*\\s\\(Did you mean ${meant}\\?\\)`), argv.join(' '))
+    assert.match(told, /--help/)
+  }
+})
