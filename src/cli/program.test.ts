@@ -5,9 +5,9 @@ import { systemClock, systemRandom } from '../core/system/index.ts'
 import type { CommandContext } from './context.ts'
 import { buildProgram } from './program.ts'
 
-/** What `skein` says when it refuses these arguments; none of them gets as far as a node. */
-async function refusal(...argv: string[]): Promise<string> {
-  const context: CommandContext = {
+/** None of what is tried here gets as far as a node. */
+function contextIn(environment: CommandContext['environment']): CommandContext {
+  return {
     terminal: {
       interactive: false,
       line: () => undefined,
@@ -17,16 +17,20 @@ async function refusal(...argv: string[]): Promise<string> {
     },
     clock: systemClock,
     random: systemRandom,
-    environment: {},
+    environment,
     signal: AbortSignal.abort(),
     exitCode: 0,
   }
+}
+
+/** What `skein` says when it refuses these arguments. */
+async function refusal(...argv: string[]): Promise<string> {
   let told = ''
   const listenTo = (command: Command) => {
     command.configureOutput({ writeErr: (text) => (told += text), writeOut: () => {} })
     for (const child of command.commands) listenTo(child)
   }
-  const program = buildProgram(context)
+  const program = buildProgram(contextIn({}))
   listenTo(program)
   await assert.rejects(program.parseAsync(argv, { from: 'user' }), (error) => {
     assert.ok(error instanceof CommanderError && error.exitCode !== 0, String(error))
@@ -79,5 +83,15 @@ test('A misspelt option names the nearest one, and every refusal says how to see
     const told = await refusal(...argv)
     assert.match(told, new RegExp(`unknown option.*\\s\\(Did you mean ${meant}\\?\\)`), argv.join(' '))
     assert.match(told, /--help/)
+  }
+})
+
+test('A misspelt variable names the nearest one before a command reaches for the wrong node', async () => {
+  const program = () => buildProgram(contextIn({ SKEIN_ULR: 'skein://10.0.0.1:7600' }))
+  for (const argv of [['topics'], ['pub', 'a', '1'], ['dlq', 'list', 'a']]) {
+    await assert.rejects(program().parseAsync(argv, { from: 'user' }), {
+      code: 'bad-config',
+      message: /SKEIN_ULR.*did you mean SKEIN_URL\?/,
+    })
   }
 })

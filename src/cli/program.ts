@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { VERSION } from '../core/index.ts'
+import { misspeltVariable, SkeinError, VERSION } from '../core/index.ts'
 import { agentsCommand } from './commands/agents.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -32,13 +32,25 @@ export function buildProgram(context: CommandContext): Command {
     doctorCommand,
   ]
   for (const make of commands) program.addCommand(make(context))
-  settle(program)
+  settle(program, context)
   return program
 }
 
+/** Those from which this command takes options; a node's settings are checked where they are read. */
+function checkVariables(command: Command, environment: CommandContext['environment']): void {
+  const known = command.options.flatMap(({ envVar }) => envVar ?? [])
+  const misspelt = misspeltVariable(environment, known)
+  if (misspelt === undefined) return
+  const { name, nearest } = misspelt
+  throw new SkeinError('bad-config', `Cannot use the variable ${name}: it is unknown; did you mean ${nearest}?`, {
+    details: { key: name, nearest },
+  })
+}
+
 /** Commands made apart do not inherit the settings of the program they are added to. */
-function settle(command: Command): void {
+function settle(command: Command, context: CommandContext): void {
   if (command.commands.length > 0) refuseUnknownCommands(command)
+  else command.hook('preAction', () => checkVariables(command, context.environment))
   command.exitOverride().showHelpAfterError('(add --help for what is possible)')
-  for (const child of command.commands) settle(child)
+  for (const child of command.commands) settle(child, context)
 }

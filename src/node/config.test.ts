@@ -55,6 +55,37 @@ test('An unknown key deep inside names its whole path and line', () => {
   assert.deepEqual(inTopic.details, { file: 'skein.yaml', line: 5, key: 'topics.0.partitons', nearest: 'partitions' })
 })
 
+test('A misspelt key is named also where the right one is missing for it', () => {
+  const topic = failure(() => readConfig(file('data: ./data\ntopics:\n  - name: a\n    itent: event\n')))
+  assert.deepEqual(topic.details, { file: 'skein.yaml', line: 4, key: 'topics.0.itent', nearest: 'intent' })
+  const name = failure(() => readConfig(file('data: ./data\ntopics:\n  - nmae: a\n    intent: event\n')))
+  assert.deepEqual(name.details, { file: 'skein.yaml', line: 3, key: 'topics.0.nmae', nearest: 'name' })
+  const deep = 'data: d\ntopics:\n  - name: a\n    intent: event\n    retention:\n      agems: 5\n'
+  assert.deepEqual(failure(() => readConfig(file(deep))).details.nearest, 'ageMs')
+  assert.match(failure(() => readConfig(file('dta: ./data\n'))).message, /"dta"; did you mean "data"\?/)
+})
+
+test('A list that was written as a map, and a value that is nearly a valid one, say what is wanted', () => {
+  const map = failure(() => readConfig(file('data: d\ntopics:\n  swarm.events:\n    intent: event\n')))
+  assert.match(map.message, /skein\.yaml:2: topics: .*expected array/)
+  const value = failure(() => readConfig(file('data: d\ntopics:\n  - name: a\n    intent: telemtry\n')))
+  assert.match(value.message, /skein\.yaml:4: topics\.0\.intent: "telemtry" is none of .*; did you mean "telemetry"\?/)
+  assert.match(failure(() => readConfig(file('data: d\nlogLevel: 7\n'))).message, /logLevel: 7 is none of "debug"\|/)
+})
+
+test('A misspelt variable is refused with the nearest valid one', () => {
+  const error = failure(() => readConfig({ environment: { SKEIN_LISEN_PORT: '1' }, flags: { data: 'd' } }))
+  assert.equal(error.code, 'bad-config')
+  assert.match(error.message, /unknown variable SKEIN_LISEN_PORT; did you mean SKEIN_LISTEN_PORT\?/)
+  assert.deepEqual(error.details, { key: 'SKEIN_LISEN_PORT', nearest: 'SKEIN_LISTEN_PORT' })
+  assert.equal(failure(() => readConfig({ environment: { SKEIN_DTA: 'd' } })).details.nearest, 'SKEIN_DATA')
+})
+
+test('What the command line or another program takes from the environment is left to them', () => {
+  const environment = { SKEIN_URL: 'skein://a:1', SKEIN_SERVICE_PORT: '80', SKEIN_PORT: 'tcp://10.0.0.1:7600' }
+  assert.equal(readConfig({ environment, flags: { data: 'd' } }).listen.port, 7600)
+})
+
 test('An unknown key with nothing near lists what is valid', () => {
   const error = failure(() => readConfig(file('data: ./data\nxyzzy: 1\n')))
   assert.match(error.message, /valid here: data, listen/)

@@ -1,6 +1,6 @@
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
-import { nearest, SkeinError } from '../core/index.ts'
+import { misspeltVariable, nearest, SkeinError } from '../core/index.ts'
 import { configSchema, type NodeConfig, scalarSettings, validKeys } from './config-schema.ts'
 
 type Path = ReadonlyArray<string | number>
@@ -19,6 +19,7 @@ export interface ConfigSources {
  * where the mistake stands (file and line, variable, or flag), the key, and the nearest valid key for an unknown one.
  */
 export function readConfig(sources: ConfigSources): NodeConfig {
+  checkVariables(sources.environment ?? {})
   const file = sources.file === undefined ? undefined : parseFile(sources.file)
   const values = file?.values ?? {}
   const origins = new Map<string, string>()
@@ -33,7 +34,24 @@ export function readConfig(sources: ConfigSources): NodeConfig {
   }
   const result = configSchema.safeParse(values)
   if (result.success) return result.data
-  throw configError(result.error.issues[0]!, (path) => origins.get(path.join('.')) ?? file?.place(path))
+  // A misspelt key first: what is said to be missing may be what it was meant for.
+  const issue = result.error.issues.find(({ code }) => code === 'unrecognized_keys') ?? result.error.issues[0]!
+  throw configError(issue, values, (path) => origins.get(path.join('.')) ?? file?.place(path))
+}
+
+/** Of the environment but no setting: where the command line finds a node. */
+const CLIENT_VARIABLE = 'SKEIN_URL'
+
+function checkVariables(environment: Readonly<Record<string, string | undefined>>): void {
+  const settings = scalarSettings().map(({ path }) => variableName(path))
+  const misspelt = misspeltVariable(environment, [...settings, CLIENT_VARIABLE])
+  if (misspelt === undefined) return
+  const { name, nearest: near } = misspelt
+  throw new SkeinError(
+    'bad-config',
+    `Cannot use the configuration of the environment: unknown variable ${name}; did you mean ${near}?`,
+    { details: { key: name, nearest: near } },
+  )
 }
 
 /** `listen.port` is set by `SKEIN_LISTEN_PORT`, `limits.httpBodyBytes` by `SKEIN_LIMITS_HTTP_BODY_BYTES`. */
@@ -107,7 +125,11 @@ function numberOr(text: string): number | string {
   return text.trim() === '' || Number.isNaN(value) ? text : value
 }
 
-function configError(issue: z.core.$ZodIssue, placeOf: (path: Path) => string | undefined): SkeinError {
+function configError(
+  issue: z.core.$ZodIssue,
+  values: unknown,
+  placeOf: (path: Path) => string | undefined,
+): SkeinError {
   const path = issue.path as Path
   const unknownKey = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined
   const fullPath = unknownKey === undefined ? path : [...path, unknownKey]
@@ -116,7 +138,7 @@ function configError(issue: z.core.$ZodIssue, placeOf: (path: Path) => string | 
   const where = place === undefined ? '' : ` at ${place}`
   const [file, line] = place?.includes(':') ? splitPlace(place) : [place, undefined]
   if (unknownKey === undefined) {
-    const why = key === 'data' && place === undefined ? 'it is not set; give --data DIR' : issue.message
+    const why = key === 'data' && place === undefined ? 'it is not set; give --data DIR' : reason(issue, values)
     return new SkeinError('bad-config', `Cannot use the configuration${where}: ${key}: ${why}`, {
       details: { file, line, key },
     })
@@ -127,6 +149,23 @@ function configError(issue: z.core.$ZodIssue, placeOf: (path: Path) => string | 
   return new SkeinError('bad-config', `Cannot use the configuration${where}: unknown key "${key}"; ${hint}`, {
     details: { file, line, key, nearest: near },
   })
+}
+
+/** What the schema says of a value; of one that is no valid word, which was most likely meant. */
+function reason(issue: z.core.$ZodIssue, values: unknown): string {
+  if (issue.code !== 'invalid_value') return issue.message
+  const given = valueAt(values, issue.path as Path)
+  if (given === undefined) return issue.message
+  const words = issue.values.map(String)
+  const near = typeof given === 'string' ? nearest(given, words) : undefined
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`
+  return `${JSON.stringify(given)} is none of ${words.map((word) => `"${word}"`).join('|')}${hint}`
+}
+
+function valueAt(values: unknown, path: Path): unknown {
+  let value = values
+  for (const step of path) value = (value as Record<string | number, unknown> | undefined)?.[step]
+  return value
 }
 
 function splitPlace(place: string): [string, number] {
