@@ -1,17 +1,18 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { openIfMissing, type RequestedDurability } from '../../bus/index.ts'
+import { type Bus, type Durability, openIfMissing, type RequestedDurability, satisfies } from '../../bus/index.ts'
 import { SkeinError } from '../../core/index.ts'
 import { openByteSource } from '../../core/system/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import { commaList, wholeNumber } from '../options.ts'
-import { type BadRow, type Columns, compileColumns, FLIGHT_COLUMNS, type Row } from '../replay/columns.ts'
+import { type BadRow, compileColumns, FLIGHT_COLUMNS, type Row } from '../replay/columns.ts'
 import { decompressed } from '../replay/decompress.ts'
 import { Pacer } from '../replay/pacer.ts'
 import { ProgressLine } from '../replay/progress-line.ts'
 import { RowPublisher } from '../replay/publish-rows.ts'
 import { type RowBlock, readRows } from '../replay/read-rows.ts'
+import type { Terminal } from '../terminal.ts'
 
 interface ReplayOptions extends ClientOptions {
   readonly speed: number
@@ -55,27 +56,60 @@ async function replay(file: string, options: ReplayOptions, context: CommandCont
   const source = await openByteSource(file)
   const progress = new ProgressLine(context, source.sizeBytes)
   const blocks = readRows(decompressed(progress.counted(source.chunks)), columns)
+  const reading = { file, skipBad: options.skipBad === true, skipped: 0 }
   await withBus(options, context, async (bus) => {
+    // Before the topic is made: a file of which nothing can be used leaves nothing behind.
+    const first = await untilFirstRow(blocks, reading)
     const { topic } = columns.subject
     const { partitions, durability } = options
     await openIfMissing(bus, { name: topic, intent: 'telemetry', partitions, durability })
     const publisher = new RowPublisher(bus.writer(topic, { durability }), context.signal)
-    const run = { publisher, progress, file, skipBad: options.skipBad === true, skipped: 0 }
+    const run = { ...reading, publisher, progress }
     try {
-      await play(blocks, new Pacer(context.clock, options.speed), run, context)
+      await play(startingWith(first, blocks), new Pacer(context.clock, options.speed), run, context)
     } finally {
       progress.clear()
     }
-    await tell(run, columns, options, context)
+    const level = publisher.durability ?? (await levelOf(bus, topic, durability))
+    await tell(run, level, { topic, options, terminal: context.terminal })
   })
 }
 
-interface Run {
-  readonly publisher: RowPublisher
-  readonly progress: ProgressLine
+interface Reading {
   readonly file: string
   readonly skipBad: boolean
   skipped: number
+}
+
+/** The first block with a row to publish; undefined for a file with no rows at all. Throws `bad-input`. */
+async function untilFirstRow(blocks: AsyncIterator<RowBlock>, reading: Reading): Promise<RowBlock | undefined> {
+  let firstBad: BadRow | undefined
+  for (let next = await blocks.next(); !next.done; next = await blocks.next()) {
+    const { rows, bad, rowsBeforeBad } = next.value
+    if ((reading.skipBad ? rows.length : rowsBeforeBad) > 0) return next.value
+    firstBad ??= bad[0]
+    if (firstBad && !reading.skipBad) throw badLine(firstBad, reading.file, 0)
+    reading.skipped += bad.length
+  }
+  if (firstBad) throw noRow(firstBad, reading)
+  return undefined
+}
+
+async function* startingWith<Item>(first: Item | undefined, rest: AsyncIterable<Item>): AsyncGenerator<Item> {
+  if (first === undefined) return
+  yield first
+  yield* rest
+}
+
+/** What a receipt would have said, when there was nothing to publish. */
+async function levelOf(bus: Bus, topic: string, asked: RequestedDurability): Promise<Durability> {
+  const { durability } = (await bus.admin.describeTopic(topic)).capabilities
+  return asked !== 'safe' && satisfies(durability, asked) ? asked : durability
+}
+
+interface Run extends Reading {
+  readonly publisher: RowPublisher
+  readonly progress: ProgressLine
 }
 
 /** Ends early, but with every receipt awaited, when interrupted. */
@@ -119,25 +153,41 @@ async function playBlock(
 /** What stands before it is published first: the error says how much that is. */
 async function stopAt(bad: BadRow, { publisher, file }: Run): Promise<never> {
   await publisher.finish()
-  const { acked } = publisher
-  throw new SkeinError(
+  throw badLine(bad, file, publisher.acked)
+}
+
+function badLine(bad: BadRow, file: string, acked: number): SkeinError {
+  const before = acked === 0 ? 'Nothing was published' : `The ${acked} rows before it are published`
+  return new SkeinError(
     'bad-input',
-    `Cannot use line ${bad.line} of ${file}: ${bad.message}. The ${acked} rows before it are published; correct it, or give --skip-bad to leave out such rows`,
+    `Cannot use line ${bad.line} of ${file}: ${bad.message}. ${before}; correct it, or give --skip-bad to leave out such rows`,
     { cause: bad, details: { file, line: bad.line, acked } },
   )
 }
 
-async function tell(run: Run, columns: Columns, options: ReplayOptions, { terminal }: CommandContext): Promise<void> {
-  const { rows, acked, durability } = run.publisher
-  const { topic } = columns.subject
+function noRow(first: BadRow, { file, skipped }: Reading): SkeinError {
+  return new SkeinError(
+    'bad-input',
+    `Cannot replay ${file}: none of its ${skipped} rows can be used. The first, on line ${first.line}: ${first.message}`,
+    { cause: first, details: { file, line: first.line, acked: 0 } },
+  )
+}
+
+async function tell(run: Run, durability: Durability, to: Told): Promise<void> {
+  const { topic, options, terminal } = to
+  const { rows, acked } = run.publisher
+  const digest = run.publisher.digest()
   const skipped = run.skipBad ? { skipped: run.skipped } : {}
-  if (options.json) {
-    await terminal.line(JSON.stringify({ topic, rows, acked, durability, digest: run.publisher.digest(), ...skipped }))
-    return
-  }
-  terminal.note(`${rows} rows to ${topic}, ${acked} acknowledged as ${durability ?? options.durability}`)
+  if (options.json) return terminal.line(JSON.stringify({ topic, rows, acked, durability, digest, ...skipped }))
+  terminal.note(`${rows} rows to ${topic}, ${acked} acknowledged as ${durability}`)
   if (run.skipBad) terminal.note(`${run.skipped} rows left out`)
-  await terminal.line(run.publisher.digest())
+  await terminal.line(digest)
+}
+
+interface Told {
+  readonly topic: string
+  readonly options: ReplayOptions
+  readonly terminal: Terminal
 }
 
 function speed(text: string): number {

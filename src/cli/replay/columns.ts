@@ -10,6 +10,8 @@ export interface Columns {
   readonly subject: SubjectPattern
   /** Columns whose cells become JSON numbers. */
   readonly numbers: ReadonlySet<string>
+  /** Those of them that somebody named, and which the file must have; the defaults are there or not. */
+  readonly numbersNamed: readonly string[]
 }
 
 /** What the recorded flights have, and so what `skein replay` takes when no flag says otherwise. */
@@ -40,6 +42,7 @@ export function compileColumns(options: {
     time: options.time,
     subject: compilePattern(options.subject),
     numbers: new Set(options.numbers),
+    numbersNamed: options.numbers === FLIGHT_COLUMNS.numbers ? [] : options.numbers,
   }
 }
 
@@ -69,22 +72,39 @@ export class BadRow extends Error {
 export function locateColumns(header: readonly string[], columns: Columns) {
   const locate = (name: string, what: string) => {
     const index = header.indexOf(name)
-    if (index !== -1) return index
-    const near = nearest(name, header)
-    const hint = near === undefined ? `the file has ${header.join(', ')}` : `did you mean "${near}"?`
-    throw new SkeinError('bad-input', `Cannot replay the file: it has no column "${name}" for the ${what}; ${hint}`, {
-      details: { column: name, nearest: near },
-    })
+    if (index === -1) throw noColumn(name, what, header)
+    return index
   }
   const repeated = header.find((name, index) => header.indexOf(name) !== index)
   if (repeated !== undefined) {
     throw new SkeinError('bad-input', `Cannot replay the file: its header names the column "${repeated}" twice`)
   }
+  for (const name of columns.numbersNamed) locate(name, NUMBERS)
   return {
     key: locate(columns.key, 'key (--key)'),
     time: columns.time === undefined ? undefined : locate(columns.time, 'time (--time, or use --speed max)'),
     fields: columns.subject.fields.map((field) => locate(field, 'subject (--subject)')),
   }
+}
+
+const NUMBERS = 'numbers (--numbers)'
+
+/**
+ * JSON has no header, and a row may leave out what it does not know: only a column that is nearly one of the first
+ * row's, and not one itself, is taken for a slip. Throws `bad-input`.
+ */
+export function checkNumbers(names: readonly string[], columns: Columns): void {
+  const others = names.filter((name) => !columns.numbers.has(name))
+  const slip = columns.numbersNamed.find((name) => !names.includes(name) && nearest(name, others) !== undefined)
+  if (slip !== undefined) throw noColumn(slip, NUMBERS, others)
+}
+
+function noColumn(name: string, what: string, names: readonly string[]): SkeinError {
+  const near = nearest(name, names)
+  const hint = near === undefined ? `the file has ${names.join(', ')}` : `did you mean "${near}"?`
+  return new SkeinError('bad-input', `Cannot replay the file: it has no column "${name}" for the ${what}; ${hint}`, {
+    details: { column: name, nearest: near },
+  })
 }
 
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/

@@ -1,8 +1,21 @@
-import { BadRow, type Columns, cellNumber, type Row } from './columns.ts'
+import { nearest } from '../../core/index.ts'
+import { BadRow, type Columns, cellNumber, checkNumbers, type Row } from './columns.ts'
 
-/** Makes a row of one line of JSON by the rules of a CSV row: null and "" are empty cells, numeric columns become numbers. */
-export function jsonRow(text: string, columns: Columns, line: number): Row {
-  const object = parseObject(text, line)
+/**
+ * Makes a row of each line of JSON by the rules of a CSV row: null and "" are empty cells, numeric columns become
+ * numbers. Throws `bad-input` for columns that nobody can have meant, `BadRow` for a row.
+ */
+export function jsonRowMaker(columns: Columns) {
+  let isChecked = false
+  return (text: string, line: number): Row => {
+    const object = parseObject(text, line)
+    if (!isChecked) checkNumbers(Object.keys(object), columns)
+    isChecked = true
+    return rowOf(object, columns, line)
+  }
+}
+
+function rowOf(object: Readonly<Record<string, unknown>>, columns: Columns, line: number): Row {
   let payload = ''
   for (const [name, value] of Object.entries(object)) {
     if (value === null || value === '') continue
@@ -43,7 +56,9 @@ function plainCell(object: Readonly<Record<string, unknown>>, name: string, line
   const value = Object.hasOwn(object, name) ? object[name] : undefined
   if (typeof value === 'string' && value !== '') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  throw new BadRow(line, `its column "${name}" is ${value === undefined ? 'missing' : 'no text'}`)
+  const near = value === undefined ? nearest(name, Object.keys(object)) : undefined
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`
+  throw new BadRow(line, `its column "${name}" is ${value === undefined ? 'missing' : 'no text'}${hint}`)
 }
 
 function numberText(value: unknown, name: string, line: number): string {

@@ -14,10 +14,10 @@ async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8A
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size)
 }
 
-async function read(text: string | Uint8Array, chunkBytes = 1 << 16) {
+async function read(text: string | Uint8Array, chunkBytes = 1 << 16, columns = flights) {
   const rows: Row[] = []
   const bad: Array<[number, string]> = []
-  for await (const block of readRows(decompressed(inChunks(Buffer.from(text), chunkBytes)), flights)) {
+  for await (const block of readRows(decompressed(inChunks(Buffer.from(text), chunkBytes)), columns)) {
     rows.push(...block.rows)
     for (const row of block.bad) bad.push([row.line, row.message])
   }
@@ -157,6 +157,21 @@ test('A file without the columns asked for is refused with the nearest name', as
   await assert.rejects(read('t_s,agent_id,agent_id,region\n'), { code: 'bad-input', message: /twice/ })
   await assert.rejects(read(''), { code: 'bad-input', message: /empty/ })
   await assert.rejects(read('"a\n1\n2\n', 2), { code: 'bad-input', message: /first line.*never closed/ })
+})
+
+test('A misspelt column of numbers is refused with the nearest name, the default ones are there or not', async () => {
+  const named = compileColumns({ ...FLIGHT_COLUMNS, numbers: ['t_s', 'baterry'] })
+  const wrong = { code: 'bad-input', message: /"baterry" for the numbers \(--numbers\); did you mean "battery"\?/ }
+  await assert.rejects(read('t_s,agent_id,region,battery\n0,a,r,1\n', 99, named), wrong)
+  await assert.rejects(read('{"t_s":0,"agent_id":"a","region":"r","battery":"1"}', 99, named), wrong)
+  const sparse = '{"t_s":0,"agent_id":"a","region":"r"}\n{"t_s":0,"agent_id":"a","region":"r","baterry":"1"}'
+  assert.match((await read(sparse, 99, named)).rows[1]!.payload, /"baterry":1/)
+  assert.equal((await read('t_s,agent_id,region\n0,a,r\n')).rows.length, 1)
+})
+
+test('A JSON row without a column that is needed names the nearest it has', async () => {
+  const { bad } = await read('{"t_s":0,"agentid":"a","region":"r"}')
+  assert.match(bad[0]![1], /"agent_id" is missing; did you mean "agentid"\?/)
 })
 
 test('splitCsvRecord() gives back any cells that were written by the rules of RFC 4180', () => {

@@ -2,7 +2,7 @@ import { SkeinError } from '../../core/index.ts'
 import { BadRow, type Columns, type Row } from './columns.ts'
 import { splitCsvRecord } from './csv.ts'
 import { csvRowMaker } from './csv-rows.ts'
-import { jsonRow } from './json-rows.ts'
+import { jsonRowMaker } from './json-rows.ts'
 import { type BrokenLine, readLines } from './lines.ts'
 
 /** The longest CSV record with line ends inside quotes. */
@@ -68,8 +68,9 @@ function parserFor(first: string | BrokenLine, columns: Columns): LineParser {
 }
 
 function jsonParser(columns: Columns): LineParser {
+  const makeRow = jsonRowMaker(columns)
   return {
-    take: (line, number) => (line.trim() === '' ? undefined : jsonRow(line, columns, number)),
+    take: (line, number) => (line.trim() === '' ? undefined : makeRow(line, number)),
     finish: () => undefined,
   }
 }

@@ -138,6 +138,36 @@ test('A replay that is interrupted tells what was acknowledged until then, and e
   assert.deepEqual({ rows, acked }, { rows: 2, acked: 2 })
 })
 
+test('A file of which nothing can be used leaves no topic behind', async (t) => {
+  const node = await startNode(t, join(await temporaryDirectory(t), 'data'))
+  for (const [input, says, more] of [
+    ['t_s,agentid,region\n1,a,b\n', /no column "agent_id"/, []],
+    ['', /empty/, []],
+    ['{"t_s":1}\n', /line 1 of -: .*Nothing was published/, []],
+    ['{"t_s":1}\n{"t_s":2}\n', /none of its 2 rows can be used. The first, on line 1/, ['--skip-bad']],
+    [gzipSync('t_s,agent_id,region\n').subarray(0, -9), /gzip/, []],
+  ] as const) {
+    const ended = await skein(t, ['replay', '-', '--speed', 'max', '--url', node.url, ...more], { input })
+    assert.equal(ended.code, 1)
+    assert.match(ended.stderr, says)
+  }
+  assert.deepEqual((await skeinJson<{ topics: unknown[] }>(t, ['topics', '--url', node.url])).topics, [])
+})
+
+test('A recording without rows is a topic without messages, and the result says what receipts would have said', async (t) => {
+  const node = await startNode(t, join(await temporaryDirectory(t), 'data'))
+  for (const [asked, said] of [
+    ['durable', 'durable'],
+    ['written', 'written'],
+    ['safe', 'durable'],
+  ] as const) {
+    const argv = ['replay', '-', '--speed', 'max', '--durability', asked, '--url', node.url]
+    const result = await skeinJson<Replayed>(t, argv, 't_s,agent_id,region\n')
+    assert.deepEqual([result.topic, result.rows, result.acked, result.durability], [TOPIC, 0, 0, said])
+  }
+  assert.equal((await readBack(t, node.url)).rows, 0)
+})
+
 test('skein replay says what is wrong with its file', async (t) => {
   const directory = await temporaryDirectory(t)
   const missing = await skein(t, ['replay', join(directory, 'none.csv')])
@@ -148,6 +178,11 @@ test('skein replay says what is wrong with its file', async (t) => {
   })
   assert.equal(columns.code, 1)
   assert.match(columns.stderr, /no column "agent_id".*did you mean "agentid"/)
+  const numbers = await skein(t, ['replay', '-', '--speed', 'max', '--numbers', 't_s,baterry', '--url', node.url], {
+    input: 't_s,agent_id,region,battery\n1,a,b,0.5\n',
+  })
+  assert.equal(numbers.code, 1)
+  assert.match(numbers.stderr, /no column "baterry" for the numbers \(--numbers\); did you mean "battery"/)
   const packed = gzipSync(recording({ rows: 50, agents: 2 }))
   const cut = await skein(t, ['replay', '-', '--speed', 'max', '--url', node.url], { input: packed.subarray(0, -9) })
   assert.equal(cut.code, 1)
