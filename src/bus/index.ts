@@ -1,6 +1,7 @@
 export type * from './bus.ts'
 export type { Capabilities, Durability, RequestedDurability, Support } from './capabilities.ts'
 export { satisfies } from './capabilities.ts'
+export { checkPlaces } from './check-places.ts'
 export { deliveryJson } from './delivery-json.ts'
 export { WriteError } from './errors.ts'
 export type { DeadLetterOrigin } from './kit/index.ts'

@@ -35,5 +35,6 @@ test('startPosition() reads words, times and positions', () => {
     { partition: 0, sequence: 5 },
     { partition: 3, sequence: 7 },
   ])
-  assert.throws(() => startPosition('yesterday'), InvalidArgumentError)
+  for (const wrong of ['yesterday', 'region 5', '0.5:1'])
+    assert.throws(() => startPosition(wrong), InvalidArgumentError)
 })

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
-import type { StartPosition } from '../bus/index.ts'
+import type { Position, StartPosition } from '../bus/index.ts'
+import { timestampMs } from '../core/index.ts'
 
 /** `earliest`, `latest`, a time (ISO 8601, or milliseconds since 1970), or `partition:sequence` pairs. */
 export function startPosition(text: string): StartPosition {
@@ -10,9 +11,15 @@ export function startPosition(text: string): StartPosition {
       return { partition: partition!, sequence: sequence! }
     })
   }
-  const timestampMs = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
-  if (Number.isNaN(timestampMs)) {
+  const atMs = timestampMs(text)
+  if (atMs === undefined) {
     throw new InvalidArgumentError('give earliest, latest, a time such as 2026-01-31T12:00:00Z, or partition:sequence.')
   }
-  return { timestampMs }
+  return { timestampMs: atMs }
+}
+
+/** The places that a start names; none for a word or a time. */
+export function placesOf(start: StartPosition | undefined): readonly Position[] {
+  if (start === undefined || typeof start === 'string' || 'timestampMs' in start) return []
+  return 'partition' in start ? [start] : start
 }

@@ -22,5 +22,6 @@ export {
   SUBJECT_BYTES_MAX,
   SUBJECT_LEVELS_MAX,
 } from './subject.ts'
+export { timestampMs } from './timestamp.ts'
 export { uuidV7 } from './uuid.ts'
 export { VERSION } from './version.ts'

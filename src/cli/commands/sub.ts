@@ -1,12 +1,19 @@
 import { type Command, Option } from 'commander'
-import { type Delivery, deliveryJson, type Reader, type ReaderOptions, type StartPosition } from '../../bus/index.ts'
+import {
+  checkPlaces,
+  type Delivery,
+  deliveryJson,
+  type Reader,
+  type ReaderOptions,
+  type StartPosition,
+} from '../../bus/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { KeyedDigest } from '../digest.ts'
 import { EXIT } from '../exit-codes.ts'
 import { collected, wholeNumber } from '../options.ts'
 import { readThrough } from '../read-through.ts'
-import { startPosition } from '../start-position.ts'
+import { placesOf, startPosition } from '../start-position.ts'
 
 interface SubOptions extends ClientOptions {
   readonly from?: StartPosition
@@ -42,7 +49,7 @@ export function subCommand(context: CommandContext): Command {
 
 async function subscribe(topic: string, options: SubOptions, context: CommandContext): Promise<void> {
   await withBus(options, context, async (bus) => {
-    await bus.admin.describeTopic(topic)
+    checkPlaces(placesOf(options.from), await bus.admin.describeTopic(topic))
     const reader = bus.reader(topic, readerOptions(options))
     try {
       await consume(reader, options, context)

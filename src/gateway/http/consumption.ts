@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import type { Bus, Reader, ReaderOptions, TopicDescription } from '../../bus/index.ts'
-import { SkeinError } from '../../core/index.ts'
+import { SkeinError, timestampMs } from '../../core/index.ts'
 import { Cursor } from './cursor.ts'
 
 /** What both ways of consuming take. */
@@ -35,12 +35,12 @@ export async function openBroadcast(
 function cursorAt(from: string, topic: TopicDescription): Cursor {
   if (from === 'earliest' || from === 'latest') return Cursor.startingAt(from, topic)
   if (/^[@\d][\d:,]*$/.test(from) && /[@:]/.test(from)) return Cursor.parse(from, topic)
-  const timestampMs = /^\d+$/.test(from) ? Number(from) : Date.parse(from)
-  if (Number.isNaN(timestampMs)) {
+  const atMs = timestampMs(from)
+  if (atMs === undefined) {
     throw new SkeinError(
       'bad-argument',
       `Cannot start at "${from}": give earliest, latest, a time such as 2026-01-31T12:00:00Z, or a cursor`,
     )
   }
-  return Cursor.startingAt({ timestampMs }, topic)
+  return Cursor.startingAt({ timestampMs: atMs }, topic)
 }

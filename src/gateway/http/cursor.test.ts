@@ -48,7 +48,10 @@ test('A place behind the end is gone, one in no partition is no place; where not
   assert.equal(`${Cursor.parse('0:10', topic)}`, '0:10,1:0')
   assert.throws(() => Cursor.parse('0:11', topic), { code: 'position-gone', message: /ends at 10/ })
   assert.throws(() => Cursor.parse('@1000,1:5', topic), { code: 'position-gone' })
-  assert.throws(() => Cursor.parse('2:0', topic), { code: 'bad-argument', message: /2 partitions/ })
+  assert.throws(() => Cursor.parse('2:0', topic), { code: 'bad-argument', message: /its partitions are 0 to 1/ })
+  assert.throws(() => Cursor.parse('0:3,0:4', topic), { code: 'bad-argument', message: /partition 0 is named twice/ })
+  const single = { ...topic, partitions: topic.partitions.slice(0, 1) }
+  assert.throws(() => Cursor.parse('99:1', single), { code: 'bad-argument', message: /its only partition is 0/ })
   const passing = { ...topic, spec: { ...topic.spec, storage: 'ephemeral' as const } }
   assert.ok(Cursor.parse('0:999', passing))
 })

@@ -1,4 +1,10 @@
-import type { Delivery, Position, StartPosition, TopicDescription } from '../../bus/index.ts'
+import {
+  checkPlaces,
+  type Delivery,
+  type Position,
+  type StartPosition,
+  type TopicDescription,
+} from '../../bus/index.ts'
 import { SkeinError } from '../../core/index.ts'
 
 /**
@@ -25,19 +31,19 @@ export class Cursor {
     return new Cursor(undefined, next)
   }
 
-  /**
-   * Reads what `toString()` gave. Throws `bad-argument`, and `position-gone` for a place behind the end: the topic was
-   * made anew, or a power loss took what was there.
-   */
+  /** Reads what `toString()` gave. Throws `bad-argument`, and `position-gone` for a place behind the end. */
   static parse(text: string, topic: TopicDescription): Cursor {
     const match = /^(?:@(\d{1,15}),?)?((?:\d{1,6}:\d{1,16})(?:,\d{1,6}:\d{1,16})*)?$/.exec(text)
     if (!match || text === '')
-      throw new SkeinError('bad-argument', `Cannot resume at "${text}": it is no cursor of ours`)
+      throw new SkeinError(
+        'bad-argument',
+        `Cannot resume at "${text}": give \`next\` of an answer, or partition:sequence pairs with commas between`,
+      )
     const positions = (match[2]?.split(',') ?? []).map((pair) => {
       const [partition, sequence] = pair.split(':').map(Number)
       return { partition: partition!, sequence: sequence! }
     })
-    for (const position of positions) checkPosition(position, topic)
+    checkPlaces(positions, topic)
     const next = new Map(positions.map(({ partition, sequence }) => [partition, sequence]))
     if (match[1] !== undefined) return new Cursor(Number(match[1]), next)
     return Cursor.startingAt(positions, topic)
@@ -60,23 +66,4 @@ export class Cursor {
     const pairs = [...this.#next].map(([partition, sequence]) => `${partition}:${sequence}`)
     return [...(this.#timestampMs === undefined ? [] : [`@${this.#timestampMs}`]), ...pairs].join(',')
   }
-}
-
-function checkPosition({ partition, sequence }: Position, topic: TopicDescription): void {
-  const { name, storage } = topic.spec
-  const known = topic.partitions.find(({ end }) => end.partition === partition)
-  if (known === undefined) {
-    throw new SkeinError(
-      'bad-argument',
-      `Cannot read "${name}" from ${partition}:${sequence}: it has ${topic.partitions.length} partitions, counted from 0`,
-    )
-  }
-  // Where nothing is stored, places are of one life of the node: reading goes on with what comes next.
-  if (storage === 'ephemeral' || sequence <= known.end.sequence) return
-  throw new SkeinError(
-    'position-gone',
-    `Cannot read "${name}" from ${partition}:${sequence}: that partition ends at ${known.end.sequence}; ` +
-      'start at latest, earliest or a time',
-    { details: { topic: name, partition, sequence, endSequence: known.end.sequence } },
-  )
 }

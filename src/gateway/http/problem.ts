@@ -1,5 +1,5 @@
 import { WriteError } from '../../bus/index.ts'
-import { type ErrorCode, SkeinError } from '../../core/index.ts'
+import { type ErrorCode, nearest, SkeinError } from '../../core/index.ts'
 
 /** What an error is answered with: RFC 9457, with our code beside its own members. */
 export interface Problem {
@@ -89,7 +89,11 @@ interface FrameworkError {
   readonly code?: string
   readonly statusCode?: number
   readonly message: string
-  readonly validation?: ReadonlyArray<{ readonly params?: Readonly<Record<string, unknown>> }>
+  readonly validation?: ReadonlyArray<{
+    readonly params?: Readonly<Record<string, unknown>>
+    /** The part of the schema that refused it. */
+    readonly parentSchema?: { readonly properties?: Readonly<Record<string, unknown>> }
+  }>
 }
 
 /** What the HTTP library refuses by itself, in our words. */
@@ -97,8 +101,7 @@ function frameworkError(error: unknown): SkeinError | undefined {
   if (!(error instanceof Error)) return undefined
   const { code, statusCode, message, validation } = error as FrameworkError
   if (validation !== undefined) {
-    const extra = validation[0]?.params?.additionalProperty
-    const named = extra === undefined ? '' : ` ("${extra}")`
+    const named = unknownProperty(validation[0])
     return new SkeinError('bad-argument', `Cannot take the request: ${message}${named}`, { cause: error })
   }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
@@ -113,6 +116,14 @@ function frameworkError(error: unknown): SkeinError | undefined {
   if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return undefined
   const kind = statusCode === 400 ? 'bad-input' : 'bad-argument'
   return new SkeinError(kind, `Cannot read the request: ${message}`, { cause: error })
+}
+
+/** Names a property that nobody asked for, and the one that was most likely meant. */
+function unknownProperty(refusal: NonNullable<FrameworkError['validation']>[number] | undefined): string {
+  const extra = refusal?.params?.additionalProperty
+  if (typeof extra !== 'string') return ''
+  const near = nearest(extra, Object.keys(refusal?.parentSchema?.properties ?? {}))
+  return near === undefined ? ` ("${extra}")` : ` ("${extra}"); did you mean "${near}"?`
 }
 
 /** Where the HTTP library knows a finer status (415, 405, …) than our code gives, that one stands. */

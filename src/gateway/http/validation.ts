@@ -6,7 +6,8 @@ import type { FastifyInstance } from 'fastify'
  * text (query and path) is read as the number, truth value or list that its schema asks for.
  */
 export function checkRequestsStrictly(app: FastifyInstance): void {
-  const asSent = new Ajv2020({ allErrors: false, strict: false })
-  const asText = new Ajv2020({ allErrors: false, strict: false, coerceTypes: 'array' })
+  // Verbose: a refusal tells which properties there are, and so which was most likely meant.
+  const asSent = new Ajv2020({ allErrors: false, strict: false, verbose: true })
+  const asText = new Ajv2020({ allErrors: false, strict: false, verbose: true, coerceTypes: 'array' })
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? asSent : asText).compile(schema as object))
 }

@@ -54,6 +54,22 @@ test('A node that is not there is connection-lost, exit 3, without a stack', asy
   }
 })
 
+test('skein sub says which places a topic has when it is sent to one that it does not have', async (t) => {
+  const node = await startNode(t, await temporaryDirectory(t))
+  const at = ['--url', node.url]
+  await skeinJson(t, ['pub', 'swarm.events', 'x', ...at])
+  for (const [place, code, says] of [
+    ['99:1', 2, /its only partition is 0/],
+    ['0:2', 1, /that partition ends at 1/],
+    ['0:0,0:1', 2, /named twice/],
+  ] as const) {
+    const ended = await skein(t, ['sub', 'swarm.events', '--from', place, '--until', 'end', ...at])
+    assert.equal(ended.code, code, place)
+    assert.match(ended.stderr, says)
+  }
+  assert.equal((await skein(t, ['sub', 'swarm.events', '--from', '0:1', '--until', 'end', ...at])).code, 0)
+})
+
 test('skein pub and skein sub carry subject, key, headers and text', async (t) => {
   const node = await startNode(t, await temporaryDirectory(t))
   const at = ['--url', node.url]
