@@ -6,6 +6,7 @@ import type { Bus } from '../bus/index.ts'
 import type { CommandContext } from './context.ts'
 import { DEFAULT_URL, nodeUrl } from './node-url.ts'
 import { durationMs } from './options.ts'
+import { withTopicHint } from './topic-hint.ts'
 
 /** What every command that talks to a node takes. */
 export interface ClientOptions {
@@ -48,6 +49,8 @@ export async function withBus<Result>(
     const result = await action(bus)
     await bus.drain()
     return result
+  } catch (error) {
+    throw await withTopicHint(error, bus, options.url === DEFAULT_URL ? '' : ` --url ${options.url}`)
   } finally {
     await bus.close()
   }

@@ -193,6 +193,12 @@ test('Errors are problems with a stable code, a status and what to do', async (t
     [['GET', '/nowhere'], 404, 'not-found', /openapi/],
     [['GET', '/v1/topics/none'], 404, 'not-found', /none/],
     [['POST', '/v1/topics/none/messages', { value: 1 }], 404, 'not-found', /none/],
+    [
+      ['GET', '/v1/topics/swarm.evnts'],
+      404,
+      'not-found',
+      /did you mean "swarm\.events".*PUT \/v1\/topics\/swarm\.evnts$/,
+    ],
     [['POST', `${EVENTS}/messages`, '{"value":'], 400, 'bad-input', /JSON/],
     [['POST', `${EVENTS}/messages`, { value: 1, colour: 2 }], 400, 'bad-argument', /"colour"/],
     [['POST', `${EVENTS}/messages`, { messages: [{ value: 1 }, {}] }], 400, 'bad-argument', /message 1/],

@@ -72,11 +72,16 @@ export function problemOf(error: unknown): Problem {
     type: `urn:skein:error:${code}`,
     title: code.replaceAll('-', ' '),
     status: statusOf(error, code),
-    detail: message,
+    detail: `${message}${howToOpen(code, details)}`,
     code,
     retryable,
     ...(Object.keys(details).length > 0 && { facts: details }),
   }
+}
+
+/** Whoever has nothing but HTTP opens a topic with it. */
+function howToOpen(code: ErrorCode, { topic, group }: Readonly<Record<string, unknown>>): string {
+  return code === 'not-found' && typeof topic === 'string' && group === undefined ? `: PUT /v1/topics/${topic}` : ''
 }
 
 /** Of a write of which nothing was stored and nothing is in doubt, its cause says it best. */

@@ -70,6 +70,30 @@ test('skein sub says which places a topic has when it is sent to one that it doe
   assert.equal((await skein(t, ['sub', 'swarm.events', '--from', '0:1', '--until', 'end', ...at])).code, 0)
 })
 
+test('A topic that is not there is told with the nearest there is, and with the command that makes it', async (t) => {
+  const node = await startNode(t, await temporaryDirectory(t))
+  const at = ['--url', node.url]
+  await skeinJson(t, ['pub', 'swarm.events', 'x', ...at])
+  for (const argv of [
+    ['sub', 'swarm.evnts'],
+    ['lag', 'swarm.evnts'],
+    ['dlq', 'list', 'swarm.evnts'],
+    ['dlq', 'replay', 'swarm.evnts'],
+    ['topics', 'show', 'swarm.evnts'],
+    ['topics', 'delete', 'swarm.evnts', '--yes'],
+  ]) {
+    const ended = await skein(t, [...argv, '--json', ...at])
+    assert.equal(ended.code, 4, argv.join(' '))
+    const { error } = JSON.parse(ended.stdout)
+    assert.match(error.message, /Did you mean "swarm\.events"\?/, argv.join(' '))
+    assert.match(error.message, /"skein topics create swarm\.evnts --url http:/, argv.join(' '))
+    assert.deepEqual(error.details, { topic: 'swarm.evnts', nearest: 'swarm.events' })
+  }
+  const printed = /"skein (topics create .*)" makes it/.exec((await skein(t, ['sub', 'other', ...at])).stderr)![1]!
+  assert.equal((await skein(t, printed.split(' '))).code, 0)
+  assert.equal((await skein(t, ['sub', 'other', '--from', 'earliest', '--until', 'end', ...at])).code, 0)
+})
+
 test('skein pub and skein sub carry subject, key, headers and text', async (t) => {
   const node = await startNode(t, await temporaryDirectory(t))
   const at = ['--url', node.url]

@@ -1,4 +1,4 @@
-import { type Disk, SkeinError } from '../../../core/index.ts'
+import { type Disk, nearest, SkeinError } from '../../../core/index.ts'
 import { openLog } from '../../../log/index.ts'
 import type { Capabilities, Durability, TopicSpec } from '../../index.ts'
 import { checkOneMachine, checkSameTopic, resolveTopic, type TopicSettings } from '../../kit/index.ts'
@@ -72,11 +72,7 @@ export class TopicStore {
   /** Throws `not-found` for a topic that does not exist. */
   get(name: string): Topic {
     const topic = this.#topics.get(name)
-    if (topic === undefined) {
-      throw new SkeinError('not-found', `Cannot use topic "${name}": it does not exist; open it first`, {
-        details: { topic: name },
-      })
-    }
+    if (topic === undefined) throw noTopic(name, this.#topics.keys())
     return topic
   }
 
@@ -191,4 +187,12 @@ export class TopicStore {
 function bestDurability(options: { readonly disk: Disk; readonly sync?: { readonly kind: string } }): Durability {
   if (options.disk.kind === 'memory') return 'none'
   return (options.sync?.kind ?? 'group') === 'group' ? 'durable' : 'written'
+}
+
+function noTopic(name: string, known: Iterable<string>): SkeinError {
+  const near = nearest(name, known)
+  const hint = near === undefined ? 'open it first' : `did you mean "${near}"? Otherwise open it first`
+  return new SkeinError('not-found', `Cannot use topic "${name}": it does not exist; ${hint}`, {
+    details: { topic: name, ...(near !== undefined && { nearest: near }) },
+  })
 }
