@@ -1,4 +1,4 @@
-import { SkeinError } from '../core/index.ts'
+import { nearest, SkeinError } from '../core/index.ts'
 import type { Bus, Lag } from './bus.ts'
 
 /**
@@ -21,7 +21,9 @@ async function topicsOf<Topic extends { readonly spec: { readonly name: string }
   const groups = await Promise.all(topics.map(({ spec }) => bus.admin.listGroups(spec.name)))
   const read = topics.filter((_, index) => groups[index]!.includes(group))
   if (read.length > 0) return read
-  throw new SkeinError('not-found', `Cannot say the lag of group "${group}": it has never read any topic`, {
-    details: { group },
+  const near = nearest(group, groups.flat())
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`
+  throw new SkeinError('not-found', `Cannot say the lag of group "${group}": it has never read any topic${hint}`, {
+    details: { group, ...(near !== undefined && { nearest: near }) },
   })
 }

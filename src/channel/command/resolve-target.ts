@@ -1,4 +1,4 @@
-import { SkeinError } from '../../core/index.ts'
+import { nearest, SkeinError } from '../../core/index.ts'
 import type { AgentRecord, AgentSelector, Roster } from '../ports.ts'
 import type { Addressee } from './command-record.ts'
 
@@ -11,12 +11,7 @@ export async function resolveTarget(roster: Roster, target: CommandTarget): Prom
   if (typeof target === 'object' && !isList(target)) return roster.select(target)
   const ids = isList(target) ? [...new Set(target)].sort() : [target]
   const missing = ids.filter((id) => roster.get(id) === undefined)
-  if (missing.length > 0) {
-    const shown = missing.slice(0, 5).join('", "')
-    throw new SkeinError('unknown-agent', `Cannot send a command to "${shown}": no such agent has ever joined`, {
-      details: { agents: missing },
-    })
-  }
+  if (missing.length > 0) throw unknownAgents(missing, roster)
   return ids.map((id) => roster.get(id)!)
 }
 
@@ -27,4 +22,16 @@ export function addresseeOf(agent: AgentRecord): Addressee {
 
 function isList(target: CommandTarget): target is readonly string[] {
   return Array.isArray(target)
+}
+
+function unknownAgents(missing: readonly string[], roster: Roster): SkeinError {
+  const shown = missing.slice(0, 5).join('", "')
+  const near = nearest(
+    missing[0]!,
+    roster.select({}).map(({ id }) => id),
+  )
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`
+  return new SkeinError('unknown-agent', `Cannot send a command to "${shown}": no such agent has ever joined${hint}`, {
+    details: { agents: missing, ...(near !== undefined && { nearest: near }) },
+  })
 }

@@ -155,6 +155,11 @@ test('A group goes on where it was, and its lag can fail a script', async (t) =>
   assert.equal(await read('1'), 'a.b\t-\t1\n')
   assert.equal(await read('2'), 'a.b\t-\t2\na.b\t-\t3\n')
   const { lag } = await skeinJson<{ lag: Array<{ messages: number }> }>(t, ['lag', 'a.b', '--group', 'g', ...at])
+  for (const topic of [['a.b'], []]) {
+    const misspelt = await skein(t, ['lag', ...topic, '--group', 'gg', ...at])
+    assert.equal(misspelt.code, 4)
+    assert.match(misspelt.stderr, /group "gg".* never read.*; did you mean "g"\?/)
+  }
   assert.deepEqual(
     lag.map(({ messages }) => messages),
     [1],

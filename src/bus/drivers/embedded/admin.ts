@@ -1,4 +1,4 @@
-import { type Clock, SkeinError, UnsupportedError } from '../../../core/index.ts'
+import { type Clock, nearest, SkeinError, UnsupportedError } from '../../../core/index.ts'
 import type { Admin, Lag, TopicDescription, TopicSpec } from '../../index.ts'
 import type { TopicSettings } from '../../kit/index.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -54,7 +54,7 @@ export class EmbeddedAdmin implements Admin {
   async lag(name: string, group?: string): Promise<readonly Lag[]> {
     const topic = this.#requireLog(name, 'lag')
     const all = this.#parts.groups.names(name)
-    if (group !== undefined && !all.includes(group)) throw noGroup(name, group)
+    if (group !== undefined && !all.includes(group)) throw noGroup(name, group, all)
     const names = group === undefined ? all : [group]
     return (await Promise.all(names.map((one) => this.#lagOfGroup(topic, one)))).flat()
   }
@@ -86,10 +86,14 @@ export class EmbeddedAdmin implements Admin {
   }
 }
 
-function noGroup(topic: string, group: string): SkeinError {
-  return new SkeinError('not-found', `Cannot say the lag of group "${group}" on "${topic}": it has never read there`, {
-    details: { topic, group },
-  })
+function noGroup(topic: string, group: string, known: readonly string[]): SkeinError {
+  const near = nearest(group, known)
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`
+  return new SkeinError(
+    'not-found',
+    `Cannot say the lag of group "${group}" on "${topic}": it has never read there${hint}`,
+    { details: { topic, group, ...(near !== undefined && { nearest: near }) } },
+  )
 }
 
 function specOf(settings: TopicSettings): TopicSpec {
