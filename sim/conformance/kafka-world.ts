@@ -25,7 +25,7 @@ export class KafkaServer {
 
   static async start(options: KafkaServerOptions): Promise<KafkaServer> {
     const proxy = await TcpProxy.listen()
-    const settings = { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` }
+    const settings = { 'advertised.port': String(proxy.port) }
     const service = await (await findService('kafka')).start({ mortal: true, settings })
     proxy.pointTo({ host: '127.0.0.1', port: Number(new URL(service.url).port) })
     return new KafkaServer(service, proxy, options)

@@ -12,9 +12,10 @@ const READY_WITHIN_MS = 120_000
 
 /**
  * Apache Kafka in KRaft mode, every node both broker and controller: the jars from Maven Central, on the machine's Java.
- * Settings are lines of `server.properties`, except two: `secured.protocol` (`SSL`, `SASL_SSL`, `SASL_PLAINTEXT`) adds a
- * listener of that protocol to the first node, on `secured.port`. Groups notice a dead member within seconds, not within
- * Kafka's 45.
+ * Settings are lines of `server.properties`, except three: `secured.protocol` (`SSL`, `SASL_SSL`, `SASL_PLAINTEXT`) adds a
+ * listener of that protocol to the first node, on `secured.port`; `advertised.port` is where clients are sent instead, to a
+ * proxy. What the nodes say to each other, and each to itself, goes past that. Groups notice a dead member within seconds,
+ * not within Kafka's 45.
  */
 export const kafkaKind: ServiceKind = {
   name: 'kafka',
@@ -76,15 +77,18 @@ interface Node {
   readonly index: number
   readonly port: number
   readonly controllerPort: number
+  /** For what brokers say to brokers. */
+  readonly innerPort: number
   readonly folder: string
 }
 
 async function plan({ installed, nodes: count, directory, settings }: PlanRequest): Promise<NodePlan[]> {
-  const ports = await freePorts(count * 2)
+  const ports = await freePorts(count * 3)
   const nodes = Array.from({ length: count }, (_, index) => ({
     index,
     port: ports[index]!,
     controllerPort: ports[count + index]!,
+    innerPort: ports[2 * count + index]!,
     folder: join(directory, `node-${index + 1}`),
   }))
   const clusterId = Buffer.from(`skein-kafka-${String(ports[0]).padStart(4, '0')}`.slice(-16)).toString('base64url')
@@ -124,16 +128,17 @@ function exists(path: string): Promise<boolean> {
 function properties(node: Node, nodes: readonly Node[], settings: Readonly<Record<string, string>>): string {
   const replicas = Math.min(3, nodes.length)
   const inSync = Math.min(2, nodes.length)
-  const { 'secured.protocol': secured, 'secured.port': securedPort, ...given } = settings
+  const { 'secured.protocol': secured, 'secured.port': securedPort, 'advertised.port': outer, ...given } = settings
   const isSecured = secured !== undefined && node.index === 0
-  const more = isSecured ? `,SECURED://127.0.0.1:${securedPort}` : ''
+  const more = `,INNER://127.0.0.1:${node.innerPort}${isSecured ? `,SECURED://127.0.0.1:${securedPort}` : ''}`
   const lines: Record<string, string | number> = {
     'process.roles': 'broker,controller',
     'node.id': node.index + 1,
     'broker.rack': `rack-${node.index + 1}`,
     listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}${more}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${node.port}${more}`,
-    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${isSecured ? `,SECURED:${secured}` : ''}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${outer ?? node.port}${more}`,
+    'inter.broker.listener.name': 'INNER',
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT${isSecured ? `,SECURED:${secured}` : ''}`,
     'controller.listener.names': 'CONTROLLER',
     'controller.quorum.voters': nodes
       .map(({ index, controllerPort }) => `${index + 1}@127.0.0.1:${controllerPort}`)

@@ -9,6 +9,10 @@ export interface Weather {
   readonly bytesPerSecond?: number
   /** Connections stay open and nothing passes, nor comes later: half-open, as after a cable was pulled. */
   readonly isDeaf?: boolean
+  /** What the server says is lost, while it hears everything: requests take effect, and nobody is told. */
+  readonly isMute?: boolean
+  /** Sees what a client says before it passes, and may change the weather for it. */
+  readonly onRequest?: (bytes: Buffer) => void
 }
 
 /** A TCP proxy on loopback, to be put between a client and a server that is told of its port. */
@@ -70,15 +74,16 @@ export class TcpProxy {
         other.destroy()
       })
     }
-    void this.#pump(client, server)
-    void this.#pump(server, client)
+    void this.#pump(client, server, 'request')
+    void this.#pump(server, client, 'answer')
   }
 
-  async #pump(from: Socket, to: Socket): Promise<void> {
+  async #pump(from: Socket, to: Socket, what: 'request' | 'answer'): Promise<void> {
     try {
       for await (const chunk of from) {
-        const { latencyMs, bytesPerSecond, isDeaf } = this.#weather
-        if (isDeaf || this.#silent.has(from)) continue
+        if (what === 'request') this.#weather.onRequest?.(chunk as Buffer)
+        const { latencyMs, bytesPerSecond, isDeaf, isMute } = this.#weather
+        if (isDeaf || (isMute && what === 'answer') || this.#silent.has(from)) continue
         if (latencyMs) await delay(latencyMs)
         if (bytesPerSecond) await delay(((chunk as Buffer).length / bytesPerSecond) * 1_000)
         if (!to.write(chunk as Buffer)) await Promise.race([drained(to), closed(to)])

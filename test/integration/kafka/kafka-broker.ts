@@ -20,8 +20,7 @@ export interface Broker {
 /** One real broker for the tests of a file, behind a proxy. */
 export async function startBroker(settings: Readonly<Record<string, string>> = {}): Promise<Broker> {
   const proxy = await TcpProxy.listen()
-  const secured = settings['secured.port'] === undefined ? '' : `,SECURED://127.0.0.1:${settings['secured.port']}`
-  const advertised = { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}${secured}` }
+  const advertised = { 'advertised.port': String(proxy.port) }
   const service = await kafka.start({ mortal: true, settings: { ...advertised, ...settings } })
   const { port } = new URL(service.url)
   proxy.pointTo({ host: '127.0.0.1', port: Number(port) })

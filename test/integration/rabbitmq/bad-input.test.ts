@@ -13,6 +13,7 @@ import { systemClock, systemRandom } from '../../../src/core/system/index.ts'
 import { freePorts } from '../../services/free-ports.ts'
 import { requireService } from '../../services/require-service.ts'
 import type { Service } from '../../services/service.ts'
+import { until } from '../../until.ts'
 
 const TOPIC = { name: 'plant.readings', intent: 'telemetry' } as const
 
@@ -156,7 +157,7 @@ test('a broker short of memory blocks writers: they wait within their bound, and
   const stored: Promise<unknown>[] = []
   while (!writer.full) stored.push(writer.write([message]))
   await assert.rejects(writer.write([message]), { code: 'overloaded', retryable: true })
-  await until('the connection is blocked', () => states.some(({ state }) => state === 'blocked'))
+  await until(() => states.some(({ state }) => state === 'blocked'), { withinMs: 60_000 })
   await beginAgain(plenty)
   await Promise.all(stored)
   await writer.drained()
@@ -187,11 +188,3 @@ test('two readers of one group with other subjects: the later one is refused', {
   const second = opened.reader(TOPIC.name, { mode: 'group', group: 'g', subjects: [`${TOPIC.name}.b`] })
   await assert.rejects(second.read({ waitMs: 20_000 }), { code: 'bad-argument' })
 })
-
-async function until(what: string, check: () => boolean): Promise<void> {
-  const deadline = performance.now() + 60_000
-  while (!check()) {
-    assert.ok(performance.now() < deadline, `${what}: not within a minute`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}

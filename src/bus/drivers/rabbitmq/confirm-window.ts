@@ -5,12 +5,21 @@ import { amqpError } from './amqp-error.ts'
 import type { Connection } from './connection.ts'
 import { FROM_HEADER, type Outgoing } from './envelope.ts'
 import type { Link } from './link.ts'
+import { useAndClose } from './with-channel.ts'
 
 /** Sent and not confirmed. Enough to fill the way to the broker and back, few enough to send again in a moment. */
 const UNCONFIRMED_MAX = 4_096
 const COMPACT_ABOVE = 1_024
 /** The oldest message has had no answer in so long: twice that at most before it is sent again. */
 const STALLED_AFTER_MS = 5_000
+
+export interface ConfirmWindowParts {
+  readonly link: Link
+  readonly exchange: string
+  /** Those behind the exchange, where they are known: asked for before anything is sent over a new channel. */
+  readonly queues: readonly string[]
+  readonly clock: Clock
+}
 
 /** One message on its way. Whoever it belongs to is told once what became of it. */
 export interface Entry {
@@ -30,6 +39,7 @@ export interface Entry {
 export class ConfirmWindow {
   readonly #link: Link
   readonly #exchange: string
+  readonly #queues: readonly string[]
   readonly #clock: Clock
   readonly #stopListening: () => void
   #waiting: Entry[] = []
@@ -48,10 +58,11 @@ export class ConfirmWindow {
   /** The oldest unconfirmed message when it was last looked at. */
   #oldest: Entry | undefined
 
-  constructor(parts: { readonly link: Link; readonly exchange: string; readonly clock: Clock }) {
+  constructor(parts: ConfirmWindowParts) {
     const { link, exchange } = parts
     this.#link = link
     this.#exchange = exchange
+    this.#queues = parts.queues
     this.#clock = parts.clock
     this.#stopListening = link.onChange(() => this.#pump())
   }
@@ -127,17 +138,42 @@ export class ConfirmWindow {
   async #open(): Promise<void> {
     this.#isOpening = true
     try {
-      const connection = await this.#link.connection()
-      const channel = await connection.confirmChannel()
+      const [connection, channel] = await this.#openChannel()
       if (this.#isClosed) return void channel.close().catch(() => {})
       this.#begin(connection, channel)
     } catch (error) {
-      // A lost connection comes back by itself; a closed bus does not, and neither does a broker that refuses channels.
-      if (!(error as SkeinError).retryable) this.failAll(error as SkeinError)
+      // A closed bus does not come back, neither does a broker that refuses channels, nor a topic that was deleted.
+      this.failAll(error as SkeinError)
     } finally {
       this.#isOpening = false
     }
     this.#pump()
+  }
+
+  /** Tries until it can, or never will. */
+  async #openChannel(): Promise<readonly [Connection, ConfirmChannel]> {
+    for (let failures = 1; ; failures += 1) {
+      const connection = await this.#link.connection()
+      try {
+        await this.#findQueues(connection)
+        return [connection, await connection.confirmChannel()]
+      } catch (error) {
+        if (this.#isClosed || !(error as SkeinError).retryable) throw error
+      }
+      await this.#link.pause(failures)
+    }
+  }
+
+  /**
+   * A broker that has just begun again takes connections before all its streams are there: until then it returns what is
+   * for them as unroutable, stored nowhere, while it stores what follows. An order that is broken so can't be mended by
+   * sending again, and whoever asks for a stream is told whether it is to come or gone for good.
+   */
+  async #findQueues(connection: Connection): Promise<void> {
+    if (this.#queues.length === 0) return
+    await useAndClose(await connection.channel(), `Cannot publish to "${this.#exchange}"`, async (channel) => {
+      for (const queue of this.#queues) await channel.checkQueue(queue)
+    })
   }
 
   #begin(connection: Connection, channel: ConfirmChannel): void {

@@ -133,6 +133,7 @@ class BrokerBus implements RabbitmqBus {
       producer: Buffer.from(random.bytes(9)).toString('base64url'),
       link: (intent) => (intent === 'command' ? this.#links.urgent : this.#links.bulk),
       exchange: this.#names.exchange(name),
+      stream: (partition) => this.#names.stream(name, partition),
       onClosed: () => this.#writers.delete(writer),
     })
     this.#writers.set(writer, name)

@@ -145,6 +145,8 @@ export class TopicRegistry {
   /** Resolves once the entry is stored and this registry knows everything up to it. */
   async #append(entry: Entry): Promise<void> {
     await withConfirmChannel(this.#link, `Cannot note ${entry.kind} "${entry.name}"`, async (channel) => {
+      // A broker that has just begun again confirms what is for a stream that is still to come, and drops it.
+      await channel.checkQueue(this.#stream)
       channel.sendToQueue(this.#stream, Buffer.from(JSON.stringify(entry)), { persistent: true })
       await channel.waitForConfirms()
     })

@@ -19,6 +19,8 @@ export interface TopicWriterParts {
   /** Commands have a connection of their own. */
   readonly link: (intent: Intent) => Link
   readonly exchange: string
+  /** The log of a partition. */
+  readonly stream: (partition: number) => string
   readonly onClosed: () => void
 }
 
@@ -51,10 +53,16 @@ export class TopicWriter implements Writer {
       window: new ConfirmWindow({
         link: this.#parts.link(topic.settings.intent),
         exchange: this.#parts.exchange,
+        queues: this.#queuesOf(topic),
         clock: this.#parts.clock,
       }),
     }
     return this.#begun
+  }
+
+  #queuesOf({ keeping, settings }: OpenTopic): string[] {
+    if (keeping !== 'log') return []
+    return Array.from({ length: settings.partitions }, (_, partition) => this.#parts.stream(partition))
   }
 
   get full(): boolean {

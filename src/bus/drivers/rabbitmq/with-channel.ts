@@ -5,6 +5,8 @@ import type { Link } from './link.ts'
 
 /** A broker that has just begun again is that long without some of its queues. */
 const TRY_FOR_MS = 15_000
+/** What breaks every connection it is asked over must end. */
+const FRESH_STARTS_MAX = 5
 
 /**
  * Does something on a channel of its own. When the connection breaks, or a queue has no leader yet, it is done again: what is
@@ -29,7 +31,8 @@ export function withConfirmChannel<T>(
   })
 }
 
-async function useAndClose<C extends Channel, T>(
+/** `action`: "Cannot …", for the error. */
+export async function useAndClose<C extends Channel, T>(
   channel: C,
   action: string,
   use: (channel: C) => Promise<T>,
@@ -43,8 +46,9 @@ async function useAndClose<C extends Channel, T>(
   }
 }
 
+/** The time without a connection does not count: a broker may need longer to begin than its queues need after it. */
 async function again<T>(link: Link, attempt: () => Promise<T>): Promise<T> {
-  const isOver = link.deadline(TRY_FOR_MS)
+  let isOver = link.deadline(TRY_FOR_MS)
   for (let failures = 1; ; failures += 1) {
     try {
       return await attempt()
@@ -52,5 +56,8 @@ async function again<T>(link: Link, attempt: () => Promise<T>): Promise<T> {
       if (!(error as SkeinError).retryable || isOver()) throw error
     }
     await link.pause(failures)
+    if (link.current !== undefined || failures > FRESH_STARTS_MAX) continue
+    await link.connection()
+    isOver = link.deadline(TRY_FOR_MS)
   }
 }

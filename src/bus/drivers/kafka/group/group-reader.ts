@@ -45,6 +45,8 @@ type How = 'retry' | 'release' | 'dead'
 /** What a transaction has to know of a partition that was acknowledged in it. */
 export interface PartitionInTransaction {
   readonly partition: number
+  /** Of the assignment under which it was acknowledged: another one knows nothing of the transaction. */
+  readonly generation: number
   /** Where the group goes on when the transaction is aborted. */
   readonly before: StoredProgress
   readonly after: () => StoredProgress
@@ -414,13 +416,18 @@ export class GroupReader implements Reader {
     const before = partition.save('abandoned')
     partition.isInTransaction = true
     partition.progress.acknowledge(through.sequence)
-    return { partition: through.partition, before, after: () => partition.save('abandoned') }
+    return {
+      partition: through.partition,
+      generation: partition.generation,
+      before,
+      after: () => partition.save('abandoned'),
+    }
   }
 
   /** The transaction has ended. `stored`: where the group stands, when that is not where it was acknowledged. */
-  endTransaction(partition: number, stored: StoredProgress | undefined): void {
+  endTransaction({ partition, generation }: PartitionInTransaction, stored: StoredProgress | undefined): void {
     const owned = this.#partitions.get(partition)
-    if (owned === undefined) return
+    if (owned?.generation !== generation) return
     owned.isInTransaction = false
     this.#commits.forget(partition)
     if (stored !== undefined) owned.restart(stored)

@@ -14,7 +14,9 @@ export interface KafkaTransactionParts {
   readonly producer: TransactionalProducer
   readonly topic: (name: string) => KafkaTopic
   /** `lost`: what the coordinator knows is not known here; the id has to be begun anew before the next one. */
-  readonly onEnd: (how: 'clean' | 'lost' | 'fenced') => Promise<void>
+  readonly onEnd: (how: 'clean' | 'lost' | 'fenced') => void
+  /** After `lost`: begins the id anew, which decides what was left undecided, unless somebody has done so since. */
+  readonly beginAnew: () => Promise<void>
 }
 
 const STALE_TRIES_MAX = 20
@@ -101,8 +103,10 @@ export class KafkaTransaction implements Transaction {
     return this.#inTurn(async () => {
       const own = this.#acknowledged.get(reader) ?? new Map<number, PartitionInTransaction>()
       this.#acknowledged.set(reader, own)
-      const noted = reader.acknowledgeLater(through, generation)
       const earlier = own.get(through.partition)
+      // What was acknowledged under another assignment would be forgotten in the place of this one.
+      if (earlier !== undefined) reader.requireOwned(through.partition, earlier.generation)
+      const noted = reader.acknowledgeLater(through, generation)
       own.set(through.partition, earlier === undefined ? noted : { ...noted, before: earlier.before })
     })
   }
@@ -125,9 +129,9 @@ export class KafkaTransaction implements Transaction {
       throw error
     }
     for (const [reader, partitions] of this.#acknowledged) {
-      for (const partition of partitions.keys()) reader.endTransaction(partition, undefined)
+      for (const partition of partitions.values()) reader.endTransaction(partition, undefined)
     }
-    await this.#parts.onEnd('clean')
+    this.#parts.onEnd('clean')
   }
 
   /** An end without anything in it is refused by the coordinator, which has heard of no transaction. */
@@ -138,6 +142,7 @@ export class KafkaTransaction implements Transaction {
   async #addPlaces(reader: GroupReader, partitions: ReadonlyMap<number, PartitionInTransaction>): Promise<void> {
     const { producer, cluster } = this.#parts
     for (let tries = 0; ; tries += 1) {
+      for (const { partition, generation } of partitions.values()) reader.requireOwned(partition, generation)
       const progress = new Map([...partitions].map(([partition, { after }]) => [partition, after()]))
       try {
         return await producer.addPlaces(reader.committer, { topic: reader.topicName, progress })
@@ -146,7 +151,6 @@ export class KafkaTransaction implements Transaction {
         if (kafkaCode(error) !== KAFKA.STALE_MEMBER_EPOCH || tries >= STALE_TRIES_MAX) throw error
         await reader.renewCommitter()
         await cluster.backOff(tries)
-        for (const partition of partitions.keys()) reader.requireOwned(partition, undefined)
       }
     }
   }
@@ -158,42 +162,59 @@ export class KafkaTransaction implements Transaction {
 
   /** Nothing of it takes effect; what was acknowledged in it comes again. */
   async #giveUp(cause: unknown): Promise<void> {
-    const { producer, onEnd } = this.#parts
+    const { producer, onEnd, beginAnew } = this.#parts
     const isLost = isFenced(cause) || isFenced(this.#failure)
     let how: 'clean' | 'lost' | 'fenced' = isLost ? 'fenced' : this.#failure === undefined ? 'clean' : 'lost'
     try {
-      // Without a clean end the next beginning under the id aborts it.
       if (how !== 'fenced' && this.#hasEffects) await producer.end(false)
     } catch (error) {
       how = isFenced(error) ? 'fenced' : 'lost'
     }
     for (const [reader, partitions] of this.#acknowledged) {
-      for (const { partition, before } of partitions.values()) reader.endTransaction(partition, before)
+      for (const partition of partitions.values()) reader.endTransaction(partition, partition.before)
     }
-    await onEnd(how)
+    onEnd(how)
+    // Without a clean end the next beginning under the id aborts it, or the coordinator does when its time is up.
+    if (how === 'lost') await beginAnew().catch(() => {})
+  }
+
+  /** While nobody answers, the partitions stay in the transaction: they give nothing that may have been committed. */
+  async #outcomeUnknown(cause: unknown): Promise<never> {
+    const { id } = this.#parts.producer
+    this.#parts.onEnd('lost')
+    await this.#learnOutcome().catch(() => void this.#learnOutcomeLater())
+    throw new SkeinError(
+      'outcome-unknown',
+      `Cannot tell whether the transaction of "${id}" was committed: its coordinator did not answer; its readers go on where Kafka says`,
+      { cause, details: { id } },
+    )
   }
 
   /** The coordinator has decided, but its word was lost: beginning anew makes it finish, and then the places tell. */
-  async #outcomeUnknown(cause: unknown): Promise<void> {
-    const { cluster, producer, onEnd } = this.#parts
-    const details = { id: producer.id }
-    await onEnd('lost').catch(() => {})
+  async #learnOutcome(): Promise<void> {
+    const { cluster, beginAnew } = this.#parts
+    await beginAnew()
     for (const [reader, partitions] of this.#acknowledged) {
-      const { groupId } = reader.committer
-      const stored = await fetchProgress(cluster, {
-        groupId,
-        topic: reader.topicName,
-        partitions: [...partitions.keys()],
-      })
-      for (const { partition, before } of partitions.values()) {
-        reader.endTransaction(partition, stored.get(partition) ?? before)
+      const of = { groupId: reader.committer.groupId, topic: reader.topicName, partitions: [...partitions.keys()] }
+      const stored = await fetchProgress(cluster, of)
+      for (const partition of partitions.values()) {
+        reader.endTransaction(partition, stored.get(partition.partition) ?? partition.before)
       }
+      this.#acknowledged.delete(reader)
     }
-    throw new SkeinError(
-      'outcome-unknown',
-      `Cannot tell whether the transaction of "${producer.id}" was committed: its coordinator did not answer; its readers go on where Kafka says`,
-      { cause, details },
-    )
+  }
+
+  async #learnOutcomeLater(): Promise<void> {
+    const { cluster } = this.#parts
+    for (let tries = 0; !cluster.isClosed; tries += 1) {
+      // A bus that closes wakes it.
+      await cluster.backOff(tries).catch(() => {})
+      const isLearnt = await this.#learnOutcome().then(
+        () => true,
+        () => false,
+      )
+      if (isLearnt) return
+    }
   }
 }
 

@@ -9,6 +9,8 @@ const TIMEOUT_MS = 60_000
 
 interface Holder {
   producer: TransactionalProducer | undefined
+  /** Of two at once, the later would fence the earlier. */
+  beginning: Promise<TransactionalProducer> | undefined
   isOpen: boolean
   isFenced: boolean
 }
@@ -26,27 +28,23 @@ export class Transactions {
 
   async begin(options: TransactionOptions): Promise<Transaction> {
     const { id, timeoutMs = TIMEOUT_MS } = options
-    const holder = this.#holders.get(id) ?? { producer: undefined, isOpen: false, isFenced: false }
+    const holder = this.#holders.get(id) ?? newHolder()
     this.#holders.set(id, holder)
     checkFree(id, holder)
     holder.isOpen = true
-    const begin = async () => {
-      holder.producer ??= await TransactionalProducer.begin(this.#cluster, id, timeoutMs)
-      return holder.producer
-    }
     try {
-      const producer = await begin()
       return new KafkaTransaction({
         cluster: this.#cluster,
-        producer,
+        producer: await this.#producerOf(holder, id, timeoutMs),
         topic: this.#topic,
-        onEnd: async (how) => {
+        onEnd: (how) => {
           holder.isOpen = false
           holder.isFenced = how === 'fenced'
-          if (how === 'clean') return
-          holder.producer = undefined
-          // At once, so that what was left undecided is decided before anybody looks.
-          if (how === 'lost') await begin()
+          if (how !== 'clean') holder.producer = undefined
+        },
+        beginAnew: async () => {
+          // Another process that has begun under the id has decided it.
+          if (!holder.isFenced) await this.#producerOf(holder, id, timeoutMs)
         },
       })
     } catch (error) {
@@ -54,6 +52,19 @@ export class Transactions {
       throw error
     }
   }
+
+  async #producerOf(holder: Holder, id: string, timeoutMs: number): Promise<TransactionalProducer> {
+    if (holder.producer !== undefined) return holder.producer
+    holder.beginning ??= TransactionalProducer.begin(this.#cluster, id, timeoutMs).finally(() => {
+      holder.beginning = undefined
+    })
+    holder.producer = await holder.beginning
+    return holder.producer
+  }
+}
+
+function newHolder(): Holder {
+  return { producer: undefined, beginning: undefined, isOpen: false, isFenced: false }
 }
 
 function checkFree(id: string, holder: Holder): void {
