@@ -31,6 +31,8 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   'not-found': EXIT.notFound,
   'unknown-agent': EXIT.notFound,
   'config-change-refused': EXIT.refused,
+  'id-reused': EXIT.refused,
+  'wrong-cluster': EXIT.refused,
   'message-too-large': EXIT.refused,
   'quota-exceeded': EXIT.refused,
   'schema-mismatch': EXIT.refused,

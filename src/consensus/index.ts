@@ -3,11 +3,14 @@ export { ConfigChangeError, NotLeaderError } from '../raft/index.ts'
 export { CompactedError, OutcomeUnknownError } from './errors.ts'
 export type { LogAdmin } from './log-admin.ts'
 export type { LogMember, LogStatus } from './log-status.ts'
+export type { RaftConnections, RaftLog, RaftLogOptions, RaftMember } from './raft-log/index.ts'
+export { openRaftLog } from './raft-log/index.ts'
 export type {
   Appended,
   LogDurability,
   LogEntry,
   LogRead,
+  ReadEntries,
   ReadOptions,
   ReplicatedLog,
 } from './replicated-log.ts'

@@ -31,8 +31,15 @@ export interface Appended {
   readonly durability: LogDurability
 }
 
-/** What a reader is given: entries in order, or the snapshot to start again from; entries behind it follow. */
-export type LogRead = { readonly entries: readonly LogEntry[] } | { readonly snapshot: SnapshotRef }
+/** Entries in order. Whoever has applied them has applied everything through `through`, where there may be no entry. */
+export interface ReadEntries {
+  /** Empty when only the read point moved: places that hold no commands. */
+  readonly entries: readonly LogEntry[]
+  readonly through: number
+}
+
+/** What a reader is given: entries, or the snapshot to start again from; entries behind it follow. */
+export type LogRead = ReadEntries | { readonly snapshot: SnapshotRef }
 
 export interface ReadOptions extends WaitOptions {
   /**
@@ -66,7 +73,7 @@ export interface ReplicatedLog {
    */
   read(from: number, options?: ReadOptions): AsyncIterable<LogRead>
   /**
-   * A linearizable read point: whoever has applied everything through it sees all that was acknowledged anywhere before the
+   * A linearizable read point: whoever has applied everything through it (see `ReadEntries.through`) sees all that was acknowledged anywhere before the
    * call. When it resolves, a reader here can reach it without waiting for others. Rejects with `not-leader` (retryable) while
    * no leader is known or it changes, with `closed`, with the signal's reason.
    */

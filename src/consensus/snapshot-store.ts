@@ -81,6 +81,11 @@ export class SnapshotStore {
     throw damaged(snapshot.name, `chunk ${number} is not what was written`)
   }
 
+  /** The same snapshot under a name of this store's own: for one that comes from another member. */
+  own(snapshot: SnapshotRef): SnapshotRef {
+    return { ...snapshot, name: `${this.#prefix}${snapshot.name.slice(snapshot.name.lastIndexOf('/') + 1)}` }
+  }
+
   /** Whether that chunk is here and whole: it need not be fetched again. */
   async hasChunk(snapshot: SnapshotRef, number: number, expected: ChunkInfo): Promise<boolean> {
     try {

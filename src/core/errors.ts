@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'fenced'
   | 'future-version'
   | 'handler-failed'
+  | 'id-reused'
   | 'intent-reused'
   | 'io-failed'
   | 'locked'
@@ -37,6 +38,7 @@ export type ErrorCode =
   | 'unknown-agent'
   | 'unsupported'
   | 'write-failed'
+  | 'wrong-cluster'
 
 export interface SkeinErrorOptions {
   readonly cause?: unknown

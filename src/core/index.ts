@@ -9,6 +9,16 @@ export { murmur2, partitionOfKey } from './key-hash.ts'
 export { memoryDisk } from './memory-disk.ts'
 export { misspeltVariable } from './misspelt-variable.ts'
 export { nearest } from './nearest.ts'
+export type {
+  Connection,
+  ConnectionHandlers,
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  MutualTls,
+  Network,
+  NetworkAddress,
+} from './network.ts'
 export type { Random } from './random.ts'
 export type { SteadyClock } from './steady-clock.ts'
 export { steadyClock } from './steady-clock.ts'

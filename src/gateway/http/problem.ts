@@ -30,6 +30,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   fenced: 409,
   'future-version': 500,
   'handler-failed': 502,
+  'id-reused': 409,
   'intent-reused': 409,
   'io-failed': 500,
   locked: 409,
@@ -52,6 +53,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   'unknown-agent': 404,
   unsupported: 422,
   'write-failed': 503,
+  'wrong-cluster': 409,
 }
 
 /** The problem to answer with. What is no `SkeinError` is our mistake: its text is for the log, not for the caller. */

@@ -1,0 +1,8 @@
+export type { DriverSink, RaftDriverOptions, RaftTimes } from './driver-options.ts'
+export type { GroupMembersState } from './group-members.ts'
+export { encodeAddresses, GroupMembers } from './group-members.ts'
+export { RaftDriver } from './raft-driver.ts'
+export type { RaftStoreOptions, StoredState } from './raft-store.ts'
+export { RaftStore } from './raft-store.ts'
+export type { SnapshotRecord } from './snapshot-record.ts'
+export type { PeerState } from './transport.ts'
