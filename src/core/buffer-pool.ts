@@ -17,7 +17,8 @@ export class BufferPool {
 
   /** At least so many bytes; what they hold is of no meaning. */
   take(bytes: number): Uint8Array {
-    if (this.#bytesMax === 0) return Buffer.allocUnsafeSlow(bytes)
+    // What would not be kept is no larger than it must be.
+    if (this.#bytesMax === 0 || bytes > SIZE_MAX) return Buffer.allocUnsafeSlow(bytes)
     const size = sizeFor(bytes)
     const found = this.#free.get(size)?.pop()
     if (found === undefined) return Buffer.allocUnsafeSlow(size)

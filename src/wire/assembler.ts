@@ -2,14 +2,48 @@ import type { BufferPool } from '../core/index.ts'
 import { type Frame, malformed } from './frame.ts'
 import { LANES } from './lane.ts'
 import { decodeHead, LENGTHS_BYTES, readLengths, type WireMessage } from './message.ts'
+import type { PartialMessage, PartialMessages } from './partial-messages.ts'
 
-interface Partial {
-  readonly first: Frame
+/** What the frames of one message have in common: none of their bytes is kept with it. */
+type About = Pick<WireMessage, 'kind' | 'lane' | 'channel' | 'operation'>
+
+class Partial implements PartialMessage {
+  readonly about: About
   readonly headBytes: number
   readonly byteLength: number
+  readonly abandon: () => void
   /** Head and body, as far as they have come. Longer than the message when it has been used before. */
   memory: Uint8Array
-  filled: number
+  filled = 0
+
+  constructor(
+    about: About,
+    parts: {
+      readonly headBytes: number
+      readonly byteLength: number
+      readonly memory: Uint8Array
+      readonly abandon: () => void
+    },
+  ) {
+    this.about = about
+    this.headBytes = parts.headBytes
+    this.byteLength = parts.byteLength
+    this.memory = parts.memory
+    this.abandon = parts.abandon
+  }
+
+  get heldBytes(): number {
+    return this.memory.length
+  }
+}
+
+export interface AssemblerOptions {
+  /** Where the memory of messages of several frames comes from. */
+  readonly pool: BufferPool
+  /** What has begun on all connections of the process. */
+  readonly partials: PartialMessages
+  /** Ends the connection: a message that has begun on it is given up. */
+  readonly abandon: () => void
 }
 
 /** Taken for a message that has only begun: a peer that announces much and sends little costs no more. */
@@ -22,12 +56,18 @@ const FIRST_BYTES = 64 * 1024
 export class MessageAssembler {
   /** May be changed between messages. */
   messageBytesMax: number
-  readonly #pool: BufferPool
+  readonly #options: AssemblerOptions
   readonly #partials: Array<Partial | undefined> = LANES.map(() => undefined)
 
-  constructor(messageBytesMax: number, pool: BufferPool) {
+  constructor(messageBytesMax: number, options: AssemblerOptions) {
     this.messageBytesMax = messageBytesMax
-    this.#pool = pool
+    this.#options = options
+  }
+
+  /** The connection has ended: what has begun stays as it is. */
+  close(): void {
+    for (const partial of this.#partials) if (partial !== undefined) this.#options.partials.end(partial)
+    this.#partials.fill(undefined)
   }
 
   /** The message that this frame completes, if it does. Throws `malformed-frame`. */
@@ -38,7 +78,7 @@ export class MessageAssembler {
       return this.#begin(frame)
     }
     if (partial === undefined) throw malformed('it continues a message that never began')
-    if (frame.kind !== partial.first.kind || frame.channel !== partial.first.channel) {
+    if (frame.kind !== partial.about.kind || frame.channel !== partial.about.channel) {
       throw malformed('it continues another message than the one begun in its lane')
     }
     if (frame.payload.length === 0) throw malformed('it continues a message with nothing')
@@ -55,23 +95,29 @@ export class MessageAssembler {
     const come = payload.subarray(LENGTHS_BYTES)
     if (frame.isLast) {
       if (come.length !== byteLength) throw malformed(`its message has ${come.length} bytes instead of ${byteLength}`)
-      return { ...about(frame), head: decodeHead(come.subarray(0, headBytes)), body: come.subarray(headBytes) }
+      return { ...aboutOf(frame), head: decodeHead(come.subarray(0, headBytes)), body: come.subarray(headBytes) }
     }
-    const memory = this.#pool.take(Math.min(byteLength, FIRST_BYTES))
-    const partial: Partial = { first: frame, headBytes, byteLength, memory, filled: 0 }
+    const { pool, abandon } = this.#options
+    const memory = pool.take(Math.min(byteLength, FIRST_BYTES))
+    const partial = new Partial(aboutOf(frame), { headBytes, byteLength, memory, abandon })
     this.#partials[frame.lane] = partial
     this.#fill(partial, come)
+    this.#options.partials.touch(partial)
     return undefined
   }
 
   #continue(partial: Partial, frame: Frame): WireMessage | undefined {
     this.#fill(partial, frame.payload)
-    const { first, headBytes, byteLength, memory, filled } = partial
-    if (!frame.isLast) return undefined
+    const { about, headBytes, byteLength, memory, filled } = partial
+    if (!frame.isLast) {
+      this.#options.partials.touch(partial)
+      return undefined
+    }
     this.#partials[frame.lane] = undefined
+    this.#options.partials.end(partial)
     if (filled !== byteLength) throw malformed(`its message has ${filled} bytes instead of ${byteLength}`)
     const head = decodeHead(memory.subarray(0, headBytes))
-    return { ...about(first), head, body: memory.subarray(headBytes, byteLength), memory }
+    return { ...about, head, body: memory.subarray(headBytes, byteLength), memory }
   }
 
   #fill(partial: Partial, bytes: Uint8Array): void {
@@ -85,12 +131,12 @@ export class MessageAssembler {
   /** By the second frame that does not fit the peer has shown that it means what it announced. */
   #grow(partial: Partial): void {
     const { memory } = partial
-    partial.memory = this.#pool.take(partial.byteLength)
+    partial.memory = this.#options.pool.take(partial.byteLength)
     partial.memory.set(memory.subarray(0, partial.filled))
-    this.#pool.give(memory)
+    this.#options.pool.give(memory)
   }
 }
 
-function about(frame: Frame): Pick<WireMessage, 'kind' | 'lane' | 'channel' | 'operation'> {
+function aboutOf(frame: Frame): About {
   return { kind: frame.kind, lane: frame.lane, channel: frame.channel, operation: frame.operation }
 }

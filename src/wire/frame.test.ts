@@ -6,9 +6,18 @@ import { MessageAssembler } from './assembler.ts'
 import { decodeFrame, encodeFrameHeader, FRAME_HEADER_BYTES, FrameKind } from './frame.ts'
 import { LANES, Lane } from './lane.ts'
 import { outgoing } from './message.ts'
+import { PartialMessages } from './partial-messages.ts'
 import { SendQueue } from './send-queue.ts'
 
 const kind = fc.constantFrom(...Object.values(FrameKind))
+function assemblerFor(messageBytesMax: number, partials = new PartialMessages(messageBytesMax)): MessageAssembler {
+  return new MessageAssembler(messageBytesMax, {
+    pool: new BufferPool(0),
+    partials,
+    abandon: () => assert.fail('nothing is given up here'),
+  })
+}
+
 const uint32 = fc.integer({ min: 0, max: 0xffff_ffff })
 
 test('decodeFrame() gives back what was encoded', () => {
@@ -76,7 +85,7 @@ test('100,000 mutated frames are each decoded or refused with a typed error, non
     state = (Math.imul(state, 1103515245) + 12345) >>> 0
     return state % below
   }
-  let assembler = new MessageAssembler(1024 * 1024, new BufferPool(0))
+  let assembler = assemblerFor(1024 * 1024)
   let refused = 0
   let slowestMs = 0
   for (let round = 0; round < 100_000; round += 1) {
@@ -91,7 +100,7 @@ test('100,000 mutated frames are each decoded or refused with a typed error, non
       assert.ok(error instanceof SkeinError, `round ${round}: ${String(error)}`)
       assert.match(error.code, /^(malformed-frame|future-version)$/)
       refused += 1
-      assembler = new MessageAssembler(1024 * 1024, new BufferPool(0))
+      assembler = assemblerFor(1024 * 1024)
     }
     const { user, system } = process.threadCpuUsage(started)
     slowestMs = Math.max(slowestMs, (user + system) / 1_000)
@@ -104,7 +113,8 @@ test('A chopped message comes together again, with messages of other lanes in be
   const queue = new SendQueue()
   const body = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251))
   queue.push(outgoing(FrameKind.call, { lane: Lane.bulk, channel: 5, operation: 16, head: { n: 1 }, body: [body] }))
-  const assembler = new MessageAssembler(1024 * 1024, new BufferPool(0))
+  const partials = new PartialMessages(1024 * 1024)
+  const assembler = assemblerFor(1024 * 1024, partials)
   const seen: string[] = []
   for (let frame = queue.next(false), index = 0; frame !== undefined; frame = queue.next(false), index += 1) {
     if (index < 2) queue.push(outgoing(FrameKind.cast, { lane: Lane.urgent, head: { urgent: index } }))
@@ -115,12 +125,13 @@ test('A chopped message comes together again, with messages of other lanes in be
   }
   assert.deepEqual(seen, ['{"urgent":0}', '{"urgent":1}', '{"n":1}'])
   assert.equal(queue.byteLength, 0)
+  assert.equal(partials.byteLength, 0)
 })
 
 test('MessageAssembler refuses a message over its limit before it has come', () => {
   const queue = new SendQueue()
   queue.push(outgoing(FrameKind.call, { lane: Lane.bulk, body: [Buffer.alloc(400_000)] }))
-  const assembler = new MessageAssembler(150_000, new BufferPool(0))
+  const assembler = assemblerFor(150_000)
   assert.throws(() => assembler.add(decodeFrame(queue.next(false)!)), {
     code: 'malformed-frame',
     message: /longer than/,
@@ -133,11 +144,11 @@ test('A message that is longer or shorter than it said is refused', () => {
     queue.push(outgoing(FrameKind.call, { lane: Lane.bulk, body: [Buffer.alloc(40_000)] }))
     return [queue.next(false)!, queue.next(false)!, queue.next(false)!].map(decodeFrame)
   }
-  const short = new MessageAssembler(150_000, new BufferPool(0))
+  const short = assemblerFor(150_000)
   const [first, second, third] = frames()
   short.add(first!)
   assert.throws(() => short.add({ ...second!, isLast: true }), { code: 'malformed-frame', message: /instead of/ })
-  const long = new MessageAssembler(150_000, new BufferPool(0))
+  const long = assemblerFor(150_000)
   for (const frame of [first!, second!, { ...third!, isLast: false }]) assert.equal(long.add(frame), undefined)
   assert.throws(() => long.add(second!), { code: 'malformed-frame', message: /longer than the/ })
 })

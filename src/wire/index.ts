@@ -12,6 +12,7 @@ export { helloFromHead, helloToHead, welcomeFromHead, welcomeToHead } from './ha
 export { LANES, Lane, laneOfIntent } from './lane.ts'
 export type { Head, WireMessage } from './message.ts'
 export { Operation } from './operation.ts'
+export { PartialMessages } from './partial-messages.ts'
 export { Precedence } from './precedence.ts'
 export type { IncomingCall } from './served-calls.ts'
 export type { CallOptions, CallResult, CastOptions, SessionHandlers, SessionLimits } from './session.ts'

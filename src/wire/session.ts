@@ -1,10 +1,11 @@
-import { BufferPool, type Clock, SkeinError, type Timer } from '../core/index.ts'
+import { BufferPool, type Clock, type ErrorCode, SkeinError, type Timer } from '../core/index.ts'
 import { MessageAssembler } from './assembler.ts'
 import { failureFromHead, failureToHead } from './failure.ts'
 import { decodeFrame, FrameKind, malformed, readUint32, writeUint32 } from './frame.ts'
 import { Lane } from './lane.ts'
 import { type Head, type OutgoingMessage, outgoing, type WireMessage } from './message.ts'
 import { OutgoingCalls } from './outgoing-calls.ts'
+import { PartialMessages } from './partial-messages.ts'
 import type { Precedence } from './precedence.ts'
 import { SendQueue } from './send-queue.ts'
 import { type IncomingCall, ServedCalls } from './served-calls.ts'
@@ -115,6 +116,8 @@ export class Session {
     readonly handlers: SessionHandlers
     /** Memory for messages of several frames, shared by sessions whose handlers give it back. Default: none is kept. */
     readonly pool?: BufferPool
+    /** What has begun to come on all connections of the process. Default: unbounded, for those who trust the peer. */
+    readonly partials?: PartialMessages
     /** Of the process: bulk calls wait while something urgent is under way. */
     readonly precedence: Precedence
   }) {
@@ -123,7 +126,15 @@ export class Session {
     this.#limits = options.limits
     this.#handlers = options.handlers
     this.#greetedBy = options.side === 'client' ? FrameKind.welcome : FrameKind.hello
-    this.#assembler = new MessageAssembler(GREETING_BYTES_MAX, options.pool ?? new BufferPool(0))
+    this.#assembler = new MessageAssembler(GREETING_BYTES_MAX, {
+      pool: options.pool ?? new BufferPool(0),
+      partials: options.partials ?? new PartialMessages(Number.POSITIVE_INFINITY),
+      abandon: () =>
+        this.#cutOff({
+          code: 'overloaded',
+          why: 'a message on it began and did not go on, and its memory is needed; send what is begun, or less at once',
+        }),
+    })
     this.#calls = new OutgoingCalls((channel) => this.#send(outgoing(FrameKind.cancel, { lane: Lane.urgent, channel })))
     this.#served = new ServedCalls({
       callsMax: options.limits.callsMax,
@@ -298,7 +309,8 @@ export class Session {
     if (this.#queue.byteLength === 0) this.#progressAtMs = this.#clock.monotonicMs()
     this.#queue.push(message)
     this.#pump()
-    if (this.#queue.byteLength > this.#limits.pendingBytesMax) this.#cutOff('more waits for it than it may')
+    if (this.#queue.byteLength > this.#limits.pendingBytesMax)
+      this.#cutOff({ why: 'more waits for it than it may; read faster, or ask for less' })
   }
 
   #onSent(frame: Uint8Array | undefined): void {
@@ -343,9 +355,9 @@ export class Session {
     this.close({ code: reason.code, message: reason.message })
   }
 
-  #cutOff(why: string): void {
+  #cutOff({ code = 'slow-consumer', why }: { readonly code?: ErrorCode; readonly why: string }): void {
     this.#queue.clear()
-    this.close({ code: 'slow-consumer', message: `The connection is cut off: ${why}; read faster, or ask for less` })
+    this.close({ code, message: `The connection is cut off: ${why}` })
     this.#transport.destroy()
   }
 
@@ -364,7 +376,7 @@ export class Session {
       this.#finish(lost(`nothing was heard for ${Math.round(silentMs)} ms`))
       this.#transport.destroy()
     } else if (stalled) {
-      this.#cutOff(`it took nothing for ${this.#limits.stallMsMax} ms`)
+      this.#cutOff({ why: `it took nothing for ${this.#limits.stallMsMax} ms; read faster, or ask for less` })
     } else {
       if (silentMs >= this.#limits.pingAfterMs && this.#state === 'open') this.#ping(nowMs)
       this.#scheduleWatch()
@@ -383,6 +395,7 @@ export class Session {
     this.#closeError = error
     this.#watch?.cancel()
     this.#queue.clear()
+    this.#assembler.close()
     this.#calls.rejectAll(error)
     this.#served.cancelAll(error)
     this.#announceRoom()

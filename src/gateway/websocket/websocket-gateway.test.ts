@@ -10,6 +10,15 @@ import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
 import { connectRemoteBus } from '../../bus/drivers/remote/index.ts'
 import { memoryDisk, SkeinError } from '../../core/index.ts'
 import { systemClock, systemRandom } from '../../core/system/index.ts'
+import {
+  encodeFrameHeader,
+  FRAME_HEADER_BYTES,
+  FRAME_PAYLOAD_BYTES_MAX,
+  FrameKind,
+  helloToHead,
+  Lane,
+  SESSION_LIMITS,
+} from '../../wire/index.ts'
 import type { Authorise } from './access.ts'
 import { type WebsocketLimits, websocketGateway } from './index.ts'
 
@@ -205,4 +214,68 @@ test('The limit of readers counts those that are being opened', async (context) 
   const refused = opened.filter(({ status }) => status === 'rejected')
   assert.equal(refused.length, 2)
   for (const { reason } of refused as PromiseRejectedResult[]) assert.equal(reason.code, 'overloaded')
+})
+
+/** A client that greets, announces one large message, sends enough of it to be believed, and stops there. */
+async function beginLargeMessage(address: string): Promise<WebSocket> {
+  const socket = new WebSocket(`${address}/v1/skein`)
+  await once(socket, 'open')
+  const head = Buffer.from(
+    JSON.stringify(
+      helloToHead({ client: 'slow', instance: undefined, resumeToken: undefined, windowBytes: 1_000_000 }),
+    ),
+  )
+  socket.send(frameOf(FrameKind.hello, { isFirst: true, isLast: true }, Buffer.concat([lengths(head.length, 0), head])))
+  await once(socket, 'message')
+  const bodyBytes = SESSION_LIMITS.messageBytesMax - 1_000
+  for (let frame = 0; frame < 6; frame += 1) {
+    const payload = Buffer.alloc(FRAME_PAYLOAD_BYTES_MAX)
+    if (frame === 0) lengths(0, bodyBytes).copy(payload)
+    socket.send(frameOf(FrameKind.call, { isFirst: frame === 0, isLast: false }, payload))
+  }
+  return socket
+}
+
+function lengths(headBytes: number, bodyBytes: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeUInt32BE(headBytes, 0)
+  bytes.writeUInt32BE(bodyBytes, 4)
+  return bytes
+}
+
+function frameOf(
+  kind: FrameKind,
+  part: { readonly isFirst: boolean; readonly isLast: boolean },
+  payload: Buffer,
+): Buffer {
+  const frame = Buffer.alloc(FRAME_HEADER_BYTES + payload.length)
+  encodeFrameHeader(frame, {
+    ...{ kind, ...part, lane: Lane.normal, channel: 1, operation: 0 },
+    payloadBytes: payload.length,
+  })
+  payload.copy(frame, FRAME_HEADER_BYTES)
+  return frame
+}
+
+test('Messages that begin and do not end hold no more memory than the bound: the oldest gives way', async (context) => {
+  const { url, address, gateway } = await serve(context)
+  const sockets: WebSocket[] = []
+  context.after(() => {
+    for (const socket of sockets) socket.terminate()
+  })
+  const ends: Array<{ readonly index: number; readonly reason: string }> = []
+  for (let index = 0; index < 12; index += 1) {
+    const socket = await beginLargeMessage(address)
+    sockets.push(socket)
+    socket.on('close', (_, reason) => ends.push({ index, reason: String(reason) }))
+  }
+  // Seven of nine MiB are within 64 MiB.
+  await until(() => gateway.connections === 7)
+  await until(() => ends.length === 5)
+  assert.deepEqual(ends.map(({ index }) => index).sort(), [0, 1, 2, 3, 4])
+  const bus = await connect(context, url)
+  await bus.open(TOPIC)
+  const large = 'x'.repeat(700_000)
+  const receipt = await bus.writer(TOPIC.name).write([{ subject: 'swarm.telemetry.one', value: large }])
+  assert.equal(receipt.accepted, 1)
 })

@@ -8,6 +8,7 @@ import {
   FRAME_PAYLOAD_BYTES_MAX,
   type Head,
   helloFromHead,
+  PartialMessages,
   Precedence,
   SESSION_LIMITS,
   Session,
@@ -58,6 +59,9 @@ const PATH = '/v1/skein'
 /** Memory kept for bodies on their way into the log. */
 const POOL_BYTES_MAX = 8 * 1024 * 1024
 
+/** Messages that have begun to come and are not whole, over all clients: several of the largest at once. */
+const PARTIAL_BYTES_MAX = 64 * 1024 * 1024
+
 export function websocketGateway(options: WebsocketGatewayOptions): WebsocketGateway {
   return new Gateway(options)
 }
@@ -85,6 +89,7 @@ class Gateway implements WebsocketGateway {
   })
   readonly #precedence: Precedence
   readonly #pool = new BufferPool(POOL_BYTES_MAX)
+  readonly #partials = new PartialMessages(PARTIAL_BYTES_MAX)
   readonly #entries = new Set<Entry>()
   #bulkEntries = 0
   readonly #byToken = new Map<string, Entry>()
@@ -164,6 +169,7 @@ class Gateway implements WebsocketGateway {
       limits: this.#sessionLimits,
       side: 'node',
       pool: this.#pool,
+      partials: this.#partials,
       precedence: this.#precedence,
       handlers: {
         onGreeting: (_session, head) => this.#greet(entry, head),
