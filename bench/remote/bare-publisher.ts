@@ -29,7 +29,8 @@ serveRequests(async ({ port, messages }: { port: number; messages: number }): Pr
   }
   while (acknowledgments.count < messages) await acknowledgments.next()
   socket.destroy()
-  return { startedAtMs, published: messages, acknowledged: acknowledgments.count, durability: 'durable' }
+  const { count: acknowledged } = acknowledgments
+  return { startedAtMs, endedAtMs: wallMs(), published: messages, acknowledged, durability: 'durable' }
 })
 
 function encode(from: number, count: number): Buffer {

@@ -15,6 +15,8 @@ export interface PublishRequest {
 
 export interface Published {
   readonly startedAtMs: number
+  /** Everything is acknowledged. */
+  readonly endedAtMs: number
   readonly published: number
   readonly acknowledged: number
   readonly durability: string
@@ -64,7 +66,8 @@ async function publish(fabric: Fabric, round: string, goesOn: (sequence: number)
     await receipts.atLeast(sequence - IN_FLIGHT_MAX)
   }
   await receipts.atLeast(sequence)
-  return { startedAtMs, published: sequence, acknowledged: receipts.acknowledged, durability: receipts.durability }
+  const { acknowledged, durability } = receipts
+  return { startedAtMs, endedAtMs: wallMs(), published: sequence, acknowledged, durability }
 }
 
 /** All values of a batch share one promise and one receipt: each is counted once. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { memoryDisk } from '../../../core/index.ts'
+import { type Clock, memoryDisk } from '../../../core/index.ts'
 import { systemClock, systemRandom } from '../../../core/system/index.ts'
 import { openEmbeddedBus } from './index.ts'
 
@@ -48,4 +48,31 @@ test('what is written is read by a group and by a broadcast reader, and a restar
     [['two', 1]],
   )
   await again.close()
+})
+
+test('ids take no more memory than they may, a full topic leaves others their share, and time makes room', async () => {
+  let passedMs = 0
+  const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + passedMs }
+  const options = { disk: memoryDisk(), clock, random: systemRandom, directory: 'data', idBytesMax: 500_000 }
+  const bus = await openEmbeddedBus(options)
+  const spec = { intent: 'event', durability: 'none', deduplicationWindowMs: 60_000 } as const
+  for (const name of ['busy.one', 'other.one']) await bus.open({ ...spec, name })
+  const busy = bus.writer('busy.one')
+  const write = (from: number) =>
+    busy.write(
+      Array.from({ length: 1_000 }, (_, index) => ({ subject: 'busy.one', value: '', id: `id-${from + index}` })),
+    )
+  let written = 0
+  await assert.rejects(
+    async () => {
+      for (; written < 100_000; written += 1_000) await write(written)
+    },
+    { code: 'overloaded', retryable: true },
+  )
+  assert.ok(written >= 4_000 && written <= 12_000, `${written} were written`)
+  const other = await bus.writer('other.one').write([{ subject: 'other.one', value: '', id: 'id' }])
+  assert.equal(other.accepted, 1)
+  passedMs = 61_000
+  assert.equal((await write(0)).accepted, 1_000)
+  await bus.close()
 })

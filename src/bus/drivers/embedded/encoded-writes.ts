@@ -100,7 +100,7 @@ export class EncodedWrites {
   }
 
   #hasRepeats(partition: Partition, ids: ReadonlyArray<string | undefined>): boolean {
-    partition.expireIds()
+    partition.makeRoomForIds()
     const seen = new Set<string>()
     for (const id of ids) {
       if (id === undefined) continue

@@ -60,7 +60,7 @@ export class LogWriter implements Writer {
 
   /** Puts every message into its partition's draft; the indexes of repeats come back. */
   #encode(batch: readonly Message[]): readonly number[] {
-    for (const draft of this.#drafts) draft.partition.expireIds()
+    for (const draft of this.#drafts) draft.partition.makeRoomForIds()
     const nowMs = this.#clock.nowMs()
     let duplicates: number[] | undefined
     for (let index = 0; index < batch.length; index += 1) {

@@ -4,7 +4,7 @@ import type { TopicStore } from './topic-store.ts'
 
 const INTERVAL_MS = 10_000
 
-/** Retention and compaction of every topic, from time to time, one partition after the other. */
+/** Retention and compaction of every topic, and forgetting of old ids, from time to time, one partition after the other. */
 export class Maintenance {
   readonly #topics: TopicStore
   readonly #clock: Clock
@@ -38,7 +38,9 @@ export class Maintenance {
   }
 
   /** A failure here loses nothing: the next round tries again, and the log's own status tells. */
-  async #run({ log, settings }: Partition): Promise<void> {
+  async #run(partition: Partition): Promise<void> {
+    const { log, settings } = partition
+    partition.expireIds()
     const nowMs = this.#clock.nowMs()
     try {
       const { retention, compaction } = settings

@@ -11,6 +11,8 @@ export interface EmbeddedBusOptions {
   readonly sync?: SyncPolicy
   /** Size at which a partition begins a new segment. Default 64 MiB. */
   readonly segmentBytes?: number
+  /** Memory for the ids by which repeats are known, over all partitions; about 160 bytes an id. Default 512 MiB. */
+  readonly idBytesMax?: number
   /** How often retention and compaction run. Default 10,000. */
   readonly maintenanceIntervalMs?: number
 }

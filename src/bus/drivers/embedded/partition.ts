@@ -1,7 +1,7 @@
 import type { Clock } from '../../../core/index.ts'
 import { SkeinError } from '../../../core/index.ts'
 import type { AppendDurability, Appended, BatchStamp, EncodedRecords, Log, LogBatch } from '../../../log/index.ts'
-import { IdWindow, ProducerWindow, type TopicSettings } from '../../kit/index.ts'
+import { type IdMemory, IdWindow, ProducerWindow, type TopicSettings } from '../../kit/index.ts'
 import type { Tail } from './tail.ts'
 
 /** Some record of the batch has a TTL of its own. */
@@ -21,7 +21,8 @@ export interface PendingIds {
   readonly appended: Promise<Appended>
 }
 
-const IDS_MAX = 4_000_000
+/** A partition may always remember so much: others that are full do not keep it from being written. */
+const ID_BYTES_OWN = 1024 * 1024
 const PRODUCER_BATCHES_MAX = 512
 const PRODUCERS_MAX = 10_000
 const VISIBLE_CHECK_MS = 100
@@ -40,6 +41,7 @@ export class Partition {
   readonly openedAtOffset: number
   readonly #clock: Clock
   readonly #tail: Tail
+  readonly #idMemory: IdMemory
   readonly #pendingIds = new Map<string, PendingIds>()
   /** Appended, not yet readable: in order of their offsets. */
   #hidden: Array<{ readonly baseOffset: number; readonly lastOffset: number; readonly subjects: readonly string[] }> =
@@ -52,17 +54,25 @@ export class Partition {
 
   constructor(
     index: number,
-    parts: { readonly settings: TopicSettings; readonly log: Log; readonly clock: Clock; readonly tail: Tail },
+    parts: {
+      readonly settings: TopicSettings
+      readonly log: Log
+      readonly clock: Clock
+      readonly tail: Tail
+      /** For the ids of all partitions. */
+      readonly idMemory: IdMemory
+    },
   ) {
     this.index = index
     this.settings = parts.settings
     this.log = parts.log
     this.#clock = parts.clock
     this.#tail = parts.tail
+    this.#idMemory = parts.idMemory
     this.openedAtOffset = parts.log.endOffset
     this.notedThrough = parts.log.endOffset
     const windowMs = parts.settings.deduplicationWindowMs
-    this.ids = windowMs > 0 ? new IdWindow(windowMs) : undefined
+    this.ids = windowMs > 0 ? new IdWindow(windowMs, parts.idMemory) : undefined
     parts.log.onGrowth(() => this.#showHidden())
   }
 
@@ -71,17 +81,22 @@ export class Partition {
     return this.#pendingIds.get(id) ?? this.ids?.find(id)
   }
 
-  /** To be called before ids are looked up. Throws `overloaded` when the window is full: memory is bounded. */
+  /** Those that are older than the window are not looked for any more. */
   expireIds(): void {
+    this.ids?.expire(this.#clock.nowMs())
+  }
+
+  /** To be called before ids are looked up. Throws `overloaded` when the memory for ids is full: it is bounded. */
+  makeRoomForIds(): void {
     if (this.ids === undefined) return
-    this.ids.expire(this.#clock.nowMs())
-    if (this.ids.size < IDS_MAX) return
+    this.expireIds()
+    if (!this.#idMemory.isFull || this.ids.heldBytes < ID_BYTES_OWN) return
     const { name, deduplicationWindowMs } = this.settings
     throw new SkeinError(
       'overloaded',
-      `Cannot write to "${name}": ${IDS_MAX} ids of the last ${deduplicationWindowMs} ms are remembered in partition ` +
-        `${this.index}; wait, or give the topic more partitions or a shorter window`,
-      { retryable: true, details: { topic: name, partition: this.index, idsMax: IDS_MAX } },
+      `Cannot write to "${name}": the memory for message ids is full (${this.#idMemory.bytesMax} bytes), and this topic ` +
+        `remembers those of the last ${deduplicationWindowMs} ms; write more slowly, or give it a shorter window`,
+      { retryable: true, details: { topic: name, partition: this.index, bytesMax: this.#idMemory.bytesMax } },
     )
   }
 

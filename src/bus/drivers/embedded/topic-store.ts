@@ -1,7 +1,7 @@
 import { type Disk, nearest, SkeinError } from '../../../core/index.ts'
 import { openLog } from '../../../log/index.ts'
 import type { Capabilities, Durability, TopicSpec } from '../../index.ts'
-import { checkOneMachine, checkSameTopic, resolveTopic, type TopicSettings } from '../../kit/index.ts'
+import { checkOneMachine, checkSameTopic, IdMemory, resolveTopic, type TopicSettings } from '../../kit/index.ts'
 import { EphemeralTopic } from './ephemeral-topic.ts'
 import type { EmbeddedBusOptions } from './options.ts'
 import { Partition } from './partition.ts'
@@ -20,12 +20,14 @@ interface StoredTopic {
 }
 
 const KEY = 'topic/'
+const ID_BYTES_MAX = 512 * 1024 * 1024
 
 /** All topics of a bus, kept in a log of their own; open from the start, so that their upkeep goes on. */
 export class TopicStore {
   readonly #options: EmbeddedBusOptions
   readonly #state: StateMap
   readonly #recall: RecallStore
+  readonly #idMemory: IdMemory
   /** What a stored topic can grant on this disk. */
   readonly best: Durability
   readonly #topics = new Map<string, Topic>()
@@ -37,6 +39,7 @@ export class TopicStore {
     this.#options = options
     this.#state = parts.state
     this.#recall = parts.recall
+    this.#idMemory = new IdMemory(options.idBytesMax ?? ID_BYTES_MAX)
     this.best = bestDurability(options)
   }
 
@@ -155,7 +158,10 @@ export class TopicStore {
       ...(sync && { sync }),
       ...(segmentBytes && { segmentBytes }),
     })
-    const partition = new Partition(index, { settings: topic.settings, log, clock, tail: topic.tail })
+    const partition = new Partition(index, {
+      ...{ settings: topic.settings, tail: topic.tail },
+      ...{ log, clock, idMemory: this.#idMemory },
+    })
     await this.#recall.attach(`${topic.id}/${index}`, partition)
     return partition
   }
@@ -170,7 +176,10 @@ export class TopicStore {
       this.#state.touch(KEY + name, () => undefined)
       await this.#state.flush()
       if (topic.kind === 'ephemeral') return topic.close()
-      for (const partition of topic.partitions) this.#recall.forget(`${id}/${partition.index}`)
+      for (const partition of topic.partitions) {
+        this.#recall.forget(`${id}/${partition.index}`)
+        partition.ids?.close()
+      }
       await Promise.all(topic.partitions.map(({ log }) => log.close()))
       await removeTree(this.#options.disk, `${this.#root}/${id}`)
     })
