@@ -1,7 +1,5 @@
-/**
- * Measures against the machine's own limits: `npm run -s bench -- log|open|channel|remote|drivers [--json]`. Each benchmark
- * prints its result as the last line of standard output and exits with 1 when it misses its bar.
- */
+import { misunderstood, parseCommand } from '../sim/parse-command.ts'
+
 const BENCHMARKS: Readonly<Record<string, string>> = {
   log: './log.ts',
   open: './open.ts',
@@ -10,9 +8,22 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   drivers: './drivers.ts',
 }
 
-const path = BENCHMARKS[process.argv[2] ?? '']
-if (path === undefined) {
-  console.error(`Usage: npm run -s bench -- ${Object.keys(BENCHMARKS).join('|')} [--json]`)
-  process.exit(2)
-}
+const HELP = `Measures against the machine's own limits, or a raw client, in the same run.
+
+  npm run -s bench -- NAME [--json]
+
+  log       the durable log against writev and fdatasync
+  open      opening logs of 1 and 4 GiB after a kill
+  channel   publish, store and process through the public API in one process
+  remote    the same over a node in three processes; commands while telemetry fills the connection
+  drivers   the drivers of real brokers against their raw clients
+
+The result is the last line of standard output, with the durability it was measured at. Exit codes: 0 the bar was met; 1 it was
+missed; 2 not understood.
+
+  npm run -s bench -- log --json`
+
+const { positionals } = parseCommand(HELP, {})
+const path = BENCHMARKS[positionals[0] ?? '']
+if (path === undefined) misunderstood(HELP, `There is no benchmark "${positionals[0] ?? ''}"`)
 await import(path)

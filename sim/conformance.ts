@@ -1,15 +1,23 @@
-import { parseArgs } from 'node:util'
 import { type BusCase, busCases, faultyBuses, runBusCase } from '../testing/index.ts'
 import { catchFault, type FaultHunt } from './conformance/catch-fault.ts'
 import { DRIVERS } from './conformance/drivers.ts'
 import type { TestedDriver } from './conformance/tested-driver.ts'
 import { timed } from './conformance/timed.ts'
+import { misunderstood, parseCommand } from './parse-command.ts'
 
-/**
- * `npm run -s conformance -- DRIVER [--json] [--only WORDS]`: the suite against one driver, on a server of its own where it
- * needs one. For the drivers of this process and of a node, against the same driver made faulty as well: the suite must fail
- * those.
- */
+const HELP = `Runs the suite that every driver of the bus must pass against one of them, on a server of its own where it needs one.
+The drivers of this process and of a node are made faulty as well, one fault at a time: the suite must fail each.
+
+  npm run -s conformance -- [DRIVER] [--only WORDS] [--json]
+
+  DRIVER         ${Object.keys(DRIVERS).join(', ')}; default: embedded
+  --only WORDS   the cases with these words in their name
+
+The report is the last line of standard output. Exit codes: 0 passed; 1 a case failed, or a fault was missed; 2 not understood.
+
+  npm run -s conformance -- remote --json
+  npm run -s conformance -- kafka --only "keyed order"`
+
 const CASE_MS = 30_000
 const WITH_FAULTS = ['memory', 'embedded', 'remote']
 const HUNTERS = 6
@@ -62,14 +70,10 @@ async function runFaults(hunted: FaultHunt, say: (line: string) => void): Promis
 }
 
 async function main(): Promise<void> {
-  const options = { json: { type: 'boolean' }, only: { type: 'string' } } as const
-  const { values, positionals } = parseArgs({ allowPositionals: true, options })
+  const { values, positionals } = parseCommand(HELP, { only: { type: 'string' } })
   const name = positionals[0] ?? 'embedded'
   const start = DRIVERS[name]
-  if (start === undefined) {
-    console.error(`Cannot test "${name}": there are ${Object.keys(DRIVERS).join(', ')}`)
-    process.exit(2)
-  }
+  if (start === undefined) return misunderstood(HELP, `There is no driver "${name}"`)
   const say = (line: string) => (values.json ? console.error(line) : console.log(line))
   const driver = await start()
   const cases = busCases.filter((busCase) => busCase.name.includes(values.only ?? ''))

@@ -1,10 +1,5 @@
-/**
- * Breaks the machine under the log, or a broker and its clients, and counts what was lost: `npm run -s crash -- VARIANT
- * [--rounds N] [--seed N] [--driver NAME] [--nodes N] [--json]`. The report is the last line of standard output; exit code 1
- * when a bar is missed.
- */
-import { parseArgs } from 'node:util'
 import type { CrashOptions, CrashVariant } from './crash/variant.ts'
+import { misunderstood, parseCommand } from './parse-command.ts'
 
 const VARIANTS: Readonly<Record<string, string>> = {
   kill: './crash/kill.ts',
@@ -17,32 +12,43 @@ const VARIANTS: Readonly<Record<string, string>> = {
   broker: './crash/broker.ts',
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    driver: { type: 'string' },
-    nodes: { type: 'string' },
-    // The report is JSON either way; the flag is what every command of the house understands.
-    json: { type: 'boolean', default: false },
-  },
+const HELP = `Breaks the machine under the log, or a broker and its clients, and counts what was lost.
+
+  npm run -s crash -- VARIANT [--rounds N] [--seed N] [--driver NAME] [--nodes N] [--json]
+
+  kill           a node is killed at random moments under load
+  power          the power fails under a simulated disk that drops and reorders what was not synced
+  truncate       the log is cut at every byte
+  flip           bits of the log are turned
+  syscalls       every call to the disk fails once
+  commands       agents and nodes are killed while commands run
+  transactions   a processor on Kafka is killed while it consumes, processes and produces
+  broker         a broker (--driver kafka|jetstream|rabbitmq) and its client are killed in turn under load;
+                 with --nodes 3 a node of a cluster loses its disk instead
+
+  --rounds N     how often; each variant has its own default
+  --seed N       of what is drawn at random (default 1)
+
+The report is the last line of standard output. Exit codes: 0 every bar was met; 1 one was missed; 2 not understood.
+
+  npm run -s crash -- kill --rounds 50 --json
+  npm run -s crash -- broker --driver jetstream --nodes 3 --rounds 3 --json`
+
+const { values, positionals } = parseCommand(HELP, {
+  rounds: { type: 'string' },
+  seed: { type: 'string', default: '1' },
+  driver: { type: 'string' },
+  nodes: { type: 'string' },
 })
 const name = positionals[0] ?? ''
 const path = VARIANTS[name]
-if (path === undefined) {
-  console.error(
-    `Usage: npm run -s crash -- ${Object.keys(VARIANTS).join('|')} [--rounds N] [--seed N] [--driver NAME] [--nodes N] [--json]`,
-  )
-  process.exit(2)
-}
+if (path === undefined) misunderstood(HELP, `There is no variant "${name}"`)
 
 /** A run of no rounds would pass having shown nothing. */
 function positiveInteger(option: string, text: string): number {
   const value = Number(text)
   if (Number.isSafeInteger(value) && value > 0) return value
-  console.error(`crash: --${option} must be a positive whole number, not "${text}"`)
-  process.exit(2)
+  return misunderstood(HELP, `--${option} must be a positive whole number, not "${text}"`)
 }
 
 const options: CrashOptions = {

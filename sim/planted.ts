@@ -1,14 +1,7 @@
-/**
- * Plants bugs in production code and shows that the harness catches them: `npm run -s planted -- [group …]
- * [--patch FILE …] [--json]`. Without `--patch` it takes those of `sim/planted/`. What a bug touches decides which parts of
- * the harness look at it. The report is the last line of
- * standard output, also with exit code 2, which says that a patch cannot be planted or the harness fails without one; exit
- * code 1 says that a bug lives.
- */
 import { globSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { parseCommand } from './parse-command.ts'
 import { type Bug, readBug } from './planted/bug.ts'
 import { type Finding, Hunt } from './planted/hunt.ts'
 import { harnessSteps } from './planted/steps.ts'
@@ -16,13 +9,22 @@ import { harnessSteps } from './planted/steps.ts'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 // npm runs scripts in the project's folder and tells where it was called.
 const callerDirectory = process.env.INIT_CWD ?? process.cwd()
-const { values, positionals: groups } = parseArgs({
-  allowPositionals: true,
-  options: {
-    patch: { type: 'string', multiple: true, default: [] },
-    // The report is JSON either way; the flag is what every command of the house understands.
-    json: { type: 'boolean', default: false },
-  },
+const HELP = `Plants bugs in production code, each in a copy of the tree, and shows that the unchanged harness catches them.
+
+  npm run -s planted -- [group …] [--patch FILE …] [--json]
+
+  group          fabric or raft: the bugs of sim/planted that begin with "Group: …"; default: all
+  --patch FILE   a patch of your own to files below src/ instead, any number of times
+  --help         this
+
+What a bug touches decides which parts of the harness look at it. The report is the last line of standard output. Exit codes:
+0 all were caught; 1 one lives; 2 a patch cannot be planted, or the harness fails without one.
+
+  npm run -s planted -- raft --json
+  npm run -s planted -- --patch my-bug.patch --json`
+
+const { values, positionals: groups } = parseCommand(HELP, {
+  patch: { type: 'string', multiple: true, default: [] },
 })
 
 function progress(text: string): void {
