@@ -20,6 +20,7 @@ import { DiskHealth, type DiskState } from './disk-health.ts'
 import { checkListenHost } from './listen-address.ts'
 import type { NodeLog } from './node-log.ts'
 import { NodeProbes } from './node-probes.ts'
+import { reservePort } from './reserved-port.ts'
 import { type RunningNode, runningNode } from './running-node.ts'
 import { takeUpgrades } from './upgrade.ts'
 
@@ -45,6 +46,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const keep = <Part extends { close(): Promise<void> | void }>(part: Part) =>
     parts.adopt(part, async (made) => made.close())
 
+  const port = keep(await reservePort(config.listen))
   const onChange = (state: DiskState) => tellDisk(log, state)
   const health = keep(new DiskHealth(dependencies.disk, { clock, directory: config.data, onChange }))
   const probes = new NodeProbes(health)
@@ -76,6 +78,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
     }),
   )
   takeUpgrades(http.server, sockets)
+  await port.close()
   const url = urlOf(config.listen.host, await http.listen(config.listen))
   probes.enter('running')
   log.info('listening', { url, data: config.data, version: VERSION })

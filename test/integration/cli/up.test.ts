@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -46,6 +46,17 @@ test('skein up refuses a data directory that another node has, and a port that i
   assert.equal(taken.code, 10)
   assert.match(taken.stderr, new RegExp(`127\\.0\\.0\\.1:${port}.*\\(port-in-use\\)`))
   assert.equal((await fetch(`${node.url}/health/ready`)).status, 200)
+})
+
+test('skein up leaves no data directory behind when its port is taken', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const occupier = createServer().listen(0, '127.0.0.1')
+  await once(occupier, 'listening')
+  t.after(() => occupier.close())
+  const { port } = occupier.address() as { port: number }
+  const data = join(directory, 'deep', 'data')
+  assert.equal((await skein(t, ['up', '--data', data, '--port', String(port)])).code, 10)
+  assert.deepEqual(await readdir(directory), [])
 })
 
 test('skein up releases what it took when it cannot start', async (t) => {
