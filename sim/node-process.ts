@@ -57,7 +57,11 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
 
 async function readyUrl(child: ChildProcess, errors: readonly string[]): Promise<string> {
   const lines = createInterface({ input: child.stdout! })
-  const timer = setTimeout(() => child.kill('SIGKILL'), READY_WITHIN_MS)
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    child.kill('SIGKILL')
+  }, READY_WITHIN_MS)
   try {
     for await (const line of lines) {
       // Whatever else it might print must not fill the pipe.
@@ -67,7 +71,8 @@ async function readyUrl(child: ChildProcess, errors: readonly string[]): Promise
   } finally {
     clearTimeout(timer)
   }
-  throw new Error(`The node ended before it was ready: ${errors.join('').trim()}`)
+  const how = isLate ? `was not ready within ${READY_WITHIN_MS / 1_000} s and was stopped` : 'ended before it was ready'
+  throw new Error(`The node ${how}: ${errors.join('').trim() || '(it said nothing)'}`)
 }
 
 async function end(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {

@@ -51,16 +51,20 @@ export interface Audit {
    * then has an outcome.
    */
   readonly recovered: boolean
+  /** What is missing for that. */
+  readonly notRecovered?: string
 }
 
 /** Judges a run by what it left behind. Pure: it knows nothing of how the swarm was run. */
 export function audit(history: History, killedAgentId: string): Audit {
+  const notRecovered = missingForRecovery(history, killedAgentId)
   return {
     agents: new Set(history.joins.map((join) => join.agentId)).size,
     types: new Set(history.joins.map((join) => join.agentType)).size,
     telemetry: telemetryFigures(history),
     commands: commandFigures(history),
-    recovered: hasRecovered(history, killedAgentId),
+    recovered: notRecovered === undefined,
+    ...(notRecovered !== undefined && { notRecovered }),
   }
 }
 
@@ -88,7 +92,7 @@ function promises({ telemetry, commands }: Audit): Check[] {
 }
 
 /** What must have happened for the run to have shown anything. */
-function scenes({ agents, types, telemetry, commands, recovered }: Audit): Check[] {
+function scenes({ agents, types, telemetry, commands, recovered, notRecovered }: Audit): Check[] {
   return [
     [agents >= AGENTS_MIN, `only ${agents} agents joined`],
     [types >= TYPES_MIN, `only ${types} types of agents joined`],
@@ -97,7 +101,7 @@ function scenes({ agents, types, telemetry, commands, recovered }: Audit): Check
     [commands.done > 0, 'no command was done'],
     [commands.expired > 0, 'no command expired'],
     [commands.replaced > 0, 'no command was replaced'],
-    [recovered, 'the killed agent did not come back and resolve its commands'],
+    [recovered, `the killed agent did not come back and resolve its commands: ${notRecovered}`],
   ]
 }
 
@@ -209,16 +213,18 @@ function finalOutcomes(outcomes: readonly OutcomeRecord[]): Map<string, OutcomeR
   return final
 }
 
-function hasRecovered(history: History, agentId: string): boolean {
+function missingForRecovery(history: History, agentId: string): string | undefined {
   const joins = history.joins.filter((join) => join.agentId === agentId)
   const newest = joins.at(-1)
-  if (newest === undefined || newest.epoch <= joins[0]!.epoch) return false
+  if (newest === undefined) return `${agentId} never joined`
+  if (newest.epoch <= joins[0]!.epoch) return `${agentId} did not join again with a newer epoch than ${joins[0]!.epoch}`
+  if (!history.effects.some((effect) => effect.agentId === agentId && effect.epoch === newest.epoch)) {
+    return `${agentId} joined again with epoch ${newest.epoch}, but did nothing under it`
+  }
   const outcomes = finalOutcomes(history.outcomes)
   const waited = history.commands.filter((command) => command.agentId === agentId && command.startByMs > newest.atMs)
-  return (
-    history.effects.some((effect) => effect.agentId === agentId && effect.epoch === newest.epoch) &&
-    waited.every((command) => outcomes.has(targetOf(command)))
-  )
+  const open = waited.filter((command) => !outcomes.has(targetOf(command))).length
+  return open === 0 ? undefined : `${open} of ${waited.length} commands that could still be done have no outcome`
 }
 
 const LEVELS: readonly Durability[] = ['none', 'written', 'durable', 'replicated', 'quorum-durable']

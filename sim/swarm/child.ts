@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /** What a child is told on its command line. */
@@ -38,17 +39,35 @@ export class Child {
     await Promise.race([this.#said('ready'), ended])
   }
 
+  /** Resolves to whether the child said it in time and before the signal. Rejects when it ends before. */
+  async says(word: string, limits: { readonly withinMs: number; readonly signal: AbortSignal }): Promise<boolean> {
+    const over = new AbortController()
+    const signal = AbortSignal.any([over.signal, limits.signal])
+    const ended = this.#ended.then(() => Promise.reject(this.#failure(`ended before it said "${word}"`)))
+    const late = sleep(limits.withinMs, false, { signal }).catch(() => false)
+    try {
+      return await Promise.race([this.#said(word, over.signal).then(() => true), late, ended])
+    } finally {
+      over.abort()
+    }
+  }
+
   tell(word: string): void {
     if (this.#process.connected) this.#process.send(word)
   }
 
-  /** Asks it to finish its work; rejects when it takes longer than allowed, or fails. */
-  async finish(withinMs: number): Promise<void> {
+  /** Asks it to finish its work; resolves to false when that took longer than allowed. Rejects when it fails. */
+  async finish(withinMs: number): Promise<boolean> {
     this.tell('finish')
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), withinMs)
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      this.#process.kill('SIGKILL')
+    }, withinMs)
     await this.#ended
     clearTimeout(timer)
-    if (this.#process.exitCode !== 0) throw this.#failure(`did not finish within ${withinMs / 1_000} s, or failed`)
+    if (!isLate && this.#process.exitCode !== 0) throw this.#failure('failed')
+    return !isLate
   }
 
   async kill(): Promise<void> {
@@ -56,9 +75,9 @@ export class Child {
     await this.#ended
   }
 
-  async #said(word: string): Promise<void> {
+  async #said(word: string, signal?: AbortSignal): Promise<void> {
     for (;;) {
-      const [message] = await once(this.#process, 'message')
+      const [message] = await once(this.#process, 'message', signal === undefined ? {} : { signal })
       if (message === word) return
     }
   }

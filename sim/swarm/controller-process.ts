@@ -63,7 +63,7 @@ async function sendToWhoIsAway(): Promise<void> {
 }
 
 role.onWord('agent-down', () => {
-  sent = sent.then(sendToWhoIsAway)
+  sent = sent.then(sendToWhoIsAway).then(() => role.say('sent-while-away'))
 })
 role.onWord('stop-sending', () => {
   sending = false

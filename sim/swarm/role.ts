@@ -4,6 +4,8 @@ import type { ChildArguments } from './child.ts'
 export interface Role {
   readonly arguments: ChildArguments
   ready(): void
+  /** Tells the parent something else. */
+  say(word: string): void
   onWord(word: string, listener: () => void): void
   /** Resolves when the parent asks it to finish. */
   readonly finish: Promise<void>
@@ -23,6 +25,7 @@ export function takeRole(): Role {
   return {
     arguments: JSON.parse(process.argv[2]!) as ChildArguments,
     ready: () => process.send!('ready'),
+    say: (word) => process.send!(word),
     onWord,
     finish: new Promise((resolve) => onWord('finish', resolve)),
   }

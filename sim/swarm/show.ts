@@ -9,10 +9,16 @@ import { CommandTap } from './command-tap.ts'
 import { MoveTo, TELEMETRY } from './contract.ts'
 import { AGENT_TYPES, FLEET, KILLED_AGENT } from './fleet.ts'
 import type { History } from './history.ts'
+import { readLedgers } from './ledger.ts'
 import { Observer } from './observer.ts'
+import { Patience } from './patience.ts'
 import { readHistory } from './read-history.ts'
 
-const FINISH_WITHIN_MS = 30_000
+/** What these usually take at most; a slow machine is given more. */
+const FINISH_USUAL_MS = 30_000
+const SEND_USUAL_MS = 5_000
+const ACT_USUAL_MS = 10_000
+const LOOK_EVERY_MS = 50
 /** How long the killed agent stays away: long enough that what cannot wait for it expires. */
 const AWAY_MS = 2_500
 const SLOW_PAUSE_MS = 40
@@ -30,6 +36,8 @@ export class Show {
   readonly #bus: Bus
   readonly #children = new Map<string, Child>()
   readonly #processes: ProcessRow[] = []
+  readonly #patience = new Patience()
+  readonly #late: string[] = []
   readonly observer: Observer
   #commands: CommandTap | undefined
 
@@ -62,14 +70,21 @@ export class Show {
     return this.#processes
   }
 
-  /** Kills the agent that has a process to itself, lets commands wait for it, and starts it again. */
+  /** What did not come in time, one sentence each: it explains a scene that is missing. */
+  get late(): readonly string[] {
+    return this.#late
+  }
+
+  /** Kills the agent that has a process to itself, lets commands wait for it, starts it again, and sees it act. */
   async killAndBringBack(signal: AbortSignal): Promise<void> {
     const type = FLEET.find((agent) => agent.id === KILLED_AGENT)!.type
     await this.#children.get(type)!.kill()
     this.observer.tell(`${KILLED_AGENT} was killed (SIGKILL)`)
-    this.#children.get('controller')!.tell('agent-down')
+    await this.#sendWhileAway(signal)
     await systemClock.sleep(AWAY_MS, { signal }).catch(() => {})
+    const effectsBefore = this.#effectsOfKilled()
     await this.#startAgents(type)
+    await this.#untilItActs(effectsBefore, signal)
   }
 
   /** Finishes the work in hand, reads what is left behind, and stops everything. */
@@ -103,6 +118,32 @@ export class Show {
     this.observer.start()
   }
 
+  /** Started again before anything was sent, the agent would have nothing that waits for it. */
+  async #sendWhileAway(signal: AbortSignal): Promise<void> {
+    const controller = this.#children.get('controller')!
+    const withinMs = this.#patience.waitMs(SEND_USUAL_MS)
+    const sent = controller.says('sent-while-away', { withinMs, signal })
+    controller.tell('agent-down')
+    if ((await sent) || signal.aborted) return
+    this.#late.push(this.#patience.late(`What is sent to ${KILLED_AGENT} while it is away`, withinMs))
+  }
+
+  async #untilItActs(effectsBefore: number, signal: AbortSignal): Promise<void> {
+    const waitMs = this.#patience.waitMs(ACT_USUAL_MS)
+    const untilMs = systemClock.monotonicMs() + waitMs
+    while (this.#effectsOfKilled() <= effectsBefore && !signal.aborted) {
+      if (systemClock.monotonicMs() > untilMs) {
+        this.#late.push(this.#patience.late(`The first effect of ${KILLED_AGENT} after it was back`, waitMs))
+        return
+      }
+      await systemClock.sleep(LOOK_EVERY_MS, { signal }).catch(() => {})
+    }
+  }
+
+  #effectsOfKilled(): number {
+    return readLedgers(this.#folder, `${KILLED_AGENT}.effects`).flat().length
+  }
+
   #startAgents(type: string): Promise<void> {
     return this.#startChild(type, './agent-process.ts', { type })
   }
@@ -112,11 +153,15 @@ export class Show {
     const child = new Child(type, module, { url: this.#node.url, folder: this.#folder, ...more })
     this.#children.set(name, child)
     this.#processes.push({ pid: child.pid, type })
+    const startedAtMs = systemClock.monotonicMs()
     await child.ready()
+    this.#patience.started(systemClock.monotonicMs() - startedAtMs)
   }
 
   async #finish(name: string): Promise<void> {
-    await this.#children.get(name)!.finish(FINISH_WITHIN_MS)
+    const withinMs = this.#patience.waitMs(FINISH_USUAL_MS)
+    const isInTime = await this.#children.get(name)!.finish(withinMs)
+    if (!isInTime) throw new Error(this.#patience.late(`The end of the process of ${name}`, withinMs))
     this.#children.delete(name)
   }
 }

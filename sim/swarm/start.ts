@@ -88,6 +88,7 @@ async function main(folder: string): Promise<number> {
     const found = audit(await show.finish(), KILLED_AGENT)
     const faults = faultsOf(found, { isCutShort: stop.signal.aborted })
     for (const sentence of faults) console.error(`npm start: ${sentence}`)
+    if (faults.length > 0) for (const sentence of show.late) console.error(`npm start: ${sentence}`)
     const { agents, types, ...figures } = found
     console.log(JSON.stringify({ agents, types, processes: show.processes, ...figures }))
     return faults.length === 0 ? 0 : 1
