@@ -1,6 +1,7 @@
 import type { Intent, RequestedDurability, TopicSpec } from '../bus/index.ts'
 import { compilePattern, SkeinError, type SubjectPattern } from '../core/index.ts'
-import { type Codec, codecOf, type SchemaSource } from '../schema/index.ts'
+import type { Codec, SchemaSource } from '../schema/index.ts'
+import { namedCodec } from './named-codec.ts'
 
 /** What every declaration says: one intent, one subject pattern, one schema. */
 export interface Channel<I extends Intent, T> {
@@ -78,7 +79,7 @@ export function declareChannel<I extends Intent, T>(declared: Declared & { reado
     subject,
     topic: subject.topic,
     type: declared.type ?? declared.pattern,
-    value: codecOf(declared.schema) as Codec<T>,
+    value: namedCodec(declared.schema, { channel: declared.pattern, what: 'value' }) as Codec<T>,
     key: declared.key,
     largePayloads: declared.largePayloads ?? 'refuse',
     topicSpec: { name: subject.topic, intent: declared.intent, ...declared.topic },

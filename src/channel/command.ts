@@ -1,4 +1,4 @@
-import { type Codec, codecOf, type SchemaSource, type ValueOf } from '../schema/index.ts'
+import type { Codec, SchemaSource, ValueOf } from '../schema/index.ts'
 import {
   badDeclaration,
   type Channel,
@@ -9,6 +9,7 @@ import {
   storedTopic,
 } from './channel.ts'
 import type { CommandDefinition, Overlap } from './command/definition.ts'
+import { namedCodec } from './named-codec.ts'
 
 /** A declared command: what the sender and the receiver need of it is its `CommandDefinition`. */
 export interface CommandChannel<T, R> extends Channel<'command', T>, CommandDefinition<T, R> {
@@ -53,7 +54,10 @@ export function command<const P extends string, const S extends SchemaSource, co
   type Reply = [R] extends [never] ? undefined : ValueOf<R>
   return {
     ...channel,
-    reply: options.reply === undefined ? undefined : (codecOf(options.reply) as Codec<Reply>),
+    reply:
+      options.reply === undefined
+        ? undefined
+        : (namedCodec(options.reply, { channel: pattern, what: 'reply' }) as Codec<Reply>),
     startWithinMs: options.startWithinMs,
     completeWithinMs: options.completeWithinMs,
     overlap: options.overlap,

@@ -1,5 +1,6 @@
-import { type Codec, codecOf, type SchemaSource, type ValueOf } from '../schema/index.ts'
+import type { Codec, SchemaSource, ValueOf } from '../schema/index.ts'
 import { type Channel, type ChannelOptions, checkDurationMs, declareChannel } from './channel.ts'
+import { namedCodec } from './named-codec.ts'
 
 const QUERY_TIMEOUT_DEFAULT_MS = 5_000
 
@@ -29,5 +30,5 @@ export function query<const P extends string, const S extends SchemaSource, cons
     key: undefined,
     topic: {},
   })
-  return { ...channel, reply: codecOf(options.reply), timeoutMs }
+  return { ...channel, reply: namedCodec(options.reply, { channel: pattern, what: 'reply' }), timeoutMs }
 }
