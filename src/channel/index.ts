@@ -29,7 +29,7 @@ export type { FinalState, Outcome, OutcomeIdentity, OutcomeReason, StoredOutcome
 export { OUTCOMES_TOPIC } from './command/outcome-record.ts'
 export type { RequestedInboxOptions } from './command/requested-inbox.ts'
 export { requestedInbox } from './command/requested-inbox.ts'
-export type { CommandTarget } from './command/resolve-target.ts'
+export type { CommandTarget, KnownTarget, OutcomesOf } from './command/resolve-target.ts'
 export type { CommandChannel, CommandOptions } from './command.ts'
 export { command } from './command.ts'
 export type { ConsumedBatch } from './consume/consumed-batch.ts'

@@ -109,6 +109,19 @@ describe('A fabric', () => {
     await assert.rejects(drone.publish(Position, { latitude: 'high', longitude: 8 }), { code: 'schema-mismatch' })
     // @ts-expect-error: longitude is missing.
     await assert.rejects(fabric.send(MoveTo, 'drone-7', { latitude: 1 }), { code: 'schema-mismatch' })
+    const sending = fabric.send(MoveTo, 'drone-7', {
+      latitude: 1,
+      // @ts-expect-error: told where it stands, and not at the target that another form of the call would take.
+      longitude: 'east',
+    })
+    await assert.rejects(sending, { code: 'schema-mismatch' })
+    // @ts-expect-error: a selector has no such field.
+    await fabric.send(MoveTo, { typo: 'rover' }, { latitude: 1, longitude: 2 }, { timeoutMs: 1 })
+    // One outcome for one agent, a list for all others: as the types say.
+    const list = await fabric.send(MoveTo, { type: 'rover' }, { latitude: 1, longitude: 2 }, { timeoutMs: 1 })
+    assert.equal(list.length, 0)
+    const one = await fabric.send(MoveTo, 'drone-7', { latitude: 1, longitude: 2 }, { timeoutMs: 1 })
+    assert.ok(['expired', 'unknown'].includes(one.state))
     // @ts-expect-error: an event is appended, not published.
     await drone.publish(Sighting, { targetId: 'fox' })
   })

@@ -8,14 +8,17 @@ import type {
   Channels,
   CommandChannel,
   CommandSender,
+  CommandTarget,
   ConsumeOptions,
   Consumption,
   EventChannel,
+  KnownTarget,
   Listening,
   MessageHandler,
   NoticeChannel,
   Outcome,
   OutcomeOptions,
+  OutcomesOf,
   Processing,
   ProcessOptions,
   PublishOptions,
@@ -190,31 +193,19 @@ export class Fabric implements AsyncDisposable {
 
   /**
    * Sends a command to one agent. Resolves to its outcome, whatever it is; rejects with `unknown-agent`,
-   * `schema-mismatch`, `intent-reused` when nothing was sent.
+   * `schema-mismatch`, `intent-reused` when nothing was sent. To several agents, or to whoever the roster has under a
+   * selector: one outcome per agent, sorted by agent id.
    */
-  send<T, R>(
+  async send<T, R, const Target extends CommandTarget>(
     command: CommandChannel<T, R>,
-    target: string,
+    target: Target & KnownTarget<Target>,
     value: NoInfer<T>,
     options?: SendOptions,
-  ): Promise<Outcome<R>>
-  /** To several agents, or to whoever the roster has under the selector: one outcome per agent, sorted by agent id. */
-  send<T, R>(
-    command: CommandChannel<T, R>,
-    target: readonly string[] | AgentSelector,
-    value: NoInfer<T>,
-    options?: SendOptions,
-  ): Promise<ReadonlyArray<Outcome<R>>>
-  async send<T, R>(
-    command: CommandChannel<T, R>,
-    target: string & (readonly string[] | AgentSelector),
-    value: NoInfer<T>,
-    options?: SendOptions,
-  ): Promise<unknown> {
+  ): Promise<OutcomesOf<Target, R>> {
     this.#throwIfOver()
     await this.#parts.open([command])
     const sender = await this.#commandSender()
-    return sender.send(command, target, value, options)
+    return sender.send<T, R, Target>(command, target, value, options)
   }
 
   /** What is known by now of a command, one outcome per agent; an empty list when the node knows no such intent. */

@@ -1,6 +1,6 @@
 import { type Bus, openIfMissing, type RequestedDurability, WriteError, type Writer } from '../../bus/index.ts'
 import { type Clock, ClosedError, checkSubject, type Random, SkeinError, uuidV7 } from '../../core/index.ts'
-import type { AgentRecord, AgentSelector, NodeTime, Roster } from '../ports.ts'
+import type { AgentRecord, NodeTime, Roster } from '../ports.ts'
 import { backoffMs } from './backoff.ts'
 import { bodyHash } from './body-hash.ts'
 import { encodeCommand } from './command-record.ts'
@@ -11,7 +11,7 @@ import { type KnownIntent, lookUpOutcome } from './outcome-lookup.ts'
 import { decodeReport, OUTCOMES_TOPIC, outcomeSubject, outcomesTopic } from './outcome-record.ts'
 import { PendingIntent } from './pending-intent.ts'
 import { readOutcome } from './read-outcome.ts'
-import { addresseeOf, type CommandTarget, resolveTarget } from './resolve-target.ts'
+import { addresseeOf, type CommandTarget, type KnownTarget, type OutcomesOf, resolveTarget } from './resolve-target.ts'
 import { SentIntents } from './sent-intents.ts'
 import { TopicFollower } from './topic-follower.ts'
 
@@ -53,20 +53,16 @@ export interface CommandSenderOptions {
 }
 
 export interface CommandSender {
-  /** Rejects with `unknown-agent`, `schema-mismatch`, `intent-reused` before anything is written. */
-  send<Value, Reply>(
+  /**
+   * Rejects with `unknown-agent`, `schema-mismatch`, `intent-reused` before anything is written. To several agents, or to
+   * whoever a selector matches: one outcome per agent, sorted by agent id; an empty list when it matches nobody.
+   */
+  send<Value, Reply, const Target extends CommandTarget>(
     command: CommandDefinition<Value, Reply>,
-    target: string,
-    value: Value,
+    target: Target & KnownTarget<Target>,
+    value: NoInfer<Value>,
     options?: SendOptions,
-  ): Promise<Outcome<Reply>>
-  /** One outcome per agent, sorted by agent id. A selector that matches nobody gives an empty list. */
-  send<Value, Reply>(
-    command: CommandDefinition<Value, Reply>,
-    target: readonly string[] | AgentSelector,
-    value: Value,
-    options?: SendOptions,
-  ): Promise<ReadonlyArray<Outcome<Reply>>>
+  ): Promise<OutcomesOf<Target, Reply>>
   /**
    * What is known of a command by now, one for each agent it was sent to; `unknown` with reason `pending` while it is
    * under way, an empty list when the node knows no such intent. Rejects with `no-responder` without a node.
@@ -129,7 +125,7 @@ class Sender implements CommandSender {
     return this.#outcomes.caughtUp
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: the two overloads of the interface say what comes for which target.
+  // biome-ignore lint/suspicious/noExplicitAny: the interface says what comes for which target.
   send<V, R>(command: CommandDefinition<V, R>, target: CommandTarget, value: V, options: SendOptions = {}): any {
     const sending = this.#send(command as unknown as Registered, target, value, options)
     this.#sending.add(sending)

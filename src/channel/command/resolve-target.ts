@@ -1,9 +1,21 @@
 import { nearest, SkeinError } from '../../core/index.ts'
 import type { AgentRecord, AgentSelector, Roster } from '../ports.ts'
 import type { Addressee } from './command-record.ts'
+import type { Outcome } from './outcome.ts'
 
 /** One agent, several, or whoever the roster has under the selector when it is sent. */
 export type CommandTarget = string | readonly string[] | AgentSelector
+
+/**
+ * What a send gives for its target: one agent's outcome, else one per agent. One signature with this instead of two
+ * overloads: of overloads the compiler explains the last, not the one that was meant.
+ */
+export type OutcomesOf<Target, Reply> = Target extends string ? Outcome<Reply> : ReadonlyArray<Outcome<Reply>>
+
+/** Refuses fields that a selector does not have: a type parameter alone takes any more. */
+export type KnownTarget<Target> = Target extends string | readonly unknown[]
+  ? unknown
+  : { readonly [Field in Exclude<keyof Target, keyof AgentSelector>]: never }
 
 /** The agents of a target as the roster has them now, sorted by id. Throws `unknown-agent` naming those it has not. */
 export async function resolveTarget(roster: Roster, target: CommandTarget): Promise<readonly AgentRecord[]> {
