@@ -10,6 +10,8 @@ export interface NetworkConditions {
   readonly latencyMsMax: number
   readonly lossPercent: number
   readonly duplicationPercent: number
+  /** A duplicate comes up to this much later, out of its order: perhaps from a term that is over. */
+  readonly duplicationDelayMsMax: number
   /** Messages that may overtake, or be overtaken by, others of the same path. */
   readonly reorderingPercent: number
   /** Messages on their way on one path; more are dropped. */
@@ -21,6 +23,7 @@ export const CALM_NETWORK: NetworkConditions = {
   latencyMsMax: 5,
   lossPercent: 0,
   duplicationPercent: 0,
+  duplicationDelayMsMax: 0,
   reorderingPercent: 0,
   queueMax: Number.POSITIVE_INFINITY,
 }
@@ -65,7 +68,8 @@ export class SimulatedNetwork<Address extends string | number, Message> {
       this.#put(message, way, path)
       if (!this.#happens(this.conditions.duplicationPercent)) return
       this.#fault('duplication')
-      this.#put(message, way, path)
+      const lateMs = this.#options.random.float() * this.conditions.duplicationDelayMsMax
+      this.#put(message, { ...way, delayMs: (way.delayMs ?? 0) + lateMs }, path)
     }
   }
 

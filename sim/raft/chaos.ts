@@ -36,7 +36,11 @@ export class Chaos {
   }
 
   #inject(fault: Fault): void {
-    const nodes = this.#select(fault)
+    this.strike(fault, this.#select(fault))
+  }
+
+  /** Does it to these nodes, now. */
+  strike(fault: Fault, nodes: readonly SimNode[]): void {
     this.#world.note(() => `fault: ${fault.kind} ${fault.action} on ${nodes.map(({ id }) => id).join(' ')}`)
     const undo = this.#apply(fault, nodes)
     if (undo === undefined) return
@@ -231,11 +235,11 @@ const PARTITIONS: Record<'both' | 'one-way' | 'bridge' | 'isolate', FaultKind> =
 function conditionsOf(
   fault: Exclude<Of<'network'>, { readonly action: 'partition' | 'clog' }>,
 ): Partial<NetworkConditions> {
-  if (fault.action === 'loss') return { lossPercent: fault.percent }
+  if ('late' in fault) return { duplicationPercent: fault.percent, duplicationDelayMsMax: fault.late }
+  if ('latency' in fault) return { latencyMsMin: fault.latency / 4, latencyMsMax: fault.latency }
+  if ('value' in fault) return { queueMax: fault.value }
   if (fault.action === 'reorder') return { reorderingPercent: fault.percent, latencyMsMax: 40 }
-  if (fault.action === 'latency') return { latencyMsMin: fault.latency / 4, latencyMsMax: fault.latency }
-  if (fault.action === 'queue') return { queueMax: fault.value }
-  return { duplicationPercent: fault.percent }
+  return { lossPercent: fault.percent }
 }
 
 function shuffled<T>(items: readonly T[], random: Random): T[] {

@@ -8,7 +8,6 @@ import type { World } from './world.ts'
 type Request = 'snapshot' | 'purge' | 'transfer' | 'add-learner' | 'promote' | 'demote' | 'remove' | 'joint'
 
 const ROUND_MS = 700
-const WATCH_MS = 15
 const NODES_MAX = 12
 const VOTERS_MAX = 7
 /** A learner this close to the leader is caught up. */
@@ -31,24 +30,12 @@ export class Operator {
 
   begin(): void {
     this.#everyRound()
-    this.#watchElections(0)
   }
 
   #everyRound(): void {
     this.#world.events.after(ROUND_MS, () => {
       this.#round()
       this.#everyRound()
-    })
-  }
-
-  /** A leader that was just elected knows least: now and then it is asked for a change or a transfer at once. */
-  #watchElections(termBefore: number): void {
-    this.#world.events.after(WATCH_MS, () => {
-      const term = this.#world.leader()?.member?.status.term ?? termBefore
-      if (term > termBefore && this.#world.events.nowMs < this.#world.scenario.faultsMs && this.#random.float() < 0.4) {
-        this.ask(this.#pick(['add-learner', 'promote', 'demote', 'joint', 'transfer', 'remove'] as const)!, [])
-      }
-      this.#watchElections(Math.max(term, termBefore))
     })
   }
 
@@ -113,16 +100,23 @@ export class Operator {
       case 'remove':
         return learner === undefined ? undefined : { mode: 'auto', changes: [{ action: 'remove', id: learner }] }
       default: {
-        const changes: ConfigChange['changes'] =
-          learner === undefined
-            ? [{ action: 'add-learner', id: voter }]
-            : [
-                { action: 'add-voter', id: learner },
-                { action: 'add-learner', id: voter },
-              ]
-        return { mode: this.#random.float() < 0.5 ? 'joint' : 'joint-until-left', changes }
+        const mode = this.#random.float() < 0.5 ? 'joint' : 'joint-until-left'
+        return { mode, changes: this.#drawExchange(now, { voter, learner }) }
       }
     }
+  }
+
+  /** A learner for a voter, or several for several: the more there are, the less the old and the new majority share. */
+  #drawExchange(
+    { voters, learners }: Configuration,
+    { voter, learner }: { readonly voter: number; readonly learner: number | undefined },
+  ): ConfigChange['changes'] {
+    const isWide = this.#random.float() < 0.4
+    const leaving = isWide ? voters.filter((id) => id === voter || this.#random.float() < 0.4) : [voter]
+    const coming = isWide ? learners : learners.filter((id) => id === learner)
+    const changes: Array<ConfigChange['changes'][number]> = coming.map((id) => ({ action: 'add-voter', id }))
+    for (const id of leaving) changes.push({ action: 'add-learner', id })
+    return changes
   }
 
   /** False when the group would be left without enough good disks, or the leader refuses. */

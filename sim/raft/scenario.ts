@@ -35,6 +35,8 @@ export interface Scenario {
     readonly applyBytesMax: number
   }
   readonly faults: readonly Fault[]
+  /** How often a weak moment of the group is used against it. */
+  readonly opportunityPercent: number
 }
 
 const SIZES = [1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7] as const
@@ -76,6 +78,7 @@ export function drawScenario(seed: number): Scenario {
       applyBytesMax: isTight ? between(300, 4_000) : 16 << 20,
     },
     faults: drawFaults(random, { faultsMs, isUpgraded, hasStaleLeaders }),
+    opportunityPercent: pick([15, 40, 70]),
   }
 }
 
@@ -90,6 +93,7 @@ export function planned(scenario: Scenario, plan: FaultPlan): Scenario {
     heal: 'all',
     isUpgraded: plan.faults.some(({ action }) => action === 'upgrade'),
     faults: plan.faults,
+    opportunityPercent: 0,
   }
 }
 
@@ -164,7 +168,12 @@ const KINDS: ReadonlyArray<(between: Between, random: Random) => Draft> = [
     duration: [500, 12_000],
   }),
   (between) => ({ kind: 'network', action: 'loss', percent: between(1, 30) }),
-  (between) => ({ kind: 'network', action: 'duplicate', percent: between(1, 50) }),
+  (between, random) => ({
+    kind: 'network',
+    action: 'duplicate',
+    percent: between(1, 50),
+    late: random.float() < 0.5 ? 0 : between(100, 5_000),
+  }),
   (between) => ({ kind: 'network', action: 'reorder', percent: between(5, 80) }),
   (between) => ({ kind: 'network', action: 'latency', latency: between(10, 400) }),
   (_, random) => ({

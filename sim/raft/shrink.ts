@@ -62,6 +62,7 @@ class Shrinking {
     for (const nodes of [1, 2, 3, 4, 5]) if (nodes < scenario.nodes && this.#try({ nodes })) break
     if (scenario.keys > 1) this.#try({ keys: 1 })
     if (scenario.isUpgraded) this.#try({ isUpgraded: false })
+    if (scenario.opportunityPercent > 0) this.#try({ opportunityPercent: 0 })
     if (scenario.applyMsMax > 0) this.#try({ applyMsMax: 0 })
     if (scenario.paddingBytesMax > 0) this.#try({ paddingBytesMax: 0 })
     const last = Math.max(0, ...this.best.scenario.faults.map(({ at, duration }) => at + duration))

@@ -3,6 +3,7 @@ import { Chaos } from './chaos.ts'
 import { Client } from './client.ts'
 import { ailments, heal } from './heal.ts'
 import { Operator } from './operator.ts'
+import { Opportunist } from './opportunist.ts'
 import type { Scenario } from './scenario.ts'
 import type { Tally } from './tally.ts'
 import { Violation } from './violation.ts'
@@ -52,12 +53,14 @@ class Run {
   readonly world: World
   readonly #chaos: Chaos
   readonly #operator: Operator
+  readonly #opportunist: Opportunist
   readonly #clients: Client[]
 
   constructor(scenario: Scenario, options: WorldOptions) {
     this.world = new World(scenario, options)
     this.#operator = new Operator(this.world)
     this.#chaos = new Chaos(this.world, this.#operator)
+    this.#opportunist = new Opportunist(this.world, { operator: this.#operator, chaos: this.#chaos })
     this.#clients = Array.from({ length: scenario.clients }, (_, index) => new Client(this.world, index + 1))
   }
 
@@ -93,6 +96,7 @@ class Run {
     world.begin()
     this.#operator.begin()
     this.#chaos.begin()
+    this.#opportunist.begin()
     for (const client of this.#clients) client.begin()
     this.#runUntil(world.scenario.faultsMs)
   }

@@ -61,9 +61,12 @@ export class World {
   readonly history: Operation[] = []
   /** Told before every write of a node; where disks are damaged. */
   onWrite: (node: SimNode, file: string) => void = () => {}
+  /** Told when a node has applied a change of configuration. */
+  onConfigApplied: (index: number) => void = () => {}
   readonly #startMember: StartMember
   readonly #trace: ((line: string) => void) | undefined
   readonly #damaged = new Set<number>()
+  readonly #hangUps: Random
   #lastId = 0
 
   constructor(scenario: Scenario, options: WorldOptions = {}) {
@@ -73,6 +76,7 @@ export class World {
     this.invariants = new Invariants(scenario.raft)
     this.oracle = new Oracle(this.invariants.group)
     this.atlas = new Atlas(this)
+    this.#hangUps = this.stream('hang-ups')
     this.network = new SimulatedNetwork<number, Packet>({
       events: this.events,
       random: this.stream('network'),
@@ -115,7 +119,10 @@ export class World {
       send: (from, to, packet) => this.#send(from, to, packet),
       onVolumeFault: (fault) => this.tally.count(VOLUME_FAULTS[fault]),
       onWrite: (writer, file) => this.onWrite(writer, file),
-      onApplied: (applier, entry, reply) => this.oracle.applied(applier.id, entry, reply),
+      onApplied: (applier, entry, reply) => {
+        this.oracle.applied(applier.id, entry, reply)
+        if (entry.kind === 'config') this.onConfigApplied(entry.index)
+      },
       onInstalled: () => {
         this.tally.snapshotsInstalled += 1
       },
@@ -136,6 +143,7 @@ export class World {
   #stopped(node: SimNode, reason: Error): void {
     this.note(() => `node ${node.id} stops: ${reason.message}`)
     node.crash()
+    this.#hangUp(node)
     if (node.state !== 'damaged') this.events.after(RESTART_MS, () => this.restart(node))
   }
 
@@ -148,6 +156,19 @@ export class World {
   crash(node: SimNode): void {
     this.note(() => `node ${node.id} crashes`)
     node.crash()
+    if (this.#hangUps.float() < 0.5) this.#hangUp(node)
+  }
+
+  /** A process ended on a machine that lives on: its connections are closed, and whoever is not cut off learns of it. */
+  #hangUp({ id }: SimNode): void {
+    for (const other of this.nodes.values()) {
+      if (other.id === id || this.network.isCut(id, other.id)) continue
+      this.events.after(1 + this.#hangUps.float() * 4, () => this.#tellUnreachable(other, id, { isGone: true }))
+    }
+  }
+
+  #tellUnreachable(node: SimNode, peer: number, how: { readonly isGone: boolean }): void {
+    node.run(() => node.member?.unreachable(peer, how))
   }
 
   /** A disk has damage that its node has not met yet. */
@@ -163,12 +184,20 @@ export class World {
   #send(from: number, to: number, packet: Packet): void {
     const { body } = packet
     this.note(() => `${from} → ${to} ${describeMessage(body)}`)
+    if (this.network.isCut(from, to) && this.#hangUps.float() < 0.1) {
+      // The connection breaks some time after what it carried was lost.
+      const tell = () => this.#tellUnreachable(this.nodes.get(from)!, to, { isGone: false })
+      this.events.after(20 + this.#hangUps.float() * 400, tell)
+    }
     const delayMs = body.type === 'snapshot' ? body.file.length / SNAPSHOT_BYTES_PER_MS : 0
     this.network.send(packet, { from, to, delayMs })
   }
 
   #deliver(packet: Packet, from: number, to: number): void {
-    this.nodes.get(to)?.receive(from, packet)
+    const node = this.nodes.get(to)
+    if (node === undefined || node.state === 'up') node?.receive(from, packet)
+    // Nobody listens there: the sender is told.
+    else this.#tellUnreachable(this.nodes.get(from)!, to, { isGone: true })
   }
 
   /** Whoever leads with the highest term, if it runs. */

@@ -37,8 +37,16 @@ const faultSchema = z.union([
   }),
   z.strictObject({
     kind: z.literal('network'),
-    action: z.enum(['loss', 'duplicate', 'reorder']),
+    action: z.enum(['loss', 'reorder']),
     percent,
+    ...timed,
+  }),
+  z.strictObject({
+    kind: z.literal('network'),
+    action: z.literal('duplicate'),
+    percent,
+    /** The second copy comes up to this much later. */
+    late: time.prefault('0s'),
     ...timed,
   }),
   z.strictObject({ kind: z.literal('network'), action: z.literal('latency'), latency: time, ...timed }),

@@ -1,12 +1,14 @@
-import type { Entry, InitialState, Message, RaftStatus, Ready } from '../../../src/raft/index.ts'
+import type { Entry, InitialState, Message, RaftStatus, Ready, SnapshotMetadata } from '../../../src/raft/index.ts'
 import { isVoter } from '../../../src/raft/index.ts'
 import type { SimulatedVolume } from '../../../testing/index.ts'
 import type { StateMachine } from '../state-machine.ts'
 import { Violation } from '../violation.ts'
+import { checkEntitledCommit } from './entitled-commit.ts'
 import { GroupRecord } from './group-record.ts'
 import type { InvariantLimits } from './invariant-limits.ts'
 import { checkMessage } from './messages.ts'
 import { NodeRecord } from './node-record.ts'
+import { checkPeers } from './peers.ts'
 import { describeConfiguration, isQuorum } from './quorums.ts'
 
 /**
@@ -76,6 +78,7 @@ export class Invariants {
     this.#checkMarks(node, status)
     this.#checkConfiguration(node, status)
     this.#advanceCommit(node, status)
+    if (status.role === 'leader') checkPeers(node, status, (peer, entry) => this.#isCounted(peer, entry, status.term))
     for (const { context, index } of ready?.readStates ?? []) this.#checkRead(node, context, index)
     node.status = status
     node.role = status.role
@@ -93,7 +96,9 @@ export class Invariants {
     node.term = term
     if (isNewTerm && (role === 'candidate' || role === 'leader')) this.#checkCampaign(node, status)
     if (role !== 'leader' || (before?.role === 'leader' && before.term === term)) return
+    this.#checkElected(node, status)
     this.group.leads(node.id, term)
+    node.matches.clear()
     node.leaderSinceTick = node.ticks
     node.unheard.clear()
     node.heardAtTick.clear()
@@ -108,6 +113,13 @@ export class Invariants {
       'nobody disturbs without a chance',
       `node ${node.id} raised the term to ${term} without pre-votes`,
     )
+  }
+
+  #checkElected({ id, votes }: NodeRecord, { term, configuration }: RaftStatus): void {
+    if (isQuorum(configuration, (voter) => voter === id || votes.get(term)?.has(voter) === true)) return
+    const voters = [...(votes.get(term) ?? [])].join(' ')
+    const what = `node ${id} leads term ${term} with the votes of (${voters}) under ${describeConfiguration(configuration)}`
+    throw new Violation('a leader has the votes of a quorum', what)
   }
 
   #takeLog(node: NodeRecord, { snapshot, entries }: Ready, status: RaftStatus): void {
@@ -254,6 +266,12 @@ export class Invariants {
     return node !== undefined && (node.disk.has(index, term) || (node.isDamaged && node.log.term(index) === term))
   }
 
+  /** A peer that has met a later leader may have lost again what it once acknowledged. */
+  #isCounted(id: number, { index, term }: { readonly index: number; readonly term: number }, leading: number): boolean {
+    const peer = this.#nodes.get(id)
+    return peer === undefined || peer.isDamaged || peer.term > leading || this.#isDurableAt(id, index, term)
+  }
+
   #checkRead(node: NodeRecord, context: unknown, index: number): void {
     const floor = node.readFloors.get(context) ?? Number.POSITIVE_INFINITY
     if (index < floor) {
@@ -305,11 +323,29 @@ export class Invariants {
     const isFromLeader = type === 'append' || type === 'heartbeat' || type === 'snapshot'
     if (isFromLeader && term >= node.term) node.heardLeaderAtTick = node.ticks
     if (type === 'timeout-now') node.toldToCampaign.add(term)
-    if (type === 'vote-reply' && message.preVote && message.granted) {
-      const granted = node.preVotes.get(term) ?? new Set()
-      node.preVotes.set(term, granted.add(from))
+    if (type === 'vote-reply' && message.granted) {
+      const byTerm = message.preVote ? node.preVotes : node.votes
+      byTerm.set(term, (byTerm.get(term) ?? new Set()).add(from))
     }
     if (type === 'vote-request') this.#noteLease(node, message)
+  }
+
+  /** What was on its way there is lost, and no longer in flight. */
+  reportedUnreachable(id: number, peer: number): void {
+    this.node(id).unheard.delete(peer)
+  }
+
+  /** It has taken the message in. */
+  stepped(message: Message, statuses: { readonly before: RaftStatus; readonly after: RaftStatus }): void {
+    checkEntitledCommit(message, statuses)
+  }
+
+  /** A core says what a snapshot is of: with the members that the log makes by then, whatever came later. */
+  described(id: number, index: number, metadata: SnapshotMetadata): void {
+    if (metadata.index !== index || metadata.term !== this.group.committedTerm(index)) {
+      throw new Violation('a snapshot holds what is committed', `node ${id} describes one of entry ${index}`)
+    }
+    this.group.configuredAs(id, index, metadata.configuration)
   }
 
   #noteLease(node: NodeRecord, request: Extract<Message, { readonly type: 'vote-request' }>): void {

@@ -34,6 +34,10 @@ export class NodeRecord {
   readonly toldToCampaign = new Set<number>()
   /** Requests for a vote that came while it had a leader. */
   readonly leased = new Set<string>()
+  /** Who granted a vote, by term. */
+  readonly votes = new Map<number, Set<number>>()
+  /** Of a leader: what it said that each peer has. */
+  readonly matches = new Map<number, number>()
   readonly readFloors = new Map<unknown, number>()
 
   constructor(id: number, volume: SimulatedVolume) {
@@ -51,6 +55,8 @@ export class NodeRecord {
     this.heardAtTick.clear()
     this.unheard.clear()
     this.preVotes.clear()
+    this.votes.clear()
+    this.matches.clear()
     this.leased.clear()
     this.readFloors.clear()
   }

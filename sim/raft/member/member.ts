@@ -60,6 +60,8 @@ export interface MemberHost {
  */
 export interface Member {
   receive(from: number, packet: Packet): void
+  /** Something sent to this peer was lost for certain. `isGone`: its process has ended. */
+  unreachable(peer: number, how: { readonly isGone: boolean }): void
   propose(data: Uint8Array, done: (outcome: ProposalOutcome) => void): void
   read(key: string, done: (outcome: ReadOutcome) => void): void
   /** Throws what the core throws. */

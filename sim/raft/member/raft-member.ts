@@ -27,6 +27,8 @@ interface PendingRead {
 }
 
 const SNAPSHOT_TIMEOUT_MS = 3_000
+/** How long it takes to write down an image. */
+const IMAGE_MS_MAX = 60
 const HIGHEST_LEVEL = 2
 
 /** The smallest driver of the core that keeps all of its rules: a store, a state machine, a timer, a socket. */
@@ -95,6 +97,12 @@ export class RaftMember implements Member {
     this.#pump()
   }
 
+  unreachable(peer: number, { isGone }: { readonly isGone: boolean }): void {
+    this.#raft.reportUnreachable(peer)
+    if (isGone && this.#raft.status().leader === peer) this.#raft.forgetLeader()
+    this.#pump()
+  }
+
   #receiveSnapshot(from: number, { message, file }: Extract<Packet['body'], { readonly type: 'snapshot' }>): void {
     const snapshot = decodeSnapshot(file)
     if (snapshot === undefined) return
@@ -132,14 +140,24 @@ export class RaftMember implements Member {
     this.#pump()
   }
 
-  /** The image is taken now; it is stored meanwhile, and the log is let go only when it is safe. */
+  /** The image is taken now and written meanwhile, while entries go on being applied; the log is let go only when it is safe. */
   takeSnapshot({ keptEntries }: { readonly keptEntries: number }): void {
     const index = this.machine.applied
     if (this.#isSnapshotting || index <= (this.#snapshot?.metadata.index ?? 0)) return
     this.#isSnapshotting = true
+    const state = this.machine.image()
+    const delayMs = this.#host.random.float() * IMAGE_MS_MAX
+    this.#host.after(delayMs, () => this.#storeImage({ index, state }, Math.max(0, index - keptEntries)))
+  }
+
+  #storeImage({ index, state }: { readonly index: number; readonly state: Uint8Array }, through: number): void {
+    // A snapshot of the leader's has overtaken it.
+    if (index < this.#raft.status().firstIndex - 1 || index <= (this.#snapshot?.metadata.index ?? 0)) {
+      this.#isSnapshotting = false
+      return
+    }
     const metadata = this.#raft.snapshotMetadata(index)
-    const snapshot = { metadata, state: this.machine.image() }
-    const through = Math.max(0, index - keptEntries)
+    const snapshot = { metadata, state }
     const done = () => {
       this.#isSnapshotting = false
       // The leader may have sent a later one meanwhile.
