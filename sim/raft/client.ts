@@ -63,11 +63,11 @@ export class Client {
 
   #call(): void {
     this.#sequence += 1
-    const { keys } = this.#world.scenario
+    const { keys, readPercent } = this.#world.scenario
     const key = `k${Math.floor(this.#random.float() * keys)}`
-    const chance = this.#random.float()
+    const isRead = this.#random.float() * 100 < readPercent
     const written = `${this.name}-${this.#sequence}`
-    const op = chance < 0.45 ? 'read' : chance < 0.88 ? 'write' : 'cas'
+    const op = isRead ? 'read' : this.#random.float() < 0.8 ? 'write' : 'cas'
     const value =
       op === 'read' ? null : op === 'write' ? written : ([this.#lastSeen.get(key) ?? null, written] as const)
     const call: Call = {

@@ -2,12 +2,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { parseFaultPlan } from '../../testing/index.ts'
+import { type FaultPlan, parseFaultPlan } from '../../testing/index.ts'
 import { reportOf, resultOf, type SeedResult, type SimReport, shortfalls } from './report.ts'
 import { runSeeds } from './run-seeds.ts'
 import { drawScenario, planned, type Scenario } from './scenario.ts'
 import { shrink } from './shrink.ts'
 import { type Failure, simulate } from './simulate.ts'
+import { checkMetrics } from './steady-state.ts'
 
 const HELP = `Plays whole Raft groups on simulated time, disks and network, breaks them, and checks what must hold.
 
@@ -71,13 +72,14 @@ export async function run(args: readonly string[]): Promise<number> {
   const histories = values.histories === undefined ? undefined : resolve(callerDirectory, values.histories)
   if (histories !== undefined) mkdirSync(histories, { recursive: true })
   if (values.trace !== undefined) return traceOne(scenarios, values.trace)
+  const startedAtMs = performance.now()
   const results = await runSeeds(scenarios, {
     ...(histories !== undefined && { histories }),
     ...(values.workers !== undefined && { workers: positiveInteger('workers', values.workers) }),
     failFast: values['fail-fast'],
     progress: (result, done) => progress(result, done, scenarios.length),
   })
-  const report = reportOf(results)
+  const report = reportOf(results, (performance.now() - startedAtMs) / 1_000)
   if (values.shrink) explainFirst(results, scenarios)
   return finish(report)
 }
@@ -86,10 +88,7 @@ function chooseScenarios(values: Values): Scenario[] {
   if (values.scenario !== undefined) {
     return [JSON.parse(readFileSync(resolve(callerDirectory, values.scenario), 'utf8')) as Scenario]
   }
-  const plan =
-    values.plan === undefined
-      ? undefined
-      : parseFaultPlan(readFileSync(resolve(callerDirectory, values.plan), 'utf8'), values.plan)
+  const plan = values.plan === undefined ? undefined : readPlan(values.plan)
   const one = values.seed ?? (values.trace === undefined ? undefined : values.from)
   const first = positiveInteger('seed', one ?? values.from ?? '1')
   const count = one !== undefined || values.trace !== undefined ? 1 : positiveInteger('seeds', values.seeds ?? '20')
@@ -97,6 +96,12 @@ function chooseScenarios(values: Values): Scenario[] {
     const scenario = drawScenario(first + at)
     return plan === undefined ? scenario : planned(scenario, plan)
   })
+}
+
+function readPlan(file: string): FaultPlan {
+  const plan = parseFaultPlan(readFileSync(resolve(callerDirectory, file), 'utf8'), file)
+  checkMetrics(plan)
+  return plan
 }
 
 function positiveInteger(option: string, text: string): number {
@@ -107,11 +112,12 @@ function positiveInteger(option: string, text: string): number {
 
 function traceOne([scenario]: readonly Scenario[], file: string): number {
   const lines: string[] = []
+  const startedAtMs = performance.now()
   const outcome = simulate(scenario!, { trace: (line) => lines.push(line) })
   const text = `${lines.join('\n')}\n`
   if (file === '-') process.stdout.write(text)
   else writeFileSync(resolve(callerDirectory, file), text)
-  return finish(reportOf([resultOf(scenario!.seed, outcome)]))
+  return finish(reportOf([resultOf(scenario!.seed, outcome)], (performance.now() - startedAtMs) / 1_000))
 }
 
 function finish(report: SimReport): number {

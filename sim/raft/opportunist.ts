@@ -1,4 +1,5 @@
 import type { Random } from '../../src/core/index.ts'
+import type { Configuration } from '../../src/raft/index.ts'
 import type { Fault } from '../../testing/index.ts'
 import type { Chaos } from './chaos.ts'
 import type { Operator } from './operator.ts'
@@ -51,28 +52,38 @@ export class Opportunist {
   #onConfigApplied(index: number): void {
     if (index <= this.#configIndex) return
     this.#configIndex = index
-    // Not in the middle of what the node is doing.
-    if (this.#isSeized()) this.#world.events.after(this.#random.float() * 4, () => this.#strike())
+    if (!this.#isSeized()) return
+    // At once, when nobody else has heard of it, or when some have; never in the middle of what the node is doing.
+    const delayMs = this.#random.float() < 0.6 ? 0 : this.#random.float() * 4
+    this.#world.events.after(delayMs, () => this.#strike())
   }
 
   #strike(): void {
     const leader = this.#world.leader()
     if (leader === undefined) return
     const chance = this.#random.float()
-    if (chance < 0.45) this.#split(leader)
+    if (chance < 0.5) this.#split(leader)
     else if (chance < 0.65) this.#chaos.strike(this.#cutShort(), [leader])
     else if (chance < 0.8) this.#operator.ask(this.#pick(['snapshot', 'purge']), this.#world.running())
     else this.#operator.ask(this.#pick(['transfer', 'joint', 'demote', 'promote', 'remove']), [])
   }
 
-  /** The leader with some of the others, or with whoever came last, apart from the rest. */
+  /** The leader with a half that could decide alone if the other half of the configuration were forgotten, apart from the rest. */
   #split(leader: SimNode): void {
     const others = this.#world.running().filter((node) => node !== leader)
-    const newest = others.toSorted((one, other) => other.id - one.id).slice(0, 1 + Math.floor(this.#random.float() * 2))
+    const half = this.#half(leader.member!.status.configuration, others)
     const some = others.filter(() => this.#random.float() < 0.5)
-    const direction = this.#random.float() < 0.75 ? 'both' : 'one-way'
-    const side = [leader, ...(this.#random.float() < 0.5 ? newest : some)]
-    this.#chaos.strike({ kind: 'network', action: 'partition', direction, ...this.#now(1_500, 6_000) }, side)
+    const direction = this.#random.float() < 0.85 ? 'both' : 'one-way'
+    const side = [leader, ...(this.#random.float() < 0.7 ? half : some)]
+    this.#chaos.strike({ kind: 'network', action: 'partition', direction, ...this.#now(2_500, 8_000) }, side)
+  }
+
+  /** A majority of the new voters, or of the old ones, with as few of the others as possible. */
+  #half({ voters, votersOutgoing }: Configuration, others: readonly SimNode[]): SimNode[] {
+    const [mine, theirs] = this.#random.float() < 0.7 ? [voters, votersOutgoing] : [votersOutgoing, voters]
+    const members = others.filter(({ id }) => mine.includes(id))
+    const isShared = ({ id }: SimNode) => Number(theirs.includes(id))
+    return members.toSorted((one, other) => isShared(one) - isShared(other)).slice(0, Math.floor(mine.length / 2))
   }
 
   #cutShort(): Fault {

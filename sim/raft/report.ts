@@ -11,6 +11,7 @@ export interface SeedResult {
   readonly leaderChanges: number
   readonly snapshotsInstalled: number
   readonly configChanges: number
+  readonly processorMs: number
   readonly faults: Readonly<Record<string, number>>
   readonly failure?: Failure
 }
@@ -29,6 +30,9 @@ export interface SimReport {
   readonly violations: number
   readonly livenessFailures: number
   readonly linearizable: boolean
+  /** What it took: by the clock on the wall, which other programs make longer, and of processors. */
+  readonly seconds: number
+  readonly processorSeconds: number
   readonly failures: ReadonlyArray<{ readonly seed: number } & Failure>
 }
 
@@ -36,8 +40,11 @@ export interface SimReport {
 const SEEDS_FOR_EVERY_FAULT = 100
 const ACKED_PER_SEED_MIN = 100
 const VIRTUAL_SECONDS_MIN = 60
+/** 500 seeds in ten minutes on two processors. */
+const PROCESSOR_SECONDS_PER_SEED_MAX = 2.4
 
-export function resultOf(seed: number, { events, virtualMs, tally, leaderChanges, failure }: Outcome): SeedResult {
+export function resultOf(seed: number, outcome: Outcome, processorMs = 0): SeedResult {
+  const { events, virtualMs, tally, leaderChanges, failure } = outcome
   const { acked, reads, snapshotsInstalled, configChanges, faults } = tally
   return {
     seed,
@@ -48,12 +55,13 @@ export function resultOf(seed: number, { events, virtualMs, tally, leaderChanges
     leaderChanges: Math.max(0, leaderChanges - 1),
     snapshotsInstalled,
     configChanges,
+    processorMs,
     faults: Object.fromEntries(faults),
     ...(failure !== undefined && { failure }),
   }
 }
 
-export function reportOf(results: readonly SeedResult[]): SimReport {
+export function reportOf(results: readonly SeedResult[], seconds: number): SimReport {
   const sum = (of: (result: SeedResult) => number) => results.reduce((total, result) => total + of(result), 0)
   const failures = results.flatMap(({ seed, failure }) => (failure === undefined ? [] : [{ seed, ...failure }]))
   const ofKind = (kind: Failure['kind']) => failures.filter((failure) => failure.kind === kind).length
@@ -71,6 +79,8 @@ export function reportOf(results: readonly SeedResult[]): SimReport {
     violations: ofKind('violation'),
     livenessFailures: ofKind('liveness'),
     linearizable: ofKind('linearizability') === 0,
+    seconds: Math.round(seconds * 10) / 10,
+    processorSeconds: Math.round(sum(({ processorMs }) => processorMs) / 100) / 10,
     failures,
   }
 }
@@ -86,6 +96,9 @@ export function shortfalls(report: SimReport): string[] {
     if (report[name] === 0) missed.push(`${name} is 0`)
   }
   if (report.seeds < SEEDS_FOR_EVERY_FAULT) return missed
+  if (report.processorSeconds > PROCESSOR_SECONDS_PER_SEED_MAX * report.seeds) {
+    missed.push(`it took ${report.processorSeconds} s of processors`)
+  }
   for (const [kind, count] of Object.entries(report.faults)) if (count === 0) missed.push(`no fault ${kind} happened`)
   return missed
 }

@@ -10,6 +10,8 @@ export interface Scenario {
   readonly keys: number
   /** Longest pause of a client between two calls. */
   readonly thinkMsMax: number
+  /** Of the calls; most of the others write. */
+  readonly readPercent: number
   /** How long faults go on. */
   readonly faultsMs: number
   /** After that the group must work again within this time. */
@@ -37,6 +39,10 @@ export interface Scenario {
   readonly faults: readonly Fault[]
   /** How often a weak moment of the group is used against it. */
   readonly opportunityPercent: number
+  /** What must hold before the first fault and when the group is well again. */
+  readonly steadyState: FaultPlan['steadyState']
+  /** What is judged of the clients' view; the promises of Raft itself are checked in any case. */
+  readonly verify: FaultPlan['verify']
 }
 
 const SIZES = [1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7] as const
@@ -51,12 +57,14 @@ export function drawScenario(seed: number): Scenario {
   const isUpgraded = random.float() < 0.4
   const isTight = random.float() < 0.4
   const hasStaleLeaders = random.float() < 0.4
+  const hasChurn = random.float() < 0.35
   return {
     seed,
     nodes,
     clients: between(2, 8),
     keys: between(1, 9),
     thinkMsMax: pick([40, 150, 150, 500]),
+    readPercent: pick([25, 45, 75]),
     faultsMs,
     healWithinMs: 40_000,
     heal: nodes >= 3 && random.float() < 0.4 ? 'majority' : 'all',
@@ -70,15 +78,17 @@ export function drawScenario(seed: number): Scenario {
       electionTicks: pick([10, 10, 5]),
       preVote: random.float() < 0.9,
       // A leader that nobody answers leads on for ever without this: reads must be right all the same.
-      checkQuorum: random.float() < (hasStaleLeaders ? 0.5 : 0.95),
+      checkQuorum: random.float() < (hasStaleLeaders || hasChurn ? 0.5 : 0.95),
       inflightMessagesMax: isTight ? between(1, 6) : 64,
       inflightBytesMax: isTight ? between(500, 5_000) : 4 << 20,
       messageBytesMax: isTight ? between(100, 2_000) : 512 << 10,
       uncommittedBytesMax: isTight ? between(1_000, 8_000) : 64 << 20,
       applyBytesMax: isTight ? between(300, 4_000) : 16 << 20,
     },
-    faults: drawFaults(random, { faultsMs, isUpgraded, hasStaleLeaders }),
+    faults: drawFaults(random, { faultsMs, isUpgraded, hasStaleLeaders, hasChurn }),
     opportunityPercent: pick([15, 40, 70]),
+    steadyState: [],
+    verify: ['no-acked-loss', 'order-per-key', 'linearizable', 'effect-once'],
   }
 }
 
@@ -94,6 +104,8 @@ export function planned(scenario: Scenario, plan: FaultPlan): Scenario {
     isUpgraded: plan.faults.some(({ action }) => action === 'upgrade'),
     faults: plan.faults,
     opportunityPercent: 0,
+    steadyState: plan.steadyState,
+    verify: plan.verify,
   }
 }
 
@@ -103,6 +115,7 @@ interface Run {
   readonly faultsMs: number
   readonly isUpgraded: boolean
   readonly hasStaleLeaders: boolean
+  readonly hasChurn: boolean
 }
 
 function drawFaults(random: Random, run: Run): Fault[] {
@@ -122,6 +135,7 @@ function drawFaults(random: Random, run: Run): Fault[] {
     } as Fault)
   }
   if (run.hasStaleLeaders) faults.push(...drawStaleLeaders(random, run.faultsMs))
+  if (run.hasChurn) faults.push(...drawChurn(random, run.faultsMs))
   if (run.isUpgraded) faults.push(...drawUpgrades(random, run.faultsMs))
   return faults.sort((one, other) => one.at - other.at)
 }
@@ -144,6 +158,21 @@ function drawStaleLeaders(random: Random, faultsMs: number): Fault[] {
     return [
       { ...shared, action: 'clog', way: 'in', at, duration: Math.round(1_500 + random.float() * 3_000) },
       { ...shared, action: 'partition', direction: 'one-way', at: cutAt, duration: 5_000 },
+    ]
+  }).flat()
+}
+
+/** Members come and go all the time, mostly by way of joint configurations. */
+function drawChurn(random: Random, faultsMs: number): Fault[] {
+  const turns = 10
+  return Array.from({ length: turns }, (_, turn): Fault[] => {
+    const at = Math.round(1_500 + ((turn + random.float() * 0.3) * (faultsMs - 6_000)) / turns)
+    const shared = { kind: 'raft', select: { mode: 'fixed', value: 1, role: 'leader' }, duration: 500 } as const
+    const chance = random.float()
+    const then = chance < 0.65 ? 'joint' : chance < 0.8 ? 'promote' : chance < 0.9 ? 'remove' : 'demote'
+    return [
+      { ...shared, action: 'add-learner', at },
+      { ...shared, action: then, at: at + Math.round(500 + random.float() * 2_500) },
     ]
   }).flat()
 }

@@ -5,6 +5,7 @@ import { ailments, heal } from './heal.ts'
 import { Operator } from './operator.ts'
 import { Opportunist } from './opportunist.ts'
 import type { Scenario } from './scenario.ts'
+import { checkSteadyState } from './steady-state.ts'
 import type { Tally } from './tally.ts'
 import { Violation } from './violation.ts'
 import { World, type WorldOptions } from './world.ts'
@@ -73,6 +74,7 @@ class Run {
     } catch (error) {
       return this.#failed(error)
     }
+    if (!this.world.scenario.verify.includes('linearizable')) return undefined
     const { isLinearizable, violation } = checkLinearizability(this.world.history)
     if (isLinearizable) return undefined
     return { ...this.#at(), kind: 'linearizability', invariant: 'linearizability', message: violation!.message }
@@ -95,6 +97,9 @@ class Run {
     const { world } = this
     world.begin()
     this.#operator.begin()
+    const firstFaultMs = Math.min(...world.scenario.faults.map(({ at }) => at))
+    if (Number.isFinite(firstFaultMs))
+      world.events.after(firstFaultMs, () => checkSteadyState(world, 'before the faults'))
     this.#chaos.begin()
     this.#opportunist.begin()
     for (const client of this.#clients) client.begin()
@@ -120,8 +125,8 @@ class Run {
       this.#runUntil(world.events.nowMs + SETTLE_MS)
       missing = ailments(world, { ...healing, clients: this.#clients, floor })
     }
-    if (missing.length > 0)
-      return this.#notWell(`${world.scenario.healWithinMs} ms after the faults: ${missing.join('; ')}`)
+    if (missing.length === 0) checkSteadyState(world, 'after the faults')
+    else return this.#notWell(`${world.scenario.healWithinMs} ms after the faults: ${missing.join('; ')}`)
     return this.#stay()
   }
 

@@ -12,12 +12,14 @@ export interface WorkerTask {
 }
 
 function play({ scenario, histories }: WorkerTask): SeedResult {
+  const before = process.cpuUsage()
   const outcome = simulate(scenario)
   if (histories !== undefined) {
     const name = `seed-${String(scenario.seed).padStart(6, '0')}.jsonl`
     writeFileSync(join(histories, name), outcome.history.map((operation) => `${JSON.stringify(operation)}\n`).join(''))
   }
-  return resultOf(scenario.seed, outcome)
+  const { user, system } = process.cpuUsage(before)
+  return resultOf(scenario.seed, outcome, (user + system) / 1_000)
 }
 
 process.on('message', (task: WorkerTask) => process.send!(play(task)))

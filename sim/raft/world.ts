@@ -74,7 +74,7 @@ export class World {
     this.#startMember = options.startMember ?? ((host) => new RaftMember(host))
     this.#trace = options.trace
     this.invariants = new Invariants(scenario.raft)
-    this.oracle = new Oracle(this.invariants.group)
+    this.oracle = new Oracle(this.invariants.group, scenario.verify)
     this.atlas = new Atlas(this)
     this.#hangUps = this.stream('hang-ups')
     this.network = new SimulatedNetwork<number, Packet>({

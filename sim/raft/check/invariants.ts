@@ -10,6 +10,7 @@ import { checkMessage } from './messages.ts'
 import { NodeRecord } from './node-record.ts'
 import { checkPeers } from './peers.ts'
 import { describeConfiguration, isQuorum } from './quorums.ts'
+import { noteVerified } from './verified.ts'
 
 /**
  * The promises of Raft, checked wherever a core hands something out or takes something in. It watches the ports of a
@@ -338,6 +339,7 @@ export class Invariants {
   /** It has taken the message in. */
   stepped(message: Message, statuses: { readonly before: RaftStatus; readonly after: RaftStatus }): void {
     checkEntitledCommit(message, statuses)
+    if (message.type === 'append' && message.term === statuses.after.term) noteVerified(this.node(message.to), message)
   }
 
   /** A core says what a snapshot is of: with the members that the log makes by then, whatever came later. */

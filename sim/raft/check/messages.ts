@@ -3,6 +3,7 @@ import { Violation } from '../violation.ts'
 import type { GroupRecord } from './group-record.ts'
 import type { InvariantLimits } from './invariant-limits.ts'
 import type { NodeRecord } from './node-record.ts'
+import { checkVerified } from './verified.ts'
 
 interface Surroundings {
   readonly limits: InvariantLimits
@@ -82,9 +83,11 @@ function countUnheard(
   throw new Violation('the window in flight is bounded', what)
 }
 
-function checkAccepted({ from, term, index }: Of<'append-accepted'>, { sender, group }: Surroundings): void {
+function checkAccepted(message: Of<'append-accepted'>, { sender, group }: Surroundings): void {
+  const { from, term, index } = message
   // It waited for its persist while another leader took over: nobody will count it.
   if (term < sender.term) return
+  checkVerified(message, sender)
   sender.disk.refresh()
   const { log } = sender.disk
   const stored = log.term(index)

@@ -36,6 +36,8 @@ export class NodeRecord {
   readonly leased = new Set<string>()
   /** Who granted a vote, by term. */
   readonly votes = new Map<number, Set<number>>()
+  /** How far messages of this term have shown the log to be equal to the leader's. */
+  verified = { term: 0, index: 0, entryTerm: 0 }
   /** Of a leader: what it said that each peer has. */
   readonly matches = new Map<number, number>()
   readonly readFloors = new Map<unknown, number>()
@@ -57,6 +59,7 @@ export class NodeRecord {
     this.preVotes.clear()
     this.votes.clear()
     this.matches.clear()
+    this.verified = { term: 0, index: 0, entryTerm: 0 }
     this.leased.clear()
     this.readFloors.clear()
   }

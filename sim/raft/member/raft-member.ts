@@ -72,6 +72,10 @@ export class RaftMember implements Member {
     this.#pump()
   }
 
+  get #probesFirst(): boolean {
+    return this.#host.version < HIGHEST_LEVEL
+  }
+
   get status(): RaftStatus {
     return this.#raft.status()
   }
@@ -209,7 +213,15 @@ export class RaftMember implements Member {
 
   #sendMessage(message: Message): void {
     if (message.type === 'snapshot') this.#sendSnapshot(message)
+    else if (message.type === 'append' && this.#probesFirst) this.#sendWithProbe(message)
     else this.#send(message.to, { type: 'raft', message })
+  }
+
+  /** The older build asks where the logs agree before it sends what follows, as other leaders do. */
+  #sendWithProbe(message: Extract<Message, { readonly type: 'append' }>): void {
+    const { to, entries } = message
+    if (entries.length > 0) this.#send(to, { type: 'raft', message: { ...message, entries: [] } })
+    this.#send(to, { type: 'raft', message })
   }
 
   #sendSnapshot(message: Extract<Message, { readonly type: 'snapshot' }>): void {
