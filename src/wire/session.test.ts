@@ -13,6 +13,7 @@ import { SESSION_LIMITS, Session, type SessionHandlers, type SessionLimits } fro
 interface Side {
   readonly session: Session
   readonly transport: MemoryTransport
+  readonly precedence: Precedence
   readonly casts: WireMessage[]
   closed: SkeinError | undefined
 }
@@ -26,8 +27,10 @@ function side(
     readonly onCall?: SessionHandlers['onCall']
   },
 ): Side {
+  const precedence = new Precedence(options.clock)
   const made: { -readonly [Key in keyof Side]: Side[Key] } = {
     transport,
+    precedence,
     casts: [],
     closed: undefined,
     session: undefined as unknown as Session,
@@ -37,7 +40,7 @@ function side(
     clock: options.clock,
     limits: options.limits,
     side: name,
-    precedence: new Precedence(options.clock),
+    precedence,
     handlers: {
       onGreeting: (session) => {
         session.establish({ windowBytes: options.limits.windowBytes })
@@ -90,6 +93,27 @@ test('A call is answered with head and body, and a failure comes back as the err
   const answer = await good
   assert.deepEqual([answer.head, Buffer.from(answer.body).toString()], [{ got: 3 }, 'answer'])
   await outcome
+})
+
+test('Bulk calls are served once nothing urgent is under way at this side, urgent ones at once', async () => {
+  const served: string[] = []
+  const { client, node, clock } = pair({
+    onCall: async (call) => {
+      served.push(String(call.head.name))
+      return {}
+    },
+  })
+  const over = node.precedence.begin()
+  const calls = ['bulk 1', 'bulk 2'].map((name) => client.session.call(1, { lane: Lane.bulk, head: { name } }))
+  calls.push(client.session.call(1, { lane: Lane.urgent, head: { name: 'urgent' } }))
+  settle(client, node)
+  await clock.advance(5)
+  assert.deepEqual(served, ['urgent'])
+  over()
+  await clock.advance(20)
+  assert.deepEqual(served, ['urgent', 'bulk 1', 'bulk 2'])
+  settle(client, node)
+  await Promise.all(calls)
 })
 
 test('An urgent message overtakes bulk that waits, and bulk keeps its own order', async () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { endlessUrgency } from '../../../../test/endless-urgency.ts'
 import { SessionPair } from '../../../../test/session-pair.ts'
 import { SimulatedClock } from '../../../../testing/index.ts'
+import { SkeinError } from '../../../core/index.ts'
 import { type IncomingCall, Lane, Precedence, SESSION_LIMITS } from '../../../wire/index.ts'
 import { WriteLane } from './write-lane.ts'
 
@@ -87,4 +88,40 @@ test('A command is sent at once, whatever telemetry waits', async () => {
   await clock.advance(0)
   assert.deepEqual([urgent.receipts, bulk.receipts], [['command'], []])
   over()
+})
+
+test('After a broken connection what was on its way goes before what waited, in its order', async () => {
+  const clock = new SimulatedClock()
+  const first = new SessionPair({ clock, onCall: () => new Promise(() => {}) })
+  const stored: unknown[] = []
+  const second = new SessionPair({
+    clock,
+    onCall: async ({ head }) => {
+      stored.push(head.name)
+      return {}
+    },
+  })
+  const lane = new WriteLane(Lane.bulk, new Precedence(clock))
+  // Few fit into the window at once.
+  const welcome = { ...WELCOME, pendingBytesMax: 8 * BODY.length }
+  lane.onConnected(first.client, welcome)
+  const receipts: string[] = []
+  for (const name of NAMES) {
+    lane.push({
+      head: { name },
+      ...{ body: [BODY], byteLength: BODY.length, isRepeatable: true, wasSent: false },
+      onStored: () => receipts.push(name),
+      onFailed: (error) => assert.fail(error),
+    })
+  }
+  first.carry()
+  await clock.advance(10)
+  lane.onBroken(new SkeinError('connection-lost', 'The connection has ended'))
+  lane.onConnected(second.client, welcome)
+  await clock.advanceUntil(() => {
+    second.carry()
+    return receipts.length === SECTIONS
+  })
+  assert.deepEqual(stored, NAMES)
+  assert.deepEqual(receipts, NAMES)
 })
