@@ -14,6 +14,7 @@ import type { Binding } from './binding/binding.ts'
 import { BoundBus } from './binding/bound-bus.ts'
 import { checkChannels, explainRefusal } from './binding/check-channels.ts'
 import { openBoundBus } from './binding/open-bound-bus.ts'
+import { type ConfigFile, configuredTarget, isConfigFile } from './config/configured-target.ts'
 import { type ConnectTarget, parseTarget } from './connect-target.ts'
 import type { Contract } from './contract.ts'
 import { Fabric } from './fabric.ts'
@@ -55,8 +56,8 @@ export interface ConnectOptions extends Partial<Machine> {
  * intents bound to it. With the first two this process is the node; on brokers one runs somewhere (`skein up`). Rejects
  * with `bad-argument`, `locked`, `future-version`, `connection-lost`, `unauthorised`, `unsupported`.
  */
-export async function connect(target: string | Binding, options: ConnectOptions = {}): Promise<Fabric> {
-  const parsed = parseTarget(target)
+export async function connect(target: string | Binding | ConfigFile, options: ConnectOptions = {}): Promise<Fabric> {
+  const parsed = parseTarget(isConfigFile(target) ? await configuredTarget(target) : target)
   const name = options.name ?? 'fabric'
   checkSubject(name, 'fabric name')
   const reconnections = new Reconnections()

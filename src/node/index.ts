@@ -1,6 +1,3 @@
-export type { ConfigSources } from './config.ts'
-export { readConfig } from './config.ts'
-export type { NodeConfig } from './config-schema.ts'
 export type { NodeLog } from './node-log.ts'
 export type { RunningNode } from './running-node.ts'
 export type { NodeDependencies } from './start-node.ts'

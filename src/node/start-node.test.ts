@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Clock } from '../core/index.ts'
 import { systemClock, systemDisk, systemRandom } from '../core/system/index.ts'
-import { readConfig } from './config.ts'
+import { readConfig } from '../fabric/index.ts'
 import type { NodeLog } from './node-log.ts'
 import { startNode } from './start-node.ts'
 

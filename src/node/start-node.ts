@@ -1,5 +1,4 @@
-import { openEmbeddedBus } from '../bus/drivers/embedded/index.ts'
-import type { Bus, TopicSpec } from '../bus/index.ts'
+import type { Bus, RawAccess, TopicSpec } from '../bus/index.ts'
 import { openCommandSender } from '../channel/index.ts'
 import {
   type Clock,
@@ -10,16 +9,16 @@ import {
   steadyClock,
   VERSION,
 } from '../core/index.ts'
-import { hostNodeServices, type NodeServices, type NodeServicesOptions } from '../fabric/index.ts'
+import { hostNodeServices, type NodeConfig, type NodeServices, type NodeServicesOptions } from '../fabric/index.ts'
 import { httpGateway } from '../gateway/http/index.ts'
 import { websocketGateway } from '../gateway/websocket/index.ts'
 import type { FencedAgent } from '../swarm/index.ts'
 import { clientAccess } from './client-access.ts'
-import type { NodeConfig } from './config-schema.ts'
-import { DiskHealth, type DiskState } from './disk-health.ts'
+import type { DiskState } from './disk-health.ts'
 import { checkListenHost } from './listen-address.ts'
 import type { NodeLog } from './node-log.ts'
 import { NodeProbes } from './node-probes.ts'
+import { type NodeStore, openNodeStore } from './node-store.ts'
 import { reservePort } from './reserved-port.ts'
 import { type RunningNode, runningNode } from './running-node.ts'
 import { takeUpgrades } from './upgrade.ts'
@@ -32,8 +31,9 @@ export interface NodeDependencies {
 }
 
 /**
- * Starts a node: the durable log in the data directory, the swarm's owner, HTTP and WebSocket on one port. Rejects with
- * `unauthorised` (a listener beyond loopback), `port-in-use`, `locked`, `future-version`, `corrupt`, `disk-full`.
+ * Starts a node: the durable log in the data directory, the swarm's owner, HTTP and WebSocket on one port; or, where the
+ * configuration names brokers, the owner and HTTP on those. Rejects with `unauthorised` (a listener beyond loopback),
+ * `port-in-use`, `locked`, `future-version`, `corrupt`, `disk-full`; with `connection-lost` and `unsupported` on brokers.
  */
 export async function startNode(config: NodeConfig, dependencies: NodeDependencies): Promise<RunningNode> {
   checkListenHost(config.listen.host)
@@ -47,17 +47,17 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
     parts.adopt(part, async (made) => made.close())
 
   const port = keep(await reservePort(config.listen))
-  const onChange = (state: DiskState) => tellDisk(log, state)
-  const health = keep(new DiskHealth(dependencies.disk, { clock, directory: config.data, onChange }))
-  const probes = new NodeProbes(health)
-  const bus = keep(await openBus(config, { clock, random, disk: health.disk }))
-  keepTime(clock, bus.newestMs, log)
+  const onDiskChange = (state: DiskState) => tellDisk(log, state)
+  const store = await openNodeStore(config, { clock, random, disk: dependencies.disk, onDiskChange, keep })
+  const { bus } = store
+  const probes = new NodeProbes(store.health)
+  keepTime(clock, store.newestMs, log)
   for (const topic of config.topics) await bus.open(topic as TopicSpec)
   let cutOff: (connection: string, why: string) => void = () => {}
   const onFenced = ({ agentId, byEpoch, connection }: FencedAgent) => {
     if (connection !== undefined) cutOff(connection, `epoch ${byEpoch} took the place of agent "${agentId}"`)
   }
-  const services = keep(await openServices(bus, config, { clock, random, onError, onFenced }))
+  const services = keep(await openServices(store, config, { clock, random, onError, onFenced }))
   const { roster, nodeTime } = services
   const sender = `node-${Buffer.from(random.bytes(6)).toString('hex')}`
   const { httpBodyBytes: bodyBytesMax, pendingBytesPerClient: pendingBytesMax } = config.limits
@@ -69,24 +69,24 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
       pendingBytesMax: senderBytesMax,
     }),
   )
-  const sockets = keep(openSockets(bus, services, config, { clock, random, onError }))
-  cutOff = (connection, why) => sockets.disconnect(connection, why)
+  const sockets = store.log && keep(openSockets(store.log, services, config, { clock, random, onError }))
+  cutOff = (connection, why) => sockets?.disconnect(connection, why)
   const http = keep(
     await httpGateway({
       ...{ bus, clock, random, roster, commands, probes, version: VERSION, onError },
       ...{ bodyBytesMax, pendingBytesMax },
     }),
   )
-  takeUpgrades(http.server, sockets)
+  if (sockets !== undefined) takeUpgrades(http.server, sockets)
   await port.close()
   const url = urlOf(config.listen.host, await http.listen(config.listen))
   probes.enter('running')
-  log.info('listening', { url, data: config.data, version: VERSION })
+  log.info('listening', { url, data: store.place, version: VERSION })
   return runningNode({
     url,
     clock,
     graceMs: config.shutdown.graceMs,
-    drainInOrder: [sockets, http, commands, services, bus],
+    drainInOrder: [...(sockets ? [sockets] : []), http, commands, services, bus],
     cutOff: parts.move(),
     onDrain: () => {
       probes.enter('stopping')
@@ -116,20 +116,8 @@ function keepTime(clock: SteadyClock, newestMs: number, log: NodeLog): void {
   clock.notBefore(newestMs)
 }
 
-function openBus(config: NodeConfig, { disk, clock, random }: Omit<NodeDependencies, 'log'>) {
-  const { sync, syncIntervalMs, segmentBytes } = config.log
-  return openEmbeddedBus({
-    disk,
-    clock,
-    random,
-    directory: config.data,
-    segmentBytes,
-    sync: sync === 'interval' ? { kind: 'interval', intervalMs: syncIntervalMs } : { kind: sync },
-  })
-}
-
 function openServices(
-  bus: Bus,
+  { bus, durability }: NodeStore,
   config: NodeConfig,
   handed: Handed & Pick<NodeServicesOptions, 'onFenced'>,
 ): Promise<NodeServices> {
@@ -137,19 +125,13 @@ function openServices(
   return hostNodeServices({
     bus,
     ...handed,
-    // Skein's own topics are as safe as this node's log can be made to be.
-    durability: config.log.sync === 'group' ? 'safe' : 'written',
+    durability,
     liveness: { pulseMs, suspectAfterPulses, lostAfterPulses },
     lag: { laggingSeconds },
   })
 }
 
-function openSockets(
-  bus: Awaited<ReturnType<typeof openBus>>,
-  services: NodeServices,
-  config: NodeConfig,
-  handed: Handed,
-) {
+function openSockets(bus: Bus & RawAccess, services: NodeServices, config: NodeConfig, handed: Handed) {
   const { connections, subscriptionsPerClient, pendingBytesPerClient } = config.limits
   return websocketGateway({
     bus,

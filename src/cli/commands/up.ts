@@ -32,7 +32,10 @@ export function upCommand(context: CommandContext): Command {
 async function up(options: UpOptions, context: CommandContext): Promise<void> {
   const { terminal, clock, random, signal, environment } = context
   // Loaded here, so that the other commands start without a node's libraries.
-  const { readConfig, startNode } = await import('../../node/index.ts')
+  const [{ readConfig }, { startNode }] = await Promise.all([
+    import('../../fabric/index.ts'),
+    import('../../node/index.ts'),
+  ])
   const config = readConfig({
     file: options.config === undefined ? undefined : { name: options.config, text: await readTextFile(options.config) },
     environment,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { SkeinError } from '../core/index.ts'
+import { SkeinError } from '../../core/index.ts'
 import { readConfig, variableName } from './config.ts'
-import { scalarSettings } from './config-schema.ts'
+import { bindingOf, scalarSettings } from './config-schema.ts'
 
 function failure(action: () => unknown): SkeinError {
   try {
@@ -113,11 +113,35 @@ test('Broken YAML names file and line, and so does a file that is no map', () =>
 })
 
 test('A missing data directory says how to give one', () => {
-  assert.match(failure(() => readConfig({})).message, /data: it is not set; give --data DIR/)
+  assert.match(failure(() => readConfig({})).message, /data: it is not set; give --data DIR, or name brokers/)
+})
+
+test('Brokers are URLs, or URLs with settings, and each intent goes to one by its name', () => {
+  const text =
+    'brokers:\n  kafka: kafka://a:9092\n  nats: { url: nats://b:4222, safe: written }\nbind: { command: nats }\n'
+  assert.deepEqual(bindingOf(readConfig(file(text))), {
+    brokers: { kafka: { url: 'kafka://a:9092' }, nats: { url: 'nats://b:4222', safe: 'written' } },
+    bind: { command: 'nats' },
+  })
+  assert.equal(bindingOf(readConfig({ flags: { data: './data' } })), undefined)
+})
+
+test('A mistake in the settings of a broker names its line and the nearest key', () => {
+  const text = 'brokers:\n  kafka: kafka://a:9092\n  nats:\n    url: nats://b:4222\n    saef: written\n'
+  assert.deepEqual(failure(() => readConfig(file(text))).details, {
+    ...{ file: 'skein.yaml', line: 5, key: 'brokers.nats.saef', nearest: 'safe' },
+  })
+  const wrongIntent = failure(() => readConfig(file('brokers: { a: "memory:" }\nbind:\n  comand: a\n')))
+  assert.deepEqual([wrongIntent.details.line, wrongIntent.details.nearest], [3, 'command'])
+  assert.match(failure(() => readConfig(file('brokers:\n  a: { safe: very }\n'))).message, /skein\.yaml:2/)
+})
+
+test('A node has a log of its own or brokers, never both', () => {
+  assert.match(failure(() => readConfig(file('data: ./data\nbrokers: { a: "memory:" }\n'))).message, /leave out data/)
 })
 
 test('Every setting and its environment variable is in the reference', async () => {
-  const reference = await readFile(new URL('../../docs/reference/config.md', import.meta.url), 'utf8')
+  const reference = await readFile(new URL('../../../docs/reference/config.md', import.meta.url), 'utf8')
   for (const { path } of scalarSettings()) {
     assert.ok(reference.includes(`\`${path.join('.')}\``), `docs/reference/config.md lacks ${path.join('.')}`)
     assert.ok(reference.includes(`\`${variableName(path)}\``), `docs/reference/config.md lacks ${variableName(path)}`)

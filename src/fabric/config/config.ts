@@ -1,6 +1,6 @@
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
-import { misspeltVariable, nearest, SkeinError } from '../core/index.ts'
+import { misspeltVariable, nearest, SkeinError } from '../../core/index.ts'
 import { configSchema, type NodeConfig, scalarSettings, validKeys } from './config-schema.ts'
 
 type Path = ReadonlyArray<string | number>
@@ -33,7 +33,7 @@ export function readConfig(sources: ConfigSources): NodeConfig {
     if (value !== undefined) override(values, path, value, origins, `--${path.at(-1)}`)
   }
   const result = configSchema.safeParse(values)
-  if (result.success) return result.data
+  if (result.success) return checkWhole(result.data)
   // A misspelt key first: what is said to be missing may be what it was meant for.
   const issue = result.error.issues.find(({ code }) => code === 'unrecognized_keys') ?? result.error.issues[0]!
   throw configError(issue, values, (path) => origins.get(path.join('.')) ?? file?.place(path))
@@ -52,6 +52,17 @@ function checkVariables(environment: Readonly<Record<string, string | undefined>
     `Cannot use the configuration of the environment: unknown variable ${name}; did you mean ${near}?`,
     { details: { key: name, nearest: near } },
   )
+}
+
+/** A node has a log of its own or brokers: one of the two. */
+function checkWhole(config: NodeConfig): NodeConfig {
+  const { data, brokers } = config
+  if ((data === undefined) !== (brokers === undefined)) return config
+  const why =
+    data === undefined
+      ? 'data: it is not set; give --data DIR, or name brokers'
+      : 'data: the brokers keep everything, and there is no log beside them; leave out data, or brokers'
+  throw new SkeinError('bad-config', `Cannot use the configuration: ${why}`, { details: { key: 'data' } })
 }
 
 /** `listen.port` is set by `SKEIN_LISTEN_PORT`, `limits.httpBodyBytes` by `SKEIN_LIMITS_HTTP_BODY_BYTES`. */
@@ -138,8 +149,7 @@ function configError(
   const where = place === undefined ? '' : ` at ${place}`
   const [file, line] = place?.includes(':') ? splitPlace(place) : [place, undefined]
   if (unknownKey === undefined) {
-    const why = key === 'data' && place === undefined ? 'it is not set; give --data DIR' : reason(issue, values)
-    return new SkeinError('bad-config', `Cannot use the configuration${where}: ${key}: ${why}`, {
+    return new SkeinError('bad-config', `Cannot use the configuration${where}: ${key}: ${reason(issue, values)}`, {
       details: { file, line, key },
     })
   }

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import type { Binding } from '../binding/binding.ts'
+import { bindSchema, brokersSchema } from './binding-schema.ts'
 
 const count = z.int().min(1)
 const bytes = z.int().min(1024)
@@ -19,8 +21,8 @@ const topic = z.strictObject({
 
 /** Every setting of a node with its default: `docs/reference/config.md` explains each, and a test compares the two. */
 export const configSchema = z.strictObject({
-  /** The data directory. */
-  data: z.string().min(1),
+  /** The data directory, for a node with a log of its own. */
+  data: z.string().min(1).optional(),
   listen: z
     .strictObject({
       host: z.string().min(1).default('127.0.0.1'),
@@ -64,9 +66,18 @@ export const configSchema = z.strictObject({
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Topics opened at the start. */
   topics: z.array(topic).default([]),
+  /** For a node on brokers, and for whoever connects to them. */
+  brokers: brokersSchema.optional(),
+  bind: bindSchema.optional(),
 })
 
 export type NodeConfig = z.output<typeof configSchema>
+
+/** The brokers that a configuration names; undefined where the node has a log of its own. */
+export function bindingOf({ brokers, bind }: NodeConfig): Binding | undefined {
+  // Optional keys come out of the schema as undefined, which means the same here.
+  return brokers === undefined ? undefined : ({ brokers, bind: bind ?? {} } as unknown as Binding)
+}
 
 /** The keys that may stand at a path of the configuration (array indexes as numbers), or none where it takes no keys. */
 export function validKeys(path: ReadonlyArray<string | number>): readonly string[] {
@@ -75,6 +86,7 @@ export function validKeys(path: ReadonlyArray<string | number>): readonly string
     const inner = unwrapped(schema)
     if (inner instanceof z.ZodObject) schema = inner.shape[String(step)]
     else if (inner instanceof z.ZodArray) schema = inner.element
+    else if (inner instanceof z.ZodRecord) schema = inner.valueType
     else return []
   }
   const target = unwrapped(schema)
@@ -88,7 +100,7 @@ export function scalarSettings(): ReadonlyArray<{ readonly path: readonly string
     const inner = unwrapped(schema)
     if (inner instanceof z.ZodObject) {
       for (const [key, value] of Object.entries(inner.shape)) visit(value, [...path, key])
-    } else if (!(inner instanceof z.ZodArray)) {
+    } else if (!(inner instanceof z.ZodArray || inner instanceof z.ZodRecord)) {
       found.push({ path, isNumber: inner instanceof z.ZodNumber })
     }
   }
@@ -98,8 +110,10 @@ export function scalarSettings(): ReadonlyArray<{ readonly path: readonly string
 
 function unwrapped(schema: unknown): unknown {
   let inner = schema
-  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional) {
-    inner = inner.unwrap()
+  for (;;) {
+    if (inner instanceof z.ZodPipe) inner = inner.out
+    else if (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional) {
+      inner = inner.unwrap()
+    } else return inner
   }
-  return inner
 }
