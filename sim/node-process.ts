@@ -21,7 +21,9 @@ export interface NodeProcess {
 }
 
 export interface NodeProcessOptions {
-  readonly dataDirectory: string
+  readonly dataDirectory?: string
+  /** For what a data directory and a port do not say. */
+  readonly configFile?: string
   /** Default 0: the system chooses. A restarted node takes the port its clients know. */
   readonly port?: number
   /** Out of reach of the terminal's Ctrl-C, for who decides itself when the node stops. Default false. */
@@ -32,7 +34,10 @@ export interface NodeProcessOptions {
 
 /** Rejects with what the process wrote to standard error when it ends, or does not say it is ready, in time. */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
-  const args = [COMMAND, 'up', '--data', options.dataDirectory, '--port', String(options.port ?? 0), '--json']
+  const { dataDirectory, configFile, port = 0 } = options
+  const data = dataDirectory === undefined ? [] : ['--data', dataDirectory]
+  const config = configFile === undefined ? [] : ['--config', configFile]
+  const args = [COMMAND, 'up', ...data, ...config, '--port', String(port), '--json']
   const child = spawn(process.execPath, args, {
     // It watches the channel, and ends when whoever started it is gone, however that came about.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -66,7 +71,10 @@ async function readyUrl(child: ChildProcess, errors: readonly string[]): Promise
     for await (const line of lines) {
       // Whatever else it might print must not fill the pipe.
       child.stdout!.resume()
-      return (JSON.parse(line) as { url: string }).url
+      const { url } = JSON.parse(line) as { url?: string }
+      // An error is the one line of a node that does not start.
+      if (url === undefined) throw new Error(`The node did not start: ${line}`)
+      return url
     }
   } finally {
     clearTimeout(timer)

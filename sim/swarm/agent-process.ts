@@ -2,16 +2,20 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Durability } from '../../src/bus/index.ts'
-import { type FabricAgent as Agent, connect } from '../../src/fabric/index.ts'
+import type { FabricAgent as Agent } from '../../src/fabric/index.ts'
 import { Capture, Frame, Health, Inspect, MoveTo, Plan, Position, Sighting, Survey } from './contract.ts'
 import { type AgentSpec, type AgentType, FLEET } from './fleet.ts'
 import type { AcknowledgedLine, EffectLine } from './history.ts'
+import { ifReachable } from './if-reachable.ts'
 import { Ledger } from './ledger.ts'
 import { leave, takeRole } from './role.ts'
 
+/** Whatever the node stands on may be restarting. */
+const JOIN_WITHIN_MS = 60_000
+
 const role = takeRole()
-const { url, folder, type } = role.arguments
-const fabric = await connect(url)
+const { folder, type } = role.arguments
+const fabric = await role.connect()
 let publishing = true
 
 /** One joined agent with its two ledgers: what it was told is safe, and what it did. */
@@ -47,11 +51,15 @@ class Member {
       const count = (this.#counts.get(channel) ?? 0) + 1
       this.#counts.set(channel, count)
       const { epoch } = this.#agent
-      const { durability } = await publish({ epoch, count })
-      const line: AcknowledgedLine = { agentId: this.#spec.id, epoch, channel, count, durability }
-      this.#acknowledged.write(line)
+      const receipt = await ifReachable(publish({ epoch, count }))
+      if (receipt !== undefined) this.#acknowledge({ epoch, channel, count, durability: receipt.durability })
       await sleep(everyMs * (0.8 + 0.4 * Math.random()))
     }
+  }
+
+  #acknowledge(of: Omit<AcknowledgedLine, 'agentId'>): void {
+    const line: AcknowledgedLine = { agentId: this.#spec.id, ...of }
+    this.#acknowledged.write(line)
   }
 }
 
@@ -71,8 +79,8 @@ const BEHAVIOURS: Readonly<
   },
   camera(agent, member, spec) {
     agent.handle(Capture, async (command, { signal }) => {
-      await member.effect(command.intentId, signal, command.value.exposureMs)
       await agent.append(Sighting, { camera: spec.id, object: `object-${Math.ceil(Math.random() * 9)}` })
+      await member.effect(command.intentId, signal, command.value.exposureMs)
     })
     return [
       member.report(Frame.type, 100, (origin) =>
@@ -113,7 +121,11 @@ const reporting: Promise<void>[] = []
 for (const spec of FLEET.filter((agent) => agent.type === type)) {
   // Cameras have no disk of their own: the node keeps their inbox.
   const state = spec.type === 'camera' ? {} : { stateDir: join(folder, 'state', spec.id) }
-  const agent = await fabric.join({ id: spec.id, type: spec.type, region: spec.region, ...state })
+  const agent = await fabric.join({
+    ...{ id: spec.id, type: spec.type, region: spec.region },
+    ...state,
+    timeoutMs: JOIN_WITHIN_MS,
+  })
   const member = new Member(agent, spec)
   reporting.push(...BEHAVIOURS[spec.type](agent, member, spec))
 }

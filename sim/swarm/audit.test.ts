@@ -4,6 +4,7 @@ import { audit, faultsOf } from './audit.ts'
 import type { ConsumedLine, EffectLine, History, OutcomeRecord } from './history.ts'
 
 const KILLED = 'scout-1'
+const ASKED = { killedAgentId: KILLED, safe: 'durable' } as const
 
 function report(count: number, sequence = count): ConsumedLine {
   return {
@@ -58,7 +59,7 @@ const GOOD: History = {
 }
 
 test('A clean run passes, with its figures counted from ledgers and log', () => {
-  const found = audit(GOOD, KILLED)
+  const found = audit(GOOD, ASKED)
   assert.deepEqual(faultsOf(found), [])
   assert.deepEqual(found.telemetry, {
     published: 3,
@@ -67,7 +68,7 @@ test('A clean run passes, with its figures counted from ledgers and log', () => 
     reordered: 0,
     duplicates: 1,
     durability: 'durable',
-    belowDurable: 0,
+    belowAsked: 0,
   })
   assert.deepEqual(found.commands, {
     sent: 4,
@@ -86,14 +87,14 @@ test('A clean run passes, with its figures counted from ledgers and log', () => 
 
 test('A command whose time was over before the agent came back may stay without an outcome', () => {
   const commands = [...GOOD.commands, { intentId: 'e', agentId: KILLED, startByMs: 30 }]
-  assert.equal(audit({ ...GOOD, commands }, KILLED).recovered, true)
+  assert.equal(audit({ ...GOOD, commands }, ASKED).recovered, true)
 })
 
 test('A run that was cut short need not have shown everything, but must have kept its promises', () => {
   const outcomes = [outcome('a', 'done')]
   const short = { ...GOOD, outcomes, told: [], joins: [] }
-  assert.deepEqual(faultsOf(audit(short, KILLED), { isCutShort: true }), [])
-  const lossy = audit({ ...short, consumers: [[report(1)]] }, KILLED)
+  assert.deepEqual(faultsOf(audit(short, ASKED), { isCutShort: true }), [])
+  const lossy = audit({ ...short, consumers: [[report(1)]] }, ASKED)
   assert.match(faultsOf(lossy, { isCutShort: true }).join(), /lost/)
 })
 
@@ -113,7 +114,7 @@ const BAD: Readonly<Record<string, readonly [Partial<History>, RegExp]>> = {
   ],
   'a receipt that says less than was asked for': [
     { acknowledged: [1, 2, 3].map((count) => ({ ...report(count), durability: count === 2 ? 'written' : 'durable' })) },
-    /1 reports were acknowledged below durable/,
+    /1 reports were acknowledged below what was asked/,
   ],
   'no receipt at all': [{ acknowledged: [] }, /no report was acknowledged/],
   'first deliveries out of order': [{ consumers: [[report(1), report(3), report(2)]] }, /1 reports were reordered/],
@@ -193,7 +194,7 @@ const BAD: Readonly<Record<string, readonly [Partial<History>, RegExp]>> = {
 
 for (const [name, [change, finds]] of Object.entries(BAD)) {
   test(`The audit refuses ${name}`, () => {
-    const faults = faultsOf(audit({ ...GOOD, ...change }, KILLED))
+    const faults = faultsOf(audit({ ...GOOD, ...change }, ASKED))
     assert.ok(
       faults.some((sentence) => finds.test(sentence)),
       `expected ${finds}, found ${JSON.stringify(faults)}`,

@@ -1,4 +1,4 @@
-import { type Durability, satisfies } from '../../src/bus/index.ts'
+import { type Durability, type RequestedDurability, satisfies } from '../../src/bus/index.ts'
 import type { ConsumedLine, History, OutcomeRecord, Place, ReportName } from './history.ts'
 
 export interface TelemetryFigures {
@@ -14,8 +14,8 @@ export interface TelemetryFigures {
   readonly duplicates: number
   /** The weakest level any receipt carried. */
   readonly durability: Durability
-  /** Receipts that say less than durable, which the channels ask for. */
-  readonly belowDurable: number
+  /** Receipts that say less than what the channels' "safe" means in this run. */
+  readonly belowAsked: number
 }
 
 export interface CommandFigures {
@@ -55,13 +55,19 @@ export interface Audit {
   readonly notRecovered?: string
 }
 
+export interface AuditOptions {
+  readonly killedAgentId: string
+  /** What receipts must say at least. */
+  readonly safe: RequestedDurability
+}
+
 /** Judges a run by what it left behind. Pure: it knows nothing of how the swarm was run. */
-export function audit(history: History, killedAgentId: string): Audit {
-  const notRecovered = missingForRecovery(history, killedAgentId)
+export function audit(history: History, options: AuditOptions): Audit {
+  const notRecovered = missingForRecovery(history, options.killedAgentId)
   return {
     agents: new Set(history.joins.map((join) => join.agentId)).size,
     types: new Set(history.joins.map((join) => join.agentType)).size,
-    telemetry: telemetryFigures(history),
+    telemetry: telemetryFigures(history, options.safe),
     commands: commandFigures(history),
     recovered: notRecovered === undefined,
     ...(notRecovered !== undefined && { notRecovered }),
@@ -81,7 +87,7 @@ function promises({ telemetry, commands }: Audit): Check[] {
   return [
     [telemetry.published === telemetry.consumed, 'published and consumed records differ'],
     [telemetry.lost === 0, `${telemetry.lost} acknowledged reports were lost`],
-    [telemetry.belowDurable === 0, `${telemetry.belowDurable} reports were acknowledged below durable`],
+    [telemetry.belowAsked === 0, `${telemetry.belowAsked} reports were acknowledged below what was asked`],
     [telemetry.reordered === 0, `${telemetry.reordered} reports were reordered`],
     [commands.duplicateEffects === 0, `${commands.duplicateEffects} effects happened twice`],
     [commands.staleEffects === 0, `${commands.staleEffects} effects began after their deadline`],
@@ -105,7 +111,7 @@ function scenes({ agents, types, telemetry, commands, recovered, notRecovered }:
   ]
 }
 
-function telemetryFigures(history: History): TelemetryFigures {
+function telemetryFigures(history: History, safe: RequestedDurability): TelemetryFigures {
   const published = new Set(history.stored.map(placeOf))
   const consumed = new Set<string>()
   const names = new Set<string>()
@@ -121,7 +127,7 @@ function telemetryFigures(history: History): TelemetryFigures {
     reordered: sum(orders.map((order) => order.reordered)) + misplaced(history),
     duplicates: sum(orders.map((order) => order.duplicates)),
     durability: weakest(history.acknowledged.map((line) => line.durability)),
-    belowDurable: history.acknowledged.filter(({ durability }) => !satisfies(durability, 'durable')).length,
+    belowAsked: history.acknowledged.filter(({ durability }) => !satisfies(durability, safe)).length,
   }
 }
 

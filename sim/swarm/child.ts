@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 /** What a child is told on its command line. */
 export interface ChildArguments {
+  /** What it connects to: a node or a broker; or `config:` and the path of a file that names brokers. */
   readonly url: string
   /** Where its ledgers go. */
   readonly folder: string

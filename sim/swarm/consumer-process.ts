@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect, type TelemetryChannel } from '../../src/fabric/index.ts'
+import type { TelemetryChannel } from '../../src/fabric/index.ts'
 import { Frame, Health, Position } from './contract.ts'
 import type { ConsumedLine } from './history.ts'
 import { Ledger } from './ledger.ts'
@@ -14,8 +14,8 @@ import { leave, takeRole } from './role.ts'
 const LAG_EVERY_MS = 50
 
 const role = takeRole()
-const { url, folder, group = '', pauseMs = '0' } = role.arguments
-const fabric = await connect(url)
+const { folder, group = '', pauseMs = '0' } = role.arguments
+const fabric = await role.connect()
 const ledger = new Ledger(join(folder, `${group}.consumed`))
 const isSlow = Number(pauseMs) > 0
 let isFinishing = false

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { command, event, telemetry } from '../../src/fabric/index.ts'
+import { command, contract, event, telemetry } from '../../src/fabric/index.ts'
 
 /** Who made a report: its incarnation, and its own count from 1. With the subject's agent it names the report for good. */
 const Origin = { epoch: Type.Integer(), count: Type.Integer() }
@@ -8,19 +8,19 @@ export const Position = telemetry('swarm.telemetry.{region}.{agentId}', {
   schema: Type.Object({ ...Origin, latitude: Type.Number(), longitude: Type.Number(), altitude: Type.Number() }),
   key: 'agentId',
   partitions: 2,
-  durability: 'durable',
+  durability: 'safe',
 })
 
 export const Health = telemetry('swarm.health.{agentId}', {
   schema: Type.Object({ ...Origin, battery: Type.Number(), memoryBytes: Type.Integer() }),
   key: 'agentId',
-  durability: 'durable',
+  durability: 'safe',
 })
 
 export const Frame = telemetry('swarm.frames.{region}.{agentId}', {
   schema: Type.Object({ ...Origin, objects: Type.Integer(), sharpness: Type.Number() }),
   key: 'agentId',
-  durability: 'durable',
+  durability: 'safe',
 })
 
 const Point = Type.Object({ latitude: Type.Number(), longitude: Type.Number() })
@@ -70,3 +70,5 @@ export const Sighting = event('swarm.events.sighting', {
 })
 
 export const TELEMETRY = { Position, Health, Frame } as const
+
+export const CONTRACT = contract({ ...TELEMETRY, MoveTo, Inspect, Capture, Plan, Survey, Sighting })

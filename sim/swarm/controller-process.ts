@@ -1,15 +1,16 @@
 /** Sends commands: some to be done, some that must expire, some that replace a running one, some while an agent is down. */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect, type Outcome } from '../../src/fabric/index.ts'
+import type { Outcome } from '../../src/fabric/index.ts'
 import { Capture, Inspect, MoveTo, Plan, Survey } from './contract.ts'
 import { FLEET, KILLED_AGENT, SLOW_AGENT } from './fleet.ts'
+import { ifReachable } from './if-reachable.ts'
 import { Ledger } from './ledger.ts'
 import { leave, takeRole } from './role.ts'
 
 const role = takeRole()
-const { url, folder } = role.arguments
-const fabric = await connect(url)
+const { folder } = role.arguments
+const fabric = await role.connect()
 /** What the sender was told: compared with the log's own word, never counted instead of it. */
 const ledger = new Ledger(join(folder, 'controller.outcomes'))
 const waiting = new Set<Promise<void>>()
@@ -18,10 +19,11 @@ let sending = true
 let sent = Promise.resolve()
 
 function note(sent: Promise<Outcome<unknown>>): void {
-  const noted = sent.then((outcome) => {
+  const noted = ifReachable(sent).then((outcome) => {
+    waiting.delete(noted)
+    if (outcome === undefined) return
     const { intentId, agentId, state } = outcome
     ledger.write({ intentId, agentId, state, reason: outcome.state === 'done' ? undefined : outcome.reason })
-    waiting.delete(noted)
   })
   waiting.add(noted)
 }
@@ -54,10 +56,16 @@ const SCENES: ReadonlyArray<() => void | Promise<void>> = [
   },
 ]
 
+/** As far as can be known here: while the roster cannot be read, nothing is. */
+async function isStillAlive(agentId: string): Promise<boolean> {
+  const agent = await ifReachable(fabric.agent(agentId))
+  return agent === undefined || agent.liveness === 'alive'
+}
+
 /** While the agent is away: what can wait is held for it, what cannot must expire. */
 async function sendToWhoIsAway(): Promise<void> {
   // Until the node has noticed, a command is addressed to the incarnation that is gone, and rightly refused as stale.
-  while ((await fabric.agent(KILLED_AGENT))?.liveness === 'alive') await sleep(20)
+  while (await isStillAlive(KILLED_AGENT)) await sleep(20)
   for (const area of ['valley', 'river']) note(fabric.send(Survey, KILLED_AGENT, { area }))
   note(fabric.send(Inspect, KILLED_AGENT, { object: 'never reached in time' }))
 }

@@ -1,8 +1,10 @@
+import { type ConfigFile, connect, type Fabric } from '../../src/fabric/index.ts'
 import type { ChildArguments } from './child.ts'
 
 /** The child's side of `Child`: its arguments, what it is told, and a life that ends with its parent's. */
 export interface Role {
   readonly arguments: ChildArguments
+  connect(): Promise<Fabric>
   ready(): void
   /** Tells the parent something else. */
   say(word: string): void
@@ -22,13 +24,19 @@ export function takeRole(): Role {
   // A terminal's Ctrl-C reaches every process at once; the parent decides in which order they finish.
   process.on('SIGINT', () => {})
   process.on('disconnect', () => process.exit(1))
+  const given = JSON.parse(process.argv[2]!) as ChildArguments
   return {
-    arguments: JSON.parse(process.argv[2]!) as ChildArguments,
+    arguments: given,
+    connect: () => connect(targetOf(given.url)),
     ready: () => process.send!('ready'),
     say: (word) => process.send!(word),
     onWord,
     finish: new Promise((resolve) => onWord('finish', resolve)),
   }
+}
+
+function targetOf(url: string): string | ConfigFile {
+  return url.startsWith('config:') ? { config: url.slice('config:'.length) } : url
 }
 
 /** After its work a child leaves at once: the channel to its parent would keep it alive. */

@@ -1,12 +1,11 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { connectRemoteBus } from '../../src/bus/drivers/remote/index.ts'
-import type { Bus } from '../../src/bus/index.ts'
-import { systemClock, systemRandom } from '../../src/core/system/index.ts'
+import { systemClock } from '../../src/core/system/index.ts'
+import { type ConfigFile, connect, type Fabric } from '../../src/fabric/index.ts'
 import { type NodeProcess, startNodeProcess } from '../node-process.ts'
 import { Child } from './child.ts'
 import { CommandTap } from './command-tap.ts'
-import { MoveTo, TELEMETRY } from './contract.ts'
+import { CONTRACT, MoveTo, TELEMETRY } from './contract.ts'
 import { AGENT_TYPES, FLEET, KILLED_AGENT } from './fleet.ts'
 import type { History } from './history.ts'
 import { readLedgers } from './ledger.ts'
@@ -18,8 +17,10 @@ import { readHistory } from './read-history.ts'
 const FINISH_USUAL_MS = 30_000
 const SEND_USUAL_MS = 5_000
 const ACT_USUAL_MS = 10_000
+/** On brokers all of it may wait for one that restarts, and that an agent is gone shows only by its missing pulses. */
+const BROKER_AWAY_MS = 30_000
 const LOOK_EVERY_MS = 50
-/** How long the killed agent stays away: long enough that what cannot wait for it expires. */
+/** How long the killed agent stays away once that was noticed: long enough that what cannot wait for it expires. */
 const AWAY_MS = 2_500
 const SLOW_PAUSE_MS = 40
 const CONSUMERS: Readonly<Record<string, number>> = { map: 0, archive: SLOW_PAUSE_MS }
@@ -33,7 +34,8 @@ export interface ProcessRow {
 export class Show {
   readonly #folder: string
   readonly #node: NodeProcess
-  readonly #bus: Bus
+  readonly #fabric: Fabric
+  readonly #target: string | ConfigFile
   readonly #children = new Map<string, Child>()
   readonly #processes: ProcessRow[] = []
   readonly #patience = new Patience()
@@ -41,26 +43,34 @@ export class Show {
   readonly observer: Observer
   #commands: CommandTap | undefined
 
-  private constructor(folder: string, node: NodeProcess, bus: Bus) {
+  private constructor(
+    folder: string,
+    node: NodeProcess,
+    at: { readonly fabric: Fabric; readonly target: string | ConfigFile },
+  ) {
     this.#folder = folder
     this.#node = node
-    this.#bus = bus
+    this.#fabric = at.fabric
+    this.#target = at.target
     this.#processes.push({ pid: node.pid, type: 'node' })
     const topics = Object.values(TELEMETRY).map((channel) => channel.topic)
-    this.observer = new Observer(bus, { url: node.url, topics, groups: Object.keys(CONSUMERS) })
+    const url = typeof at.target === 'string' ? at.target : at.fabric.bus.name
+    this.observer = new Observer(at.fabric.bus, { url, topics, groups: Object.keys(CONSUMERS) })
   }
 
-  static async start(folder: string): Promise<Show> {
+  /** On a log of the node's own, or on the brokers that the file names. */
+  static async start(folder: string, brokers?: ConfigFile): Promise<Show> {
     const ledgers = join(folder, 'ledgers')
     mkdirSync(ledgers, { recursive: true })
-    const node = await startNodeProcess({ dataDirectory: join(folder, 'data'), detached: true })
-    const bus = await connectRemoteBus({ url: node.url, clock: systemClock, random: systemRandom })
-    const show = new Show(ledgers, node, bus)
+    const store = brokers === undefined ? { dataDirectory: join(folder, 'data') } : { configFile: brokers.config }
+    const node = await startNodeProcess({ ...store, detached: true })
+    const target = brokers ?? node.url
     try {
+      const show = new Show(ledgers, node, { fabric: await connect(target, { contract: CONTRACT }), target })
       await show.#startAll()
       return show
     } catch (error) {
-      await show.abandon()
+      await node.kill()
       throw error
     }
   }
@@ -94,8 +104,8 @@ export class Show {
     await Promise.all(AGENT_TYPES.map((type) => this.#finish(type)))
     await Promise.all(Object.keys(CONSUMERS).map((group) => this.#finish(group)))
     await this.observer.stop()
-    const history = await readHistory(this.#folder, this.#bus, await this.#commands!.finish())
-    await this.#bus.close()
+    const history = await readHistory(this.#folder, this.#fabric.bus, await this.#commands!.finish())
+    await this.#fabric.close()
     const code = await this.#node.stop()
     if (code !== 0) throw new Error(`The node did not drain: it ended with ${code}`)
     return history
@@ -104,24 +114,29 @@ export class Show {
   /** Ends everything at once. */
   async abandon(): Promise<void> {
     await Promise.all([...this.#children.values()].map((child) => child.kill()))
-    await this.#bus.close()
+    await this.#fabric.close()
     await this.#node.kill()
   }
 
   async #startAll(): Promise<void> {
-    for (const [group, pauseMs] of Object.entries(CONSUMERS)) {
-      await this.#startChild(group, './consumer-process.ts', { group, pauseMs: String(pauseMs) })
+    try {
+      for (const [group, pauseMs] of Object.entries(CONSUMERS)) {
+        await this.#startChild(group, './consumer-process.ts', { group, pauseMs: String(pauseMs) })
+      }
+      await Promise.all(AGENT_TYPES.map((type) => this.#startAgents(type)))
+      this.#commands = await CommandTap.open(this.#fabric.bus, MoveTo.topic)
+      await this.#startChild('controller', './controller-process.ts', {})
+      this.observer.start()
+    } catch (error) {
+      await this.abandon()
+      throw error
     }
-    await Promise.all(AGENT_TYPES.map((type) => this.#startAgents(type)))
-    this.#commands = await CommandTap.open(this.#bus, MoveTo.topic)
-    await this.#startChild('controller', './controller-process.ts', {})
-    this.observer.start()
   }
 
   /** Started again before anything was sent, the agent would have nothing that waits for it. */
   async #sendWhileAway(signal: AbortSignal): Promise<void> {
     const controller = this.#children.get('controller')!
-    const withinMs = this.#patience.waitMs(SEND_USUAL_MS)
+    const withinMs = this.#waitMs(SEND_USUAL_MS)
     const sent = controller.says('sent-while-away', { withinMs, signal })
     controller.tell('agent-down')
     if ((await sent) || signal.aborted) return
@@ -129,7 +144,7 @@ export class Show {
   }
 
   async #untilItActs(effectsBefore: number, signal: AbortSignal): Promise<void> {
-    const waitMs = this.#patience.waitMs(ACT_USUAL_MS)
+    const waitMs = this.#waitMs(ACT_USUAL_MS)
     const untilMs = systemClock.monotonicMs() + waitMs
     while (this.#effectsOfKilled() <= effectsBefore && !signal.aborted) {
       if (systemClock.monotonicMs() > untilMs) {
@@ -138,6 +153,11 @@ export class Show {
       }
       await systemClock.sleep(LOOK_EVERY_MS, { signal }).catch(() => {})
     }
+  }
+
+  #waitMs(usualMs: number): number {
+    const isOnBrokers = typeof this.#target !== 'string'
+    return this.#patience.waitMs(usualMs + (isOnBrokers ? BROKER_AWAY_MS : 0))
   }
 
   #effectsOfKilled(): number {
@@ -150,7 +170,8 @@ export class Show {
 
   async #startChild(name: string, module: string, more: Readonly<Record<string, string>>): Promise<void> {
     const type = module.includes('consumer') ? 'consumer' : name
-    const child = new Child(type, module, { url: this.#node.url, folder: this.#folder, ...more })
+    const url = typeof this.#target === 'string' ? this.#target : `config:${this.#target.config}`
+    const child = new Child(type, module, { url, folder: this.#folder, ...more })
     this.#children.set(name, child)
     this.#processes.push({ pid: child.pid, type })
     const startedAtMs = systemClock.monotonicMs()
@@ -159,7 +180,7 @@ export class Show {
   }
 
   async #finish(name: string): Promise<void> {
-    const withinMs = this.#patience.waitMs(FINISH_USUAL_MS)
+    const withinMs = this.#waitMs(FINISH_USUAL_MS)
     const isInTime = await this.#children.get(name)!.finish(withinMs)
     if (!isInTime) throw new Error(this.#patience.late(`The end of the process of ${name}`, withinMs))
     this.#children.delete(name)

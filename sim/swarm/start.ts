@@ -1,15 +1,19 @@
 /**
- * The whole fabric at work: `npm start -- [--seconds N] [--json]`. A node, a mixed swarm of which each type of agent is
- * a process of its own, a controller and consumers; a live view until Ctrl-C or the time is over, then one line of JSON,
- * computed from the ledgers and the log. Exit code 1 when a bar is missed.
+ * The whole fabric at work: `npm start -- [--seconds N] [--brokers kafka,nats] [--json]`. A node, a mixed swarm of which
+ * each type of agent is a process of its own, a controller and consumers; on brokers those are started too, and Kafka is
+ * killed and started again. A live view until Ctrl-C or the time is over, then one line of JSON, computed from the ledgers
+ * and the log. Exit code 1 when a bar is missed.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { systemClock } from '../../src/core/system/index.ts'
+import { connect, SkeinError } from '../../src/fabric/index.ts'
 import { audit, faultsOf } from './audit.ts'
+import { Brokers, SAFE_ON_ONE_SERVER } from './brokers.ts'
+import { CONTRACT } from './contract.ts'
 import { KILLED_AGENT } from './fleet.ts'
+import { readOptions, USAGE } from './read-options.ts'
 import { Show } from './show.ts'
 import { renderLine, renderView } from './view.ts'
 
@@ -17,33 +21,16 @@ const KILL_AFTER_MS = 4_000
 const KILL_AGAIN_EVERY_MS = 60_000
 const VIEW_EVERY_MS = { screen: 250, line: 2_000 }
 
-const USAGE = `Usage: npm start -- [--seconds N] [--json]
-A node and a mixed swarm, each type of agent in a process of its own, until Ctrl-C or for N seconds; then one line of JSON.
-
-Examples:
-  $ npm start
-  $ npm start -- --seconds 15 --json`
-
-function read() {
-  const options = { seconds: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean' } } as const
-  try {
-    const { values } = parseArgs({ options })
-    return { ...values, seconds: values.seconds === undefined ? Number.POSITIVE_INFINITY : Number(values.seconds) }
-  } catch (error) {
-    return { problem: (error as Error).message, seconds: Number.NaN }
-  }
-}
-
-const values: { seconds: number; json?: boolean; help?: boolean; problem?: string } = read()
-const { seconds } = values
-if (values.help === true) {
+const options = readOptions()
+if (options.help) {
   console.log(USAGE)
   process.exit(0)
 }
-if (!(seconds > 0)) {
-  console.error(`${values.problem ?? 'N is a positive number'}\n${USAGE}`)
+if (options.problem !== undefined) {
+  console.error(`${options.problem}\n${USAGE}`)
   process.exit(2)
 }
+const { seconds, json } = options
 
 const stop = new AbortController()
 process.on('SIGINT', () => {
@@ -53,8 +40,8 @@ process.on('SIGINT', () => {
 })
 process.on('SIGTERM', () => stop.abort())
 
-async function untilOver(show: Show): Promise<void> {
-  const endsAtMs = systemClock.monotonicMs() + seconds * 1_000
+async function untilOver(show: Show, startedAtMs: number): Promise<void> {
+  const endsAtMs = startedAtMs + seconds * 1_000
   let nextKillMs = systemClock.monotonicMs() + Math.min(KILL_AFTER_MS, seconds * 250)
   while (!stop.signal.aborted && systemClock.monotonicMs() < endsAtMs) {
     if (systemClock.monotonicMs() >= nextKillMs) {
@@ -65,8 +52,19 @@ async function untilOver(show: Show): Promise<void> {
   }
 }
 
+/** At one third of the time; without an end there is no third. */
+async function restartKafka(show: Show, brokers: Brokers, startedAtMs: number): Promise<void> {
+  if (!brokers.has('kafka') || !Number.isFinite(seconds)) return
+  const afterMs = startedAtMs + (seconds * 1_000) / 3 - systemClock.monotonicMs()
+  await systemClock.sleep(Math.max(0, afterMs), { signal: stop.signal }).catch(() => {})
+  if (stop.signal.aborted) return
+  show.observer.tell('kafka is killed (SIGKILL) and started again')
+  await brokers.restart('kafka')
+  show.observer.tell('kafka is there again')
+}
+
 function showLive(show: Show): () => void {
-  if (values.json) return () => {}
+  if (json) return () => {}
   const onScreen = process.stdout.isTTY
   const draw = () => {
     const state = show.observer.state()
@@ -77,20 +75,24 @@ function showLive(show: Show): () => void {
   return () => clearInterval(timer)
 }
 
-async function main(folder: string): Promise<number> {
+async function run(folder: string, brokers: Brokers | undefined): Promise<number> {
   console.error('Starting a node and its swarm, some ten processes …')
-  const show = await Show.start(folder)
+  const show = await Show.start(folder, brokers?.config)
+  // All brokers are ready by now, and everybody is at work.
+  const startedAtMs = systemClock.monotonicMs()
   const hide = showLive(show)
   try {
-    await untilOver(show)
+    await Promise.all([untilOver(show, startedAtMs), brokers && restartKafka(show, brokers, startedAtMs)])
     hide()
-    if (!values.json) console.log('Finishing: commands get their outcomes, consumers catch up …')
-    const found = audit(await show.finish(), KILLED_AGENT)
+    if (!json) console.log('Finishing: commands get their outcomes, consumers catch up …')
+    const safe = brokers === undefined ? 'durable' : SAFE_ON_ONE_SERVER
+    const found = audit(await show.finish(), { killedAgentId: KILLED_AGENT, safe })
     const faults = faultsOf(found, { isCutShort: stop.signal.aborted })
     for (const sentence of faults) console.error(`npm start: ${sentence}`)
     if (faults.length > 0) for (const sentence of show.late) console.error(`npm start: ${sentence}`)
     const { agents, types, ...figures } = found
-    console.log(JSON.stringify({ agents, types, processes: show.processes, ...figures }))
+    const onBrokers = brokers && { safe, brokers: brokers.rows }
+    console.log(JSON.stringify({ agents, types, processes: show.processes, ...figures, ...onBrokers }))
     return faults.length === 0 ? 0 : 1
   } catch (error) {
     hide()
@@ -99,9 +101,29 @@ async function main(folder: string): Promise<number> {
   }
 }
 
+/** What the brokers cannot give the swarm is said before any of it starts. */
+async function runOnBrokers(folder: string): Promise<number> {
+  console.error(`Starting ${options.brokers.join(' and ')}, one server each …`)
+  await using started = new AsyncDisposableStack()
+  const brokers = started.adopt(await Brokers.start(options.brokers, folder), (each) => each.stop())
+  const fabric = await connect(brokers.config, { contract: CONTRACT })
+  await fabric.close()
+  console.error(`On one server each, "safe" is lowered to "${SAFE_ON_ONE_SERVER}"`)
+  return await run(folder, brokers)
+}
+
+/** An error with a code is for the user to act on, not for its stack to be read. */
+function tell(error: unknown): number {
+  if (!(error instanceof SkeinError)) throw error
+  const { code, message, details } = error
+  console.error(`npm start: ${message} (${code})`)
+  if (json) console.log(JSON.stringify({ error: { code, message, details } }))
+  return 1
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'skein-swarm-'))
 try {
-  process.exitCode = await main(folder)
+  process.exitCode = await (options.brokers.length === 0 ? run(folder, undefined) : runOnBrokers(folder)).catch(tell)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

@@ -34,6 +34,11 @@ export interface Capabilities {
   readonly partitions: number
 }
 
+/** Whether a reader with a filter is sent only what is for it: where it is not, thousands of filters must not mean thousands of readers. */
+export function addressesBySubject({ wildcards }: Pick<Capabilities, 'wildcards'>): boolean {
+  return wildcards === 'native'
+}
+
 /** Whether `granted` is at least `asked` in the partial order none < written < durable, replicated < quorum-durable. */
 export function satisfies(granted: Durability, asked: RequestedDurability): boolean {
   if (asked === 'safe') return granted === 'durable' || granted === 'replicated' || granted === 'quorum-durable'

@@ -1,6 +1,6 @@
 export type * from './bus.ts'
 export type { Capabilities, Durability, RequestedDurability, Support } from './capabilities.ts'
-export { satisfies } from './capabilities.ts'
+export { addressesBySubject, satisfies } from './capabilities.ts'
 export { checkPlaces } from './check-places.ts'
 export { deliveryJson } from './delivery-json.ts'
 export { WriteError } from './errors.ts'

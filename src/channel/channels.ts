@@ -1,10 +1,11 @@
-import type {
-  BroadcastReaderOptions,
-  Bus,
-  Durability,
-  GroupReaderOptions,
-  RetryPolicy,
-  StartPosition,
+import {
+  addressesBySubject,
+  type BroadcastReaderOptions,
+  type Bus,
+  type Durability,
+  type GroupReaderOptions,
+  type RetryPolicy,
+  type StartPosition,
 } from '../bus/index.ts'
 import { assert, type Clock, type Random, SkeinError, UnsupportedError } from '../core/index.ts'
 import type { ObjectStore } from '../objects/index.ts'
@@ -117,6 +118,12 @@ export class Channels {
     const topical = Iterator.from(channels).filter((channel) => channel.intent !== 'query')
     const groups = Map.groupBy(topical, (channel) => channel.topic)
     await Promise.all([...groups].map(([topic, sharers]) => this.#openTopic(topic, sharers)))
+  }
+
+  /** Whether the node hands out the commands of this topic, because its broker does not address by subject. It is open. */
+  isHandedOut(topic: string): boolean {
+    const capabilities = this.#topics.get(topic)?.capabilities
+    return capabilities !== undefined && !addressesBySubject(capabilities)
   }
 
   /** Resolves when the batch that the value joined is stored as the channel asks. All of a batch share one receipt. */

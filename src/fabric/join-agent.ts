@@ -47,6 +47,7 @@ export async function joinAgent(parts: JoinParts, options: JoinOptions): Promise
     const { identity, nodeTime } = agent
     const receiver = commandReceiver({
       ...{ bus, clock, random, identity, nodeTime, lease: agent, inbox },
+      isHandedOut: (topic) => channels.isHandedOut(topic),
       onError: (error) => (isFenced(error) ? agent.doubt() : onError(error)),
     })
     const commands = new AgentCommands({ receiver, inbox, open: (command) => open([command]), onError })

@@ -1,7 +1,9 @@
-import type { Batch, Bus, Delivery, Position, Reader } from '../../bus/index.ts'
+import type { Batch, Bus, Delivery, Position } from '../../bus/index.ts'
 import { type Clock, type Random, SkeinError } from '../../core/index.ts'
 import { AckTracker } from './ack-tracker.ts'
 import { backoffMs } from './backoff.ts'
+import type { CommandSource } from './command-source.ts'
+import { HandedCommands } from './handed-commands.ts'
 import { InHand, type InHandMax } from './in-hand.ts'
 
 /** A command as it came: `done()` once its outcome is stored or it is nobody's. */
@@ -23,6 +25,8 @@ export interface CommandIntakeOptions {
   readonly group: string
   /** Commands of this topic are not stored: no group, no acknowledgments; resends make up for what is missed. */
   readonly ephemeral: boolean
+  /** The agent, where the broker does not address by subject and the node hands out what is in the topic. */
+  readonly handedTo: string | undefined
   /** What may be read and not yet done. */
   readonly inHandMax: () => InHandMax
   readonly onArrival: (arrival: Arrival) => void
@@ -35,7 +39,7 @@ export class CommandIntake {
   readonly #inHand: InHand
   readonly #stop = new AbortController()
   readonly #running: Promise<void>
-  #reader: Reader | undefined
+  #reader: CommandSource | undefined
 
   constructor(options: CommandIntakeOptions) {
     this.#options = options
@@ -72,13 +76,14 @@ export class CommandIntake {
     }
   }
 
-  #open(): Reader {
-    const { bus, topic, subjects, group, ephemeral } = this.#options
+  #open(): CommandSource {
+    const { bus, clock, random, topic, subjects, group, ephemeral, handedTo } = this.#options
+    if (handedTo !== undefined) return new HandedCommands({ bus, clock, random, topic, agentId: handedTo })
     if (ephemeral) return bus.reader(topic, { mode: 'broadcast', subjects, from: 'latest' })
     return bus.reader(topic, { mode: 'group', group, subjects, from: 'earliest' })
   }
 
-  async #readFrom(reader: Reader, onProgress: () => void): Promise<void> {
+  async #readFrom(reader: CommandSource, onProgress: () => void): Promise<void> {
     const trackers = new Map<number, { readonly generation: number; readonly tracker: AckTracker }>()
     const { signal } = this.#stop
     while (!signal.aborted) {
@@ -96,7 +101,7 @@ export class CommandIntake {
     }
   }
 
-  #hand(reader: Reader, batch: Batch, tracker: AckTracker): void {
+  #hand(reader: CommandSource, batch: Batch, tracker: AckTracker): void {
     for (const delivery of batch.deliveries) tracker.given(delivery.position)
     for (const delivery of batch.deliveries) {
       const letGo = this.#inHand.take(bytesOf(delivery))
@@ -116,7 +121,7 @@ export class CommandIntake {
     }
   }
 
-  #acknowledge(reader: Reader, through: Position | undefined, generation: number): void {
+  #acknowledge(reader: CommandSource, through: Position | undefined, generation: number): void {
     if (through === undefined || this.#options.ephemeral) return
     reader.acknowledge(through, generation).catch((error: unknown) => {
       // Not acknowledged means given again, and the inbox knows it then: nothing to do but to look at other failures.

@@ -26,6 +26,8 @@ export interface CommandReceiverOptions {
   readonly lease: Lease
   /** Stays the caller's to close, after the receiver. */
   readonly inbox: InboxStore
+  /** Whether the broker of this topic does not address by subject, so that the node hands its commands out. Default: none. */
+  readonly isHandedOut?: (topic: string) => boolean
   /** Commands running beside each other with `overlap: 'parallel'`. Default 16. */
   readonly parallelMax?: number
   /** Commands read and not yet settled; beyond it they wait at the node. Default 1,000. */
@@ -130,13 +132,15 @@ class Receiver implements CommandReceiver {
 
   #listen(command: Registered['definition']): void {
     if (this.#intakes.has(command.topic) || this.#stopped()) return
-    const { bus, clock, random, identity, onError } = this.#options
+    const { bus, clock, random, identity, isHandedOut, onError } = this.#options
+    const ephemeral = command.durability === 'none'
     const intake = new CommandIntake({
       ...{ bus, clock, random, onError },
       topic: command.topic,
       subjects: commandFilters(command.subject, identity.id),
       group: `agent.${identity.id}`,
-      ephemeral: command.durability === 'none',
+      ephemeral,
+      handedTo: !ephemeral && isHandedOut(command.topic) ? identity.id : undefined,
       inHandMax: () => this.#shareOfOne(),
       onArrival: (arrival) => this.#arrive(command.topic, arrival),
     })
@@ -423,7 +427,13 @@ class Receiver implements CommandReceiver {
   }
 }
 
-const DEFAULTS = { parallelMax: 16, pendingMax: 1_000, pendingBytesMax: 8 * 1024 * 1024, abortGraceMs: 5_000 }
+const DEFAULTS = {
+  parallelMax: 16,
+  pendingMax: 1_000,
+  pendingBytesMax: 8 * 1024 * 1024,
+  abortGraceMs: 5_000,
+  isHandedOut: () => false,
+}
 /** Fabrics that are told the outcome of one command: a further one asks the node, or sends it again. */
 const SENDERS_MAX = 100
 

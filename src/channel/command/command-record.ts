@@ -1,4 +1,4 @@
-import type { Delivery, Message } from '../../bus/index.ts'
+import type { Delivery, Headers, Message } from '../../bus/index.ts'
 import { SkeinError, type SubjectPattern } from '../../core/index.ts'
 
 /** The agent id that stands for all in the subject of a wide fan-out; no agent may have it. */
@@ -55,9 +55,18 @@ export function encodeCommand(
       type: record.type,
       [INTENT]: record.intentId,
       [DEADLINE]: String(record.deadlineMs),
-      [TARGETS]: JSON.stringify(record.addressees.map((each) => [each.agentId, each.epoch, each.held ? 1 : 0])),
+      [TARGETS]: encodeAddressees(record.addressees),
     },
   }
+}
+
+/** The headers of a record as one of its agents needs them: whoever else it is for is left out. */
+export function headersFor(headers: Headers, record: CommandRecord, agentId: string): Headers {
+  return { ...headers, [TARGETS]: encodeAddressees(record.addressees.filter((each) => each.agentId === agentId)) }
+}
+
+function encodeAddressees(addressees: readonly Addressee[]): string {
+  return JSON.stringify(addressees.map((each) => [each.agentId, each.epoch, each.held ? 1 : 0]))
 }
 
 /** Throws `malformed-frame` for a record that is no command. */

@@ -1,8 +1,10 @@
-import type { Bus, Delivery, RequestedDurability } from '../../bus/index.ts'
-import type { Clock, Random, Timer } from '../../core/index.ts'
+import { addressesBySubject, type Bus, type Delivery, type RequestedDurability } from '../../bus/index.ts'
+import { type Clock, type Random, SkeinError, type Timer } from '../../core/index.ts'
 import type { Roster } from '../ports.ts'
 import { bodyHash } from './body-hash.ts'
+import { CommandDispatch } from './command-dispatch.ts'
 import { type CommandRecord, decodeCommand } from './command-record.ts'
+import { COMMAND_NEXT } from './handed-out.ts'
 import { outcomeToJson, textField } from './inbox-row.ts'
 import { IntentTable, type WatchedCommand, type WatchedIntent } from './intent-table.ts'
 import { type NodeInbox, openNodeInbox } from './node-inbox.ts'
@@ -11,7 +13,7 @@ import type { KnownIntentJson } from './outcome-lookup.ts'
 import { decodeReport, OUTCOMES_TOPIC, outcomesTopic } from './outcome-record.ts'
 import { OutcomeReporter } from './outcome-reporter.ts'
 import { answerJson, OUTCOME_GET } from './requests.ts'
-import { TopicFollower } from './topic-follower.ts'
+import { TopicFollower, type TopicFollowerOptions } from './topic-follower.ts'
 import { isUndelivered, type Sighting } from './undelivered.ts'
 
 export interface CommandServicesOptions {
@@ -29,8 +31,8 @@ export interface CommandServicesOptions {
 }
 
 /**
- * What a node does for commands: it keeps the inboxes of agents without a disk, answers `outcome()`, and withdraws
- * commands that provably reached nobody in time.
+ * What a node does for commands: it keeps the inboxes of agents without a disk, answers `outcome()`, hands out commands
+ * where their broker does not address by subject, and withdraws those that provably reached nobody in time.
  */
 export interface CommandServices {
   /** Watches the commands of this topic. Idempotent; the topic must be open. Resolves when it has caught up. */
@@ -64,7 +66,8 @@ class Services implements CommandServices {
   readonly #stop = new AbortController()
   readonly #leaseMs: number
   readonly #startedAtMs: number
-  #stopAnswering: (() => Promise<void>) | undefined
+  readonly #dispatch: CommandDispatch
+  #stopAnswering: ReadonlyArray<() => Promise<void>> = []
 
   constructor(options: CommandServicesOptions, inbox: NodeInbox) {
     this.#options = options
@@ -73,21 +76,30 @@ class Services implements CommandServices {
     this.#leaseMs = options.leaseMs ?? 10_000
     this.#startedAtMs = options.clock.nowMs()
     const { bus, clock, random, onError = () => {} } = options
+    this.#dispatch = new CommandDispatch({ clock, onWanted: (topic) => void this.#watchWanted(topic) })
     this.#reporter = new OutcomeReporter({ bus, clock, random, onReported: () => {}, onError })
   }
 
   async begin(): Promise<void> {
     await this.#follow(OUTCOMES_TOPIC, (delivery) => {
       const report = decodeReport(delivery)
-      if (report !== undefined) this.#table.report(report.intentId, report.agentId, report.outcome)
+      if (report === undefined) return
+      this.#table.report(report.intentId, report.agentId, report.outcome)
+      this.#dispatch.forget(report.agentId, report.intentId)
     })
     const answer = answerJson(async (body) => this.#known(textField(body, 'intentId')))
-    this.#stopAnswering = await this.#options.bus.requests.answer(OUTCOME_GET, answer)
+    const { requests } = this.#options.bus
+    this.#stopAnswering = await Promise.all([
+      requests.answer(OUTCOME_GET, answer),
+      requests.answer(COMMAND_NEXT, (request) => this.#dispatch.answer(request)),
+    ])
   }
 
   async watch(topic: string): Promise<void> {
-    const { spec } = await this.#options.bus.admin.describeTopic(topic)
-    await this.#follow(topic, (delivery) => this.#seen(delivery), spec.storage === 'ephemeral')
+    const { spec, capabilities } = await this.#options.bus.admin.describeTopic(topic)
+    const isLive = spec.storage === 'ephemeral'
+    const isHandedOut = !isLive && !addressesBySubject(capabilities)
+    await this.#follow(topic, (delivery) => this.#seen(delivery, isHandedOut), isLive)
   }
 
   async drain(): Promise<void> {
@@ -98,13 +110,26 @@ class Services implements CommandServices {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
     for (const { timer } of this.#due.values()) timer.cancel()
-    await this.#stopAnswering?.()
+    this.#dispatch.close()
+    await Promise.all(this.#stopAnswering.map((stop) => stop()))
     await Promise.all(Array.from(this.#followers.values(), (follower) => follower.close()))
     await this.#reporter.close()
     await this.#inbox.close()
   }
 
-  #follow(topic: string, onDelivery: (delivery: Delivery) => void, isLive = false): Promise<void> {
+  /** An agent waits for commands of a topic that this node has not found yet: it is looked at now. */
+  async #watchWanted(topic: string): Promise<void> {
+    if (this.#followers.has(topic) || this.#stop.signal.aborted) return
+    try {
+      const { spec } = await this.#options.bus.admin.describeTopic(topic)
+      if (spec.intent === 'command') await this.watch(topic)
+    } catch (error) {
+      // Who asks for a topic that is not there waits for nothing.
+      if (!(error instanceof SkeinError && error.code === 'not-found')) this.#options.onError?.(error)
+    }
+  }
+
+  #follow(topic: string, onDelivery: TopicFollowerOptions['onDelivery'], isLive = false): Promise<void> {
     const known = this.#followers.get(topic)
     if (known !== undefined) return known.caughtUp
     const { bus, clock, random, onError = () => {} } = this.#options
@@ -123,13 +148,13 @@ class Services implements CommandServices {
     }
   }
 
-  #seen(delivery: Delivery): void {
+  #seen(delivery: Delivery, isHandedOut: boolean): Promise<void> | undefined {
     let record: CommandRecord
     try {
       record = decodeCommand(delivery)
     } catch {
       // Its reader puts it among the dead letters; there is no outcome to watch for.
-      return
+      return undefined
     }
     const hash = bodyHash(record.type, delivery.value ?? new Uint8Array())
     const commands = record.addressees.map(
@@ -143,6 +168,15 @@ class Services implements CommandServices {
     )
     this.#table.sent(record, { hash }, commands)
     this.#lookLater(record.intentId, record.deadlineMs)
+    return isHandedOut ? this.#handOut(delivery, record) : undefined
+  }
+
+  /** What is over already is history, read after a start. */
+  #handOut(delivery: Delivery, record: CommandRecord): Promise<void> | undefined {
+    if (record.deadlineMs < this.#options.clock.nowMs()) return undefined
+    const outcomes = this.#table.outcomes(record.intentId)
+    const agentIds = record.addressees.map(({ agentId }) => agentId).filter((agentId) => !outcomes.has(agentId))
+    return this.#dispatch.add(delivery, record, agentIds)
   }
 
   /**
@@ -182,7 +216,10 @@ class Services implements CommandServices {
       if (intent === undefined) continue
       // The wall clock was set back meanwhile: the deadline is still to come.
       if (this.#options.clock.nowMs() <= intent.deadlineMs) this.#lookLater(intentId, intent.deadlineMs)
-      else for (const command of this.#table.unanswered(intentId)) void this.#withdraw(intent, command)
+      else {
+        for (const agentId of intent.commands.keys()) this.#dispatch.forget(agentId, intentId)
+        for (const command of this.#table.unanswered(intentId)) void this.#withdraw(intent, command)
+      }
     }
   }
 

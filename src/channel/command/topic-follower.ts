@@ -14,7 +14,8 @@ export interface TopicFollowerOptions {
    * stores nothing: what passes while nobody is connected is missed.
    */
   readonly from: StartPosition | 'live'
-  readonly onDelivery: (delivery: Delivery) => void
+  /** Nothing more is read until what it gives, if anything, is resolved. */
+  readonly onDelivery: (delivery: Delivery) => Promise<void> | undefined | void
   readonly onError: (error: unknown) => void
 }
 
@@ -100,7 +101,10 @@ export class TopicFollower {
       onProgress()
       // Nothing more: what is before an end and does not come is gone by compaction or retention.
       if (batch === null) this.#arrived()
-      for (const delivery of batch?.deliveries ?? []) this.#options.onDelivery(delivery)
+      for (const delivery of batch?.deliveries ?? []) {
+        const pause = this.#options.onDelivery(delivery)
+        if (pause !== undefined) await pause
+      }
       if (batch !== null) this.#gave(batch.last)
     }
   }
