@@ -3,6 +3,10 @@
  * what to do instead. A rule that cannot fail is worthless, so each brings trees that it must find guilty.
  */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { Rule } from './tidy/rule.ts'
 import { cycles } from './tidy/rules/cycles.ts'
@@ -16,7 +20,7 @@ import { siblings } from './tidy/rules/siblings.ts'
 import { size } from './tidy/rules/size.ts'
 import { unusedExports } from './tidy/rules/unused-exports.ts'
 import { words } from './tidy/rules/words.ts'
-import { readProject, treeOf } from './tidy/tree.ts'
+import { readProject, readTree, treeOf } from './tidy/tree.ts'
 
 const LAW: readonly Rule[] = [
   // 1. The levels of the house, and ports instead of upward imports.
@@ -60,6 +64,26 @@ for (const rule of LAW) {
     for (const files of rule.innocent) assert.deepEqual(rule.check(treeOf(files)), [])
   })
 }
+
+test('What somebody keeps beside the project is not judged; a new file of its own folders is, and all where git is not', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'skein-tidy-'))
+  t.after(() => rmSync(root, { recursive: true, force: true }))
+  const write = (path: string) => {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), path === 'package.json' ? '{}' : '')
+  }
+  const seen = () => [...readTree(root).texts.keys()].sort()
+  for (const path of ['package.json', 'src/core/index.ts', 'notes.md', 'mine/swarm.ts', 'swarm.ts']) write(path)
+  assert.equal(seen().length, 5)
+  const git = (...argv: string[]) => assert.equal(spawnSync('git', argv, { cwd: root }).status, 0, argv.join(' '))
+  git('init', '--quiet')
+  assert.equal(seen().length, 5, 'nothing is tracked yet')
+  git('add', 'package.json', 'src')
+  write('src/core/new.ts')
+  assert.deepEqual(seen(), ['package.json', 'src/core/index.ts', 'src/core/new.ts'])
+  git('add', 'mine')
+  assert.ok(seen().includes('mine/swarm.ts'))
+})
 
 test('The rules see the whole project', () => {
   assert.ok(project.sources.has('src/core/index.ts') && project.sources.has('test/tidy.test.ts'))

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseSource, type Source } from './source.ts'
@@ -31,14 +32,31 @@ export function treeOf(files: Readonly<Record<string, string>>): Tree {
 
 /** Reads the project this file belongs to. */
 export function readProject(): Tree {
-  const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+  return readTree(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
+}
+
+/**
+ * The project in a folder: what git tracks at its top, and all that stands in the folders there, tracked or not yet.
+ * What somebody keeps beside them in a clone is not the project's. Where git knows nothing, everything is.
+ */
+export function readTree(root: string): Tree {
+  const own = trackedEntries(root)
   const files: Record<string, string> = {}
   for (const entry of readdirSync(root, { withFileTypes: true })) {
-    if (SKIPPED.has(entry.name)) continue
+    if (SKIPPED.has(entry.name) || own?.has(entry.name) === false) continue
     if (entry.isDirectory()) readFolder(root, entry.name, files)
     else if (entry.isFile() && TEXT.test(entry.name)) files[entry.name] = readFileSync(join(root, entry.name), 'utf8')
   }
   return treeOf(files)
+}
+
+/** The names at the top of a folder that git tracks; undefined for a folder that is no top of a working tree. */
+function trackedEntries(root: string): ReadonlySet<string> | undefined {
+  if (!existsSync(join(root, '.git'))) return undefined
+  const { status, stdout } = spawnSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 })
+  if (status !== 0) return undefined
+  const names = stdout.split('\0').map((path) => path.split('/', 1)[0]!)
+  return names.length > 1 ? new Set(names) : undefined
 }
 
 function readFolder(root: string, folder: string, files: Record<string, string>): void {
