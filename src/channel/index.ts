@@ -11,6 +11,7 @@ export type { CommandSender, CommandSenderOptions, OutcomeOptions, SendOptions }
 export { openCommandSender } from './command/command-sender.ts'
 export type { CommandDefinition, Overlap } from './command/definition.ts'
 export type { CommandHandler, HandlerContext, ReceivedCommand } from './command/handler.ts'
+export { InboxInspection } from './command/inbox-inspection.ts'
 export type {
   ClaimRequest,
   ClaimResult,

@@ -3,6 +3,8 @@ export interface Finding {
   readonly what: string
   readonly state: 'ok' | 'attention' | 'broken'
   readonly detail: string
+  /** Counts for programs. */
+  readonly facts?: Readonly<Record<string, number>>
 }
 
 export function ok(what: string, detail: string): Finding {

@@ -5,6 +5,7 @@ import { systemDisk } from '../../core/system/index.ts'
 import type { CommandContext } from '../context.ts'
 import { readThrough } from '../read-through.ts'
 import { attention, broken, type Finding, ok } from './finding.ts'
+import { inspectSwarm } from './inspect-swarm.ts'
 
 const SYNCS = 21
 const SYNC_SLOW_MS = 20
@@ -28,6 +29,7 @@ export async function inspectData(directory: string, context: CommandContext): P
       context.signal.throwIfAborted()
       findings.push(...(await inspectTopic(bus, topic, context.signal)))
     }
+    findings.push(...(await inspectSwarm(bus, context.signal)))
     return findings
   } finally {
     await bus.close()
@@ -35,13 +37,16 @@ export async function inspectData(directory: string, context: CommandContext): P
 }
 
 async function inspectTopic(bus: Bus, topic: string, signal: AbortSignal): Promise<readonly Finding[]> {
-  const { spec } = await bus.admin.describeTopic(topic)
+  const { spec, partitions } = await bus.admin.describeTopic(topic)
   if (spec.storage === 'ephemeral') return []
   const reader = bus.reader(topic, { mode: 'broadcast', from: 'earliest' })
   try {
     const { messages, damage } = await readWhole(reader, signal)
     if (damage.length > 0) return damage.map((error) => broken(`topic ${topic}`, error))
-    return [ok(`topic ${topic}`, `${messages} messages, all readable`)]
+    const stored = partitions.reduce((sum, { start, end }) => sum + end.sequence - start.sequence, 0)
+    const facts = { stored, readable: messages }
+    const gone = stored === messages ? '' : `; ${stored - messages} more are past their time or compacted away`
+    return [{ ...ok(`topic ${topic}`, `${messages} messages, all readable${gone}`), facts }]
   } catch (error) {
     return [broken(`topic ${topic}`, error)]
   } finally {
