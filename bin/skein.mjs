@@ -27,7 +27,8 @@ function handOver() {
   const node = bundledNode()
   if (!node) {
     console.error(
-      `skein needs Node 24.6 or later; this is ${process.version} and no bundled one was found. Run: npm ci`,
+      `skein needs Node 24.6 or later; this is ${process.version} and no bundled one was found. ` +
+        'In a clone run: npm ci; in a project of your own: npm install --save-dev node@24',
     )
     process.exit(1)
   }
