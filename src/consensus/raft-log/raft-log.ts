@@ -51,6 +51,8 @@ export class RaftLog implements ReplicatedLog {
   #driver!: RaftDriver
   #logTimeMs: number
   #isLeading = false
+  /** The durability of receipts, until the members change. */
+  #granted: LogDurability | undefined
   #compacting: Promise<void> = Promise.resolve()
   #isDraining = false
   #ending: Promise<void> | undefined
@@ -102,7 +104,10 @@ export class RaftLog implements ReplicatedLog {
       onStored: (entries) => {
         this.#logTimeMs = newestTime(entries, this.#logTimeMs)
       },
-      onMembers: () => this.#news.wake(),
+      onMembers: () => {
+        this.#granted = undefined
+        this.#news.wake()
+      },
       onFailed: (error) => this.#onFailed(error),
     }
   }
@@ -171,6 +176,11 @@ export class RaftLog implements ReplicatedLog {
 
   /** What an acknowledgment survives now, with as many voters as there are. */
   #durability(): LogDurability {
+    this.#granted ??= this.#grant()
+    return this.#granted
+  }
+
+  #grant(): LogDurability {
     const { configuration } = this.#driver.status
     const isAlone = configuration.voters.length < 2 && !isJoint(configuration)
     if (this.#parts.storage === 'memory') return isAlone ? 'none' : 'replicated'
