@@ -22,6 +22,9 @@ export interface RemoteWriterOptions extends WriterOptions {
 
 const PENDING_BYTES_MAX = 8 * 1024 * 1024
 
+/** Of a message beside what it carries. */
+const MESSAGE_BYTES = 64
+
 interface Open {
   readonly topic: TopicInfo
   readonly encoder: BatchEncoder
@@ -82,13 +85,17 @@ export class RemoteWriter implements Writer {
 
   /** Only before the topic is known: later calls wait behind the same promise, so their order stays. */
   async #writeLater(batch: readonly Message[]): Promise<Receipt> {
-    this.#gate.enter(1)
+    const bytes = heldBytes(batch)
+    this.#gate.enter(bytes)
+    let receipt: Promise<Receipt>
     try {
       const open = this.#begin(await this.#options.topic)
-      return await this.#write(open, batch)
+      receipt = this.#write(open, batch)
     } finally {
-      this.#gate.leave(1)
+      // Encoded, it counts by its sections.
+      this.#gate.leave(bytes)
     }
+    return receipt
   }
 
   #write(open: Open, batch: readonly Message[]): Promise<Receipt> {
@@ -145,6 +152,13 @@ export class RemoteWriter implements Writer {
     this.#sections.delete(section)
     this.#gate.leave(section.byteLength)
   }
+}
+
+/** Roughly what a batch takes before it is encoded; never nothing, so that `drain()` waits for it. */
+function heldBytes(batch: readonly Message[]): number {
+  let bytes = 1
+  for (const { value, subject } of batch) bytes += MESSAGE_BYTES + subject.length + (value?.length ?? 0)
+  return bytes
 }
 
 function nothing(topic: TopicInfo): Receipt {
