@@ -21,6 +21,8 @@ test('What is late is named, by how much, and whether the machine is to blame', 
     patience.late('the first effect of scout-1', 10_000),
     /^the first effect of scout-1 was late: waited for 10\.0 s; the machine is not/,
   )
+  assert.equal(patience.slow(), undefined)
   patience.started(15_000)
+  assert.match(patience.slow()!, /slow now/)
   assert.match(patience.late('it', 90_000), /waited for 90\.0 s; this machine is slow now: .* 10\.0 times as long/)
 })

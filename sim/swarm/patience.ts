@@ -3,6 +3,9 @@ const START_USUAL_MS = 1_500
 /** A machine that is slower than this is not waited for: something hangs, or nobody would wait either. */
 const WAIT_MAX_MS = 90_000
 
+/** From here on a missing scene may be the machine's doing. */
+const SLOW_FROM = 2
+
 /** Waits as long as a machine deserves: what takes long where all takes long is no fault. */
 export class Patience {
   #slowness = 1
@@ -22,13 +25,16 @@ export class Patience {
     return Math.max(usualMs, Math.min(usualMs * this.#slowness, WAIT_MAX_MS))
   }
 
+  /** Says that the machine is much slower than usual; undefined when it is not. */
+  slow(): string | undefined {
+    if (this.#slowness < SLOW_FROM) return undefined
+    const times = this.#slowness.toFixed(1)
+    return `this machine is slow now: its processes take up to ${times} times as long to start as usual. Try again when it has less to do`
+  }
+
   /** Says that something was not there after all that waiting, and whether the machine is to blame. */
   late(what: string, waitedMs: number): string {
-    const times = this.#slowness.toFixed(1)
-    const why =
-      this.#slowness >= 2
-        ? `this machine is slow now: its processes take up to ${times} times as long to start as usual. Try again when it has less to do`
-        : 'the machine is not to blame: its processes start as fast as usual'
+    const why = this.slow() ?? 'the machine is not to blame: its processes start as fast as usual'
     return `${what} was late: waited for ${(waitedMs / 1_000).toFixed(1)} s; ${why}`
   }
 }

@@ -80,9 +80,10 @@ export class Show {
     return this.#processes
   }
 
-  /** What did not come in time, one sentence each: it explains a scene that is missing. */
+  /** What did not come in time, and else whether the machine is slow, one sentence each: it explains a missing scene. */
   get late(): readonly string[] {
-    return this.#late
+    const slow = this.#late.length === 0 ? this.#patience.slow() : undefined
+    return slow === undefined ? this.#late : [slow]
   }
 
   /** Kills the agent that has a process to itself, lets commands wait for it, starts it again, and sees it act. */
