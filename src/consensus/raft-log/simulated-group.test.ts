@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SimulatedClock, SimulatedDisk, SimulatedStreams, seededRandom } from '../../../testing/index.ts'
+import { openRaftLog } from './open-raft-log.ts'
+import type { RaftLog } from './raft-log.ts'
+
+const SEEDS = Number(process.env.SEEDS ?? 6)
+const ROUNDS = 8
+
+interface Machine {
+  readonly id: number
+  readonly disk: SimulatedDisk
+  log: RaftLog | undefined
+}
+
+/** Three members on simulated time, disks and streams. */
+class World {
+  readonly clock = new SimulatedClock()
+  readonly random
+  readonly streams: SimulatedStreams
+  readonly machines: readonly Machine[]
+
+  constructor(seed: number) {
+    this.random = seededRandom(seed)
+    this.streams = new SimulatedStreams({ clock: this.clock, random: seededRandom(seed + 1_000) })
+    this.machines = [1, 2, 3].map((id) => {
+      return { id, disk: new SimulatedDisk({ random: seededRandom(seed * 10 + id) }), log: undefined }
+    })
+  }
+
+  async start(machine: Machine): Promise<void> {
+    const { id, disk } = machine
+    const opening = openRaftLog({
+      clock: this.clock,
+      random: seededRandom(id + Math.floor(this.random.float() * 1e6)),
+      disk,
+      network: this.streams.network(`m${id}`),
+      directory: 'raft',
+      cluster: 'simulated',
+      id,
+      listen: `m${id}:1`,
+      bootstrap: [1, 2, 3].map((one) => ({ id: one, address: `m${one}:1` })),
+      segmentBytes: 4_000,
+    })
+    machine.log = await this.clock.until(opening)
+  }
+
+  /** The power of one machine fails: what was not synced may be lost. */
+  async losePower(machine: Machine): Promise<void> {
+    machine.disk.losePower()
+    this.streams.crash(`m${machine.id}`)
+    const closing = machine.log!.close().catch(() => undefined)
+    machine.log = undefined
+    await this.clock.until(closing)
+    machine.disk.restart()
+  }
+
+  get leader(): RaftLog | undefined {
+    return this.machines.find(({ log }) => log?.status().state === 'leading')?.log
+  }
+
+  async append(commands: readonly string[]): Promise<boolean> {
+    const { leader } = this
+    if (leader === undefined) {
+      await this.clock.advance(100)
+      return false
+    }
+    const appending = leader.append(commands.map((command) => Buffer.from(command))).then(
+      () => true,
+      (error: { readonly code?: string }) => {
+        assert.ok(['not-leader', 'outcome-unknown', 'closed'].includes(error.code ?? ''), String(error))
+        return false
+      },
+    )
+    return this.clock.until(appending)
+  }
+
+  pick<T>(from: readonly T[]): T {
+    return from[Math.floor(this.random.float() * from.length)]!
+  }
+}
+
+/** Everything of a log from its beginning; where a snapshot stands for it, what the snapshot says. */
+async function everything(log: RaftLog): Promise<string[]> {
+  const end = log.status().committedIndex
+  let found: string[] = []
+  for await (const read of log.read(0)) {
+    if ('snapshot' in read) {
+      const state = Buffer.concat(await Array.fromAsync(log.snapshots.read(read.snapshot)))
+      found = JSON.parse(state.toString()) as string[]
+    } else for (const { data } of read.entries) found.push(Buffer.from(data).toString())
+    if (('snapshot' in read ? read.snapshot.index : read.through) >= end) break
+  }
+  return found
+}
+
+async function compact(log: RaftLog): Promise<void> {
+  const index = log.status().committedIndex
+  const state = Buffer.from(JSON.stringify(await everything(log)))
+  const snapshot = await log.snapshots.write({ index, timeMs: 1 }, state)
+  await log.compact(index - 3, snapshot)
+}
+
+async function disturb(world: World, round: number): Promise<void> {
+  const machine = world.pick(world.machines)
+  const kind = world.pick(['power', 'cut', 'reset', 'compact', 'power-all'])
+  if (kind === 'power') {
+    await world.losePower(machine)
+    await world.clock.advance(world.random.float() * 3_000)
+    await world.start(machine)
+  } else if (kind === 'cut') {
+    world.streams.cut(`m${machine.id}`)
+    for (let at = 0; at < 3; at += 1) await world.append([`doubtful ${round}.${at}`])
+    await world.clock.advance(world.random.float() * 4_000)
+    world.streams.heal()
+  } else if (kind === 'reset') world.streams.reset(`m${machine.id}`)
+  else if (kind === 'compact') await world.clock.until(compact(machine.log!)).catch(() => undefined)
+  else {
+    for (const one of world.machines) await world.losePower(one)
+    for (const one of world.machines) await world.start(one)
+  }
+}
+
+for (let seed = 1; seed <= SEEDS; seed += 1) {
+  test(`Through power losses, cuts and snapshots nothing acknowledged is lost and all agree (seed ${seed}; SEEDS=n for more)`, async () => {
+    const world = new World(seed)
+    for (const machine of world.machines) await world.start(machine)
+    const acknowledged: string[] = []
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (let at = 0; at < 5; at += 1) {
+        const commands = [`${round}.${at}a`, `${round}.${at}b`]
+        for (let tries = 0; tries < 100; tries += 1) {
+          const named = commands.map((command) => `${command} try ${tries}`)
+          if (!(await world.append(named))) continue
+          acknowledged.push(...named)
+          break
+        }
+      }
+      await disturb(world, round)
+    }
+    await world.clock.advanceUntil(() => world.leader !== undefined)
+    await world.clock.advanceUntil(() => world.append(['end']), { limitMs: 120_000 })
+    const found: string[][] = []
+    for (const { log } of world.machines) {
+      await world.clock.advanceUntil(async () => (await everything(log!)).at(-1) === 'end')
+      found.push(await everything(log!))
+    }
+    assert.deepEqual(found[1], found[0])
+    assert.deepEqual(found[2], found[0])
+    assert.equal(new Set(found[0]).size, found[0]!.length, 'nothing is there twice')
+    assert.deepEqual(
+      found[0]!.filter((command) => acknowledged.includes(command)),
+      acknowledged,
+    )
+    for (const { log } of world.machines) await world.clock.until(log!.close())
+    // What was on its way arrives nowhere, and sets nothing off.
+    await world.clock.advance(10_000)
+    assert.equal(world.clock.timers, 0, 'nothing is left behind')
+  })
+}
