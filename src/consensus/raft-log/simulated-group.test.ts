@@ -47,7 +47,7 @@ class World {
 
   /** The power of one machine fails: what was not synced may be lost. */
   async losePower(machine: Machine): Promise<void> {
-    machine.disk.losePower()
+    if (!machine.disk.isOff) machine.disk.losePower()
     this.streams.crash(`m${machine.id}`)
     const closing = machine.log!.close().catch(() => undefined)
     machine.log = undefined
@@ -68,7 +68,9 @@ class World {
     const appending = leader.append(commands.map((command) => Buffer.from(command))).then(
       () => true,
       (error: { readonly code?: string }) => {
-        assert.ok(['not-leader', 'outcome-unknown', 'closed'].includes(error.code ?? ''), String(error))
+        // A member whose disk is off refuses everything with what the disk said.
+        const isOff = this.machines.some(({ disk }) => disk.isOff)
+        assert.ok(isOff || ['not-leader', 'outcome-unknown', 'closed'].includes(error.code ?? ''), String(error))
         return false
       },
     )
@@ -101,16 +103,31 @@ async function compact(log: RaftLog): Promise<void> {
   await log.compact(index - 3, snapshot)
 }
 
-async function disturb(world: World, round: number): Promise<void> {
+/** The power of all fails at some call of their disks, while they are at work. What was acknowledged until then must be kept. */
+async function losePowerAtWork(world: World, round: number): Promise<string[]> {
+  for (const { disk } of world.machines) disk.failPowerAt(1 + Math.floor(world.random.float() * 25))
+  const acknowledged: string[] = []
+  for (let at = 0; at < 12; at += 1) {
+    const command = `at work ${round}.${at}`
+    if (await world.append([command])) acknowledged.push(command)
+  }
+  for (const machine of world.machines) await world.losePower(machine)
+  for (const machine of world.machines) await world.start(machine)
+  return acknowledged
+}
+
+/** Returns what was acknowledged meanwhile. */
+async function disturb(world: World, round: number): Promise<string[]> {
   const machine = world.pick(world.machines)
-  const kind = world.pick(['power', 'cut', 'reset', 'compact', 'power-all'])
+  const kind = world.pick(['power', 'cut', 'reset', 'compact', 'power-all', 'power-at-work'])
+  if (kind === 'power-at-work') return losePowerAtWork(world, round)
   if (kind === 'power') {
     await world.losePower(machine)
     await world.clock.advance(world.random.float() * 3_000)
     await world.start(machine)
   } else if (kind === 'cut') {
     world.streams.cut(`m${machine.id}`)
-    for (let at = 0; at < 3; at += 1) await world.append([`doubtful ${round}.${at}`])
+    await world.append([`doubtful ${round}`])
     await world.clock.advance(world.random.float() * 4_000)
     world.streams.heal()
   } else if (kind === 'reset') world.streams.reset(`m${machine.id}`)
@@ -119,6 +136,7 @@ async function disturb(world: World, round: number): Promise<void> {
     for (const one of world.machines) await world.losePower(one)
     for (const one of world.machines) await world.start(one)
   }
+  return []
 }
 
 for (let seed = 1; seed <= SEEDS; seed += 1) {
@@ -136,7 +154,7 @@ for (let seed = 1; seed <= SEEDS; seed += 1) {
           break
         }
       }
-      await disturb(world, round)
+      acknowledged.push(...(await disturb(world, round)))
     }
     await world.clock.advanceUntil(() => world.leader !== undefined)
     await world.clock.advanceUntil(() => world.append(['end']), { limitMs: 120_000 })
