@@ -224,11 +224,14 @@ function missingForRecovery(history: History, agentId: string): string | undefin
   const newest = joins.at(-1)
   if (newest === undefined) return `${agentId} never joined`
   if (newest.epoch <= joins[0]!.epoch) return `${agentId} did not join again with a newer epoch than ${joins[0]!.epoch}`
-  if (!history.effects.some((effect) => effect.agentId === agentId && effect.epoch === newest.epoch)) {
+  const effects = history.effects.filter((effect) => effect.agentId === agentId && effect.epoch === newest.epoch)
+  if (effects.length === 0) {
     return `${agentId} joined again with epoch ${newest.epoch}, but did nothing under it`
   }
   const outcomes = finalOutcomes(history.outcomes)
-  const waited = history.commands.filter((command) => command.agentId === agentId && command.startByMs > newest.atMs)
+  // Between its join and its first claim it reads nothing yet: what becomes too old then is given to nobody.
+  const backAtMs = Math.min(...effects.map(({ startedAtMs }) => startedAtMs))
+  const waited = history.commands.filter((command) => command.agentId === agentId && command.startByMs > backAtMs)
   const open = waited.filter((command) => !outcomes.has(targetOf(command))).length
   return open === 0 ? undefined : `${open} of ${waited.length} commands that could still be done have no outcome`
 }

@@ -12,47 +12,45 @@ export interface NextRequest {
   readonly waitMs: number
 }
 
-const AT = 'skeinat'
-const SUBJECT = 'skeinsubject'
-const KEY = 'skeinkey'
-const ID = 'skeinid'
+/** One header for all of it: drivers have names of their own for subject, key and id. */
+const STORED = 'skeinhanded'
 
-/** The value travels as it is; where and when it was stored stands in headers. An empty reply: nothing came. */
+/** As JSON: partition, sequence, when it was sent and appended, subject, key and id. */
+type Stored = readonly [number, number, number, number, string, string | null, string | null]
+
+/** The value travels as it is; where and when it was stored stands in a header. An empty reply: nothing came. */
 export function encodeHandedOut(delivery: Delivery | undefined, headers: Headers): Reply {
   if (delivery === undefined) return { value: '' }
-  const { position, subject, key, id, value, timestampMs, appendedAtMs } = delivery
-  const at = [position.partition, position.sequence, timestampMs, appendedAtMs].join(' ')
-  return {
-    value: value ?? '',
-    headers: {
-      ...headers,
-      [AT]: at,
-      [SUBJECT]: subject,
-      ...(key !== undefined && { [KEY]: key }),
-      ...(id !== undefined && { [ID]: id }),
-    },
-  }
+  const { position, subject, key = null, id = null, value, timestampMs, appendedAtMs } = delivery
+  const stored: Stored = [position.partition, position.sequence, timestampMs, appendedAtMs, subject, key, id]
+  return { value: value ?? '', headers: { ...headers, [STORED]: JSON.stringify(stored) } }
 }
 
 /** Undefined for an empty reply. Throws `malformed-frame` for one that is none of these. */
 export function decodeHandedOut(topic: string, { value, headers = {} }: Reply): Delivery | undefined {
-  const { [AT]: at, [SUBJECT]: subject, [KEY]: key, [ID]: id, ...own } = headers
-  if (at === undefined) return undefined
-  const [partition, sequence, timestampMs, appendedAtMs] = at.split(' ').map(Number)
-  if (subject === undefined || !Number.isSafeInteger(sequence) || appendedAtMs === undefined) {
-    throw new SkeinError(
-      'malformed-frame',
-      `Cannot read what the node handed out of "${topic}": it says not where it lay`,
-    )
-  }
+  const { [STORED]: text, ...own } = headers
+  if (text === undefined) return undefined
+  const [partition, sequence, timestampMs, appendedAtMs, subject, key, id] = readStored(topic, text)
   const bytes = typeof value === 'string' ? Buffer.from(value) : value
   return {
-    ...{ topic, subject, key, id, headers: own },
-    position: { partition: partition!, sequence: sequence! },
-    value: bytes,
+    ...{ topic, subject, headers: own, value: bytes, timestampMs, appendedAtMs, attempt: 1 },
+    position: { partition, sequence },
+    key: key ?? undefined,
+    id: id ?? undefined,
     text: () => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
-    timestampMs: timestampMs!,
-    appendedAtMs,
-    attempt: 1,
   }
+}
+
+function readStored(topic: string, text: string): Stored {
+  try {
+    const stored = JSON.parse(text) as Stored
+    if (Number.isSafeInteger(stored[0]) && Number.isSafeInteger(stored[1]) && typeof stored[4] === 'string')
+      return stored
+  } catch {
+    // Told below.
+  }
+  throw new SkeinError(
+    'malformed-frame',
+    `Cannot read what the node handed out of "${topic}": it says not where it lay`,
+  )
 }

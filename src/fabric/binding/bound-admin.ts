@@ -2,20 +2,17 @@ import type { Admin, Bus } from '../../bus/index.ts'
 import { UnsupportedError } from '../../core/index.ts'
 
 export interface BoundAdminParts {
-  readonly admins: readonly Admin[]
+  readonly listTopics: Admin['listTopics']
   /** Rejects with `not-found` for a topic that no broker has. */
   readonly brokerOf: (topic: string) => Promise<{ readonly name: string; readonly bus: Bus }>
   readonly onDeleted: (topic: string) => void
 }
 
 /** The administration of several brokers as one: each topic where it lies, and all topics together. */
-export function boundAdmin({ admins, brokerOf, onDeleted }: BoundAdminParts): Admin {
+export function boundAdmin({ listTopics, brokerOf, onDeleted }: BoundAdminParts): Admin {
   const adminOf = async (topic: string) => (await brokerOf(topic)).bus.admin
   return {
-    async listTopics() {
-      const lists = await Promise.all(admins.map((admin) => admin.listTopics()))
-      return [...new Set(lists.flat())].sort()
-    },
+    listTopics,
     async health(topic) {
       const { name, bus } = await brokerOf(topic)
       if (bus.admin.health !== undefined) return bus.admin.health(topic)

@@ -48,14 +48,17 @@ export class BoundBus implements Bus {
   readonly routes: IntentRoutes<BoundBroker>
   readonly #brokers: readonly BoundBroker[]
   readonly #places = new Map<string, Place>()
+  /** Topics that were found where they are not bound. */
+  readonly #strays: ReadonlyMap<BoundBroker, Set<string>>
 
   constructor(brokers: readonly BoundBroker[], routes: IntentRoutes<BoundBroker>) {
     this.#brokers = brokers
+    this.#strays = new Map(brokers.map((broker) => [broker, new Set()]))
     this.routes = routes
     this.name = brokers.map(({ name }) => name).join('+')
     this.requests = routes.byIntent.query.bus.requests
     this.admin = boundAdmin({
-      admins: brokers.map(({ bus }) => bus.admin),
+      listTopics: () => this.#list(),
       brokerOf: (topic) => this.#find(topic),
       onDeleted: (topic) => this.#places.delete(topic),
     })
@@ -116,30 +119,56 @@ export class BoundBus implements Bus {
     return broker.bus
   }
 
-  /** Rejects with `not-found` for a topic that no broker has. */
+  /** Rejects with `not-found` for a topic that is not there, or not on the broker it is bound to. */
   async #find(topic: string): Promise<BoundBroker> {
     const known = this.#places.get(topic)
     if (known !== undefined) return known.broker
-    if (topic.startsWith(DEAD_LETTERS)) return this.#find(topic.slice(DEAD_LETTERS.length))
-    for (const broker of this.#brokers) {
-      if (!(await hasTopic(broker.bus, topic))) continue
-      this.#places.set(topic, { broker, isOpen: false })
-      return broker
-    }
+    for (const broker of this.#brokers) if (await this.#isBoundTo(broker, topic)) return broker
     const where = this.#brokers.map(({ name }) => name).join(', ')
-    throw new SkeinError('not-found', `Cannot use topic "${topic}": none of ${where} has it; open it first`, {
-      details: { topic },
-    })
+    throw new SkeinError(
+      'not-found',
+      `Cannot use topic "${topic}": none of ${where} has it where it is bound; open it first`,
+      {
+        details: { topic },
+      },
+    )
+  }
+
+  async #list(): Promise<readonly string[]> {
+    const lists = await Promise.all(
+      this.#brokers.map(async (broker) => {
+        const names = await broker.bus.admin.listTopics()
+        const areBound = await Promise.all(names.map((name) => this.#isBoundTo(broker, name)))
+        return names.filter((_, index) => areBound[index])
+      }),
+    )
+    return [...new Set(lists.flat())].sort()
+  }
+
+  /** A topic that its intent is not bound to this broker for is none of this binding's, whoever made it. */
+  async #isBoundTo(broker: BoundBroker, topic: string): Promise<boolean> {
+    const known = this.#places.get(topic)
+    if (known !== undefined) return known.broker === broker
+    if (topic.startsWith(DEAD_LETTERS)) return this.#isBoundTo(broker, topic.slice(DEAD_LETTERS.length))
+    const strays = this.#strays.get(broker)!
+    if (strays.has(topic)) return false
+    const spec = await specOn(broker.bus, topic)
+    if (spec === undefined) return false
+    if (brokerOf(this.routes, spec, isOwnTopic(topic)) !== broker) {
+      strays.add(topic)
+      return false
+    }
+    this.#places.set(topic, { broker, isOpen: false })
+    return true
   }
 }
 
-async function hasTopic(bus: Bus, topic: string): Promise<boolean> {
+async function specOn(bus: Bus, topic: string): Promise<TopicSpec | undefined> {
   try {
-    await bus.admin.describeTopic(topic)
-    return true
+    return (await bus.admin.describeTopic(topic)).spec
   } catch (error) {
     const isAbsent = error instanceof SkeinError && (error.code === 'not-found' || error.code === 'unsupported')
-    if (isAbsent) return false
+    if (isAbsent) return undefined
     throw error
   }
 }

@@ -32,15 +32,21 @@ const Battery = query('swarm.queries.battery', {
 })
 const CONTRACT = contract({ Position, Sighting, MoveTo, Alert, Battery })
 
-async function bound(test: TestContext, binding: Binding): Promise<Fabric> {
+/** Closed by the test that has them, before their directory goes. */
+const fabrics: Fabric[] = []
+
+async function bound(binding: Binding): Promise<Fabric> {
   const fabric = await connect(binding, { contract: CONTRACT })
-  test.after(() => fabric.close())
+  fabrics.push(fabric)
   return fabric
 }
 
 async function twoBrokers(test: TestContext): Promise<Binding> {
   const directory = await mkdtemp(join(tmpdir(), 'skein-binding-'))
-  test.after(() => rm(directory, { recursive: true, force: true }))
+  test.after(async () => {
+    await Promise.all(fabrics.splice(0).map((fabric) => fabric.close()))
+    await rm(directory, { recursive: true, force: true })
+  })
   return {
     brokers: { store: `embedded:${directory}`, live: { url: 'memory:', safe: 'none' } },
     bind: { telemetry: 'store', event: 'store', command: 'live', notice: 'live', query: 'live' },
@@ -49,7 +55,7 @@ async function twoBrokers(test: TestContext): Promise<Binding> {
 
 describe('A fabric on several brokers', () => {
   it('puts each topic on the broker its intent is bound to, and receipts say what that one gives', async (test) => {
-    const fabric = await bound(test, await twoBrokers(test))
+    const fabric = await bound(await twoBrokers(test))
     const stored = await fabric.append(Sighting, { target: 't-1' })
     assert.equal(stored.durability, 'durable')
     const commands = await fabric.bus.admin.describeTopic(MoveTo.topic)
@@ -62,7 +68,7 @@ describe('A fabric on several brokers', () => {
   })
 
   it('has agents join, take commands and answer over brokers that do not know each other', async (test) => {
-    const fabric = await bound(test, await twoBrokers(test))
+    const fabric = await bound(await twoBrokers(test))
     const agent = await fabric.join({ id: 'drone-1', type: 'quadrotor', region: 'north' })
     agent.handle(MoveTo, ({ value }) => ({ at: value.to }))
     const outcome = await fabric.send(MoveTo, 'drone-1', { to: 7 })
@@ -77,7 +83,7 @@ describe('A fabric on several brokers', () => {
   })
 
   it('reads topics and dead letters that somebody else opened where they lie', async (test) => {
-    const fabric = await bound(test, await twoBrokers(test))
+    const fabric = await bound(await twoBrokers(test))
     await fabric.process(Sighting, { group: 'map', retry: { attemptsMax: 1 } }, () => {
       throw new Error('no map')
     })
@@ -91,6 +97,18 @@ describe('A fabric on several brokers', () => {
     await assert.rejects(fabric.bus.admin.describeTopic('swarm.nowhere'), { code: 'not-found', message: /store, live/ })
   })
 
+  it('takes no notice of a topic that lies where its intent is not bound', async (test) => {
+    const binding = await twoBrokers(test)
+    const before = await connect({ ...binding, bind: { ...binding.bind, command: 'store' } }, { contract: CONTRACT })
+    await before.close()
+    const fabric = await bound(binding)
+    const { capabilities } = await fabric.bus.admin.describeTopic(MoveTo.topic)
+    assert.equal(capabilities.durability, 'none')
+    const reader = fabric.bus.reader(MoveTo.topic, { mode: 'broadcast', from: 'earliest' })
+    assert.equal((await reader.end())[0]?.partition, 0)
+    await reader.close()
+  })
+
   it('refuses at open what a broker does not give, with channel, broker, what is missing and what to do', async (test) => {
     const binding = await twoBrokers(test)
     const unlowered = { ...binding, brokers: { ...binding.brokers, live: 'memory:' } }
@@ -102,7 +120,7 @@ describe('A fabric on several brokers', () => {
       assert.match(error.message, /broker "live": memory .*durability "safe".*safe: "written"/)
       return true
     })
-    const fabric = await bound(test, binding)
+    const fabric = await bound(binding)
     await assert.rejects(fabric.append(Careful, { name: 'x' }), {
       code: 'unsupported',
       message: /"swarm.careful.\{name\}" on broker "store".*declare "safe" instead of "replicated"/,

@@ -9,7 +9,7 @@ export interface BrokerFacts {
   readonly hasTotalOrder: boolean
 }
 
-/** `test/integration/binding` compares it with what the drivers say of themselves. */
+/** `test/integration/binding` holds what the drivers say of their topics against it. */
 export const BROKER_FACTS: Readonly<Record<BrokerKind, BrokerFacts>> = {
   memory: { hasRequests: true, hasTotalOrder: true },
   embedded: { hasRequests: true, hasTotalOrder: true },
