@@ -1,6 +1,8 @@
 import { type BusCase, busCases, faultyBuses, runBusCase } from '../testing/index.ts'
 import { catchFault, type FaultHunt } from './conformance/catch-fault.ts'
 import { DRIVERS } from './conformance/drivers.ts'
+import { REPLICATED_LOGS } from './conformance/replicated-logs.ts'
+import { runReplicatedLogs } from './conformance/run-replicated-logs.ts'
 import type { TestedDriver } from './conformance/tested-driver.ts'
 import { timed } from './conformance/timed.ts'
 import { misunderstood, parseCommand } from './parse-command.ts'
@@ -11,9 +13,11 @@ The drivers of this process and of a node are made faulty as well, one fault at 
   npm run -s conformance -- [DRIVER] [--only WORDS] [--json]
 
   DRIVER         ${Object.keys(DRIVERS).join(', ')}; default: embedded
+  replicated-log the suite of replicated logs instead: against all there are, or one: ${Object.keys(REPLICATED_LOGS).join(', ')}
   --only WORDS   the cases with these words in their name
 
-The report is the last line of standard output. Exit codes: 0 passed; 1 a case failed, or a fault was missed; 2 not understood.
+The report is the last line of standard output. Exit codes: 0 passed; 1 a case failed, or a fault was missed; 2 not understood;
+3 passed, but a replicated log is missing.
 
   npm run -s conformance -- remote --json
   npm run -s conformance -- kafka --only "keyed order"`
@@ -72,6 +76,7 @@ async function runFaults(hunted: FaultHunt, say: (line: string) => void): Promis
 async function main(): Promise<void> {
   const { values, positionals } = parseCommand(HELP, { only: { type: 'string' } })
   const name = positionals[0] ?? 'embedded'
+  if (name === 'replicated-log') return replicatedLogs(positionals[1], values)
   const start = DRIVERS[name]
   if (start === undefined) return misunderstood(HELP, `There is no driver "${name}"`)
   const say = (line: string) => (values.json ? console.error(line) : console.log(line))
@@ -98,6 +103,16 @@ async function main(): Promise<void> {
   }
   console.log(JSON.stringify(report))
   process.exit(failed.length > 0 || missed.length > 0 ? 1 : 0)
+}
+
+async function replicatedLogs(
+  name: string | undefined,
+  { only = '', json = false }: { readonly only?: string; readonly json?: boolean },
+): Promise<void> {
+  if (name !== undefined && !(name in REPLICATED_LOGS))
+    return misunderstood(HELP, `There is no replicated log "${name}"`)
+  const say = (line: string) => (json ? console.error(line) : console.log(line))
+  process.exit(await runReplicatedLogs({ only, name }, say))
 }
 
 await main()

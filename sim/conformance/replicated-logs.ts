@@ -1,0 +1,32 @@
+import type { ReplicatedLogWorld } from '../../testing/index.ts'
+
+/** An implementation of the replicated log that the suite is run against. */
+export interface TestedLog {
+  /** What carries it, and its version. */
+  readonly server: string
+  readonly create: () => Promise<ReplicatedLogWorld>
+  /** Names of cases that are not run, each with the reason. */
+  readonly skip?: Readonly<Record<string, string>>
+  /** How long one case may take. Default 30,000. */
+  readonly caseMs?: number
+  /** Ends the server. */
+  stop(): Promise<void>
+}
+
+const stop = async () => {}
+
+/** Every implementation that there is to be; undefined where there is none yet. */
+export const REPLICATED_LOGS: Readonly<Record<string, (() => Promise<TestedLog>) | undefined>> = {
+  async raft() {
+    const { ReplicatedRaftWorld } = await import('./replicated-raft-world.ts')
+    return {
+      server: 'three members over loopback sockets, on a real disk',
+      create: () => ReplicatedRaftWorld.create(),
+      stop,
+    }
+  },
+  kafka: undefined,
+  jetstream: undefined,
+  embedded: undefined,
+  'sequenced-kafka': undefined,
+}
