@@ -27,6 +27,10 @@ export const REPLICATED_LOGS: Readonly<Record<string, (() => Promise<TestedLog>)
   },
   kafka: undefined,
   jetstream: undefined,
-  embedded: undefined,
+  async embedded() {
+    const { ReplicatedEmbeddedWorld } = await import('./replicated-embedded-world.ts')
+    const create = () => ReplicatedEmbeddedWorld.create()
+    return { server: 'two members on an embedded bus, on a real disk', create, stop }
+  },
   'sequenced-kafka': undefined,
 }

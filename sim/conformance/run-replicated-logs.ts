@@ -1,10 +1,5 @@
-import {
-  faultyLogs,
-  faultyLogWorld,
-  type ReplicatedLogCase,
-  replicatedLogCases,
-  runReplicatedLogCase,
-} from '../../testing/index.ts'
+import { faultyLogs, type ReplicatedLogCase, replicatedLogCases, runReplicatedLogCase } from '../../testing/index.ts'
+import { catchLogFault } from './catch-log-fault.ts'
 import { REPLICATED_LOGS, type TestedLog } from './replicated-logs.ts'
 import { timed } from './timed.ts'
 
@@ -22,8 +17,6 @@ interface Run {
 }
 
 const CASE_MS = 30_000
-/** A faulty log may make a case wait for what never comes. */
-const FAULTY_CASE_MS = 5_000
 
 /**
  * Runs the suite of replicated logs against all that there are, or the one that is named, and the suite itself against
@@ -58,7 +51,7 @@ export async function runReplicatedLogs(
 }
 
 /** The implementation whose wrappers are made faulty: the quickest. */
-const PROVING = 'raft'
+const PROVING = 'embedded'
 
 async function runCases(
   name: string,
@@ -104,14 +97,7 @@ async function missedFaults(
   process.on('unhandledRejection', () => {})
   const missed: string[] = []
   for (const fault of faultyLogs) {
-    const create = async () => faultyLogWorld(await tested.create(), fault)
-    const faulty = { ...tested, create, caseMs: FAULTY_CASE_MS }
-    let caughtBy: string | undefined
-    for (const one of sound) {
-      if ((await failureOf(one, faulty)) === undefined) continue
-      caughtBy = one.name
-      break
-    }
+    const caughtBy = await catchLogFault(fault, { create: tested.create, cases: sound })
     if (caughtBy === undefined) missed.push(fault.name)
     say(caughtBy === undefined ? `MISSED a log that ${fault.name}` : `caught a log that ${fault.name}: "${caughtBy}"`)
   }

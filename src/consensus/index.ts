@@ -1,5 +1,7 @@
 export type { ConfigChangeRefusal } from '../raft/index.ts'
 export { ConfigChangeError, NotLeaderError } from '../raft/index.ts'
+export type { BrokerLog, BrokerLogOptions } from './broker-log/index.ts'
+export { openBrokerLog } from './broker-log/index.ts'
 export { CompactedError, OutcomeUnknownError } from './errors.ts'
 export type { LogAdmin } from './log-admin.ts'
 export type { LogMember, LogStatus } from './log-status.ts'

@@ -13,7 +13,7 @@ export function commands(name: string, count: number): Uint8Array[] {
   return Array.from({ length: count }, (_, at) => command(`${name}${at + 1}`))
 }
 
-export function textOf({ data }: LogEntry): string {
+function textOf({ data }: LogEntry): string {
   return decoder.decode(data)
 }
 

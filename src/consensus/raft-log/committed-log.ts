@@ -2,8 +2,8 @@ import type { Entry } from '../../raft/index.ts'
 import { CompactedError } from '../errors.ts'
 import type { LogEntry, LogRead, ReadEntries, ReadOptions } from '../replicated-log.ts'
 import type { SnapshotRef } from '../snapshot-ref.ts'
+import { Wake } from '../wake.ts'
 import { decodeCommand } from './command-codec.ts'
-import { Wake } from './wake.ts'
 
 const READ_ENTRIES_MAX = 4_096
 const READ_BYTES_MAX = 4 * 1024 * 1024

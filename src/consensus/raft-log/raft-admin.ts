@@ -4,8 +4,8 @@ import type { LogAdmin } from '../log-admin.ts'
 import type { LogMember } from '../log-status.ts'
 import { encodeAddresses, type RaftDriver } from '../raft-node/index.ts'
 import type { WaitOptions } from '../wait-options.ts'
+import type { Wake } from '../wake.ts'
 import type { PendingProposals } from './pending-proposals.ts'
-import type { Wake } from './wake.ts'
 
 export interface RaftAdminParts {
   /** Throws when the log is closed or has failed. */

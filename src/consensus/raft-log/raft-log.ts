@@ -7,12 +7,12 @@ import type { Appended, LogDurability, LogRead, ReadOptions, ReplicatedLog } fro
 import type { SnapshotRef } from '../snapshot-ref.ts'
 import type { SnapshotStore } from '../snapshot-store.ts'
 import type { WaitOptions } from '../wait-options.ts'
+import { Wake } from '../wake.ts'
 import { Barriers } from './barriers.ts'
 import { COMMAND_HEADER_BYTES, encodeCommands, timeOf } from './command-codec.ts'
 import { CommittedLog } from './committed-log.ts'
 import { PendingProposals } from './pending-proposals.ts'
 import { RaftAdmin } from './raft-admin.ts'
-import { Wake } from './wake.ts'
 
 export interface RaftLogParts {
   readonly clock: Clock

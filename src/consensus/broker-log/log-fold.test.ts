@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LogFold } from './log-fold.ts'
+import { decodeRecord, encodeRecord, type LogRecord } from './record-codec.ts'
+
+const encoder = new TextEncoder()
+
+function record(given: Partial<LogRecord> & Pick<LogRecord, 'kind'>): LogRecord {
+  return { epoch: 1, timeMs: 5, call: 1, ordinal: 0, count: 1, data: new Uint8Array(10), ...given }
+}
+
+function claim(epoch: number, id: string): LogRecord {
+  return record({ kind: 'claim', epoch, data: encoder.encode(JSON.stringify({ id, nonce: `${id}${epoch}` })) })
+}
+
+/** Commands of one call. */
+function call(number: number, count: number, epoch = 1): LogRecord[] {
+  return Array.from({ length: count }, (_, ordinal) => record({ kind: 'command', epoch, call: number, ordinal, count }))
+}
+
+function compaction(through: number, index: number): LogRecord {
+  const snapshot = { index, timeMs: 5, name: `s${index}`, bytes: 1, checksum: 'c' }
+  return record({ kind: 'compaction', data: encoder.encode(JSON.stringify({ through, snapshot })) })
+}
+
+/** At places that are not next to each other, as those of a broker. Returns the places that count. */
+function fold(records: readonly LogRecord[]): { readonly fold: LogFold; readonly commands: number[] } {
+  const folded = new LogFold()
+  for (const [at, one] of records.entries()) folded.take(placeOf(at), one)
+  const places = records
+    .map((one, at) => ({ one, place: placeOf(at) }))
+    .filter(({ place }) => place <= folded.committed)
+  const commands = places.flatMap(({ one, place }) => (folded.isCommand(place, one) ? [place] : []))
+  return { fold: folded, commands }
+}
+
+const placeOf = (at: number) => 10 * (at + 1)
+
+test('Commands count behind the claim of their epoch, at the places that the broker gave them', () => {
+  const { fold: folded, commands } = fold([claim(1, 'a'), ...call(1, 2), record({ kind: 'barrier' }), ...call(2, 1)])
+  assert.deepEqual(commands, [20, 30, 50])
+  assert.deepEqual([folded.committed, folded.epoch, folded.leader?.id], [50, 1, 'a'])
+})
+
+test('What an older writer appends behind a newer claim is passed over, by whoever begins to read where', () => {
+  const { fold: folded, commands } = fold([
+    claim(1, 'a'),
+    ...call(1, 1),
+    claim(2, 'b'),
+    ...call(2, 1),
+    ...call(1, 1, 2),
+  ])
+  assert.deepEqual(commands, [20, 50])
+  assert.deepEqual([folded.epoch, folded.leader?.id], [2, 'b'])
+})
+
+test('Of two claims of one epoch the first is in force', () => {
+  const { fold: folded } = fold([claim(1, 'a'), claim(1, 'b')])
+  assert.equal(folded.leader?.id, 'a')
+})
+
+test('A call that was never finished is not in the log, and holds back what may be read until that is certain', () => {
+  const begun = [claim(1, 'a'), ...call(1, 1), ...call(2, 3).slice(0, 2)]
+  assert.equal(fold(begun).fold.committed, 29)
+  const { fold: folded, commands } = fold([...begun, claim(2, 'b'), ...call(1, 1, 2)])
+  assert.deepEqual([commands, folded.committed], [[20, 60], 60])
+  assert.deepEqual(fold([...begun, ...call(3, 1)]).commands, [20, 50])
+})
+
+test('Commands of a call that come out of its order, or again, do not count', () => {
+  const [first, second, third] = call(2, 3)
+  assert.deepEqual(fold([claim(1, 'a'), first!, third!, second!]).commands, [])
+  assert.deepEqual(fold([claim(1, 'a'), ...call(2, 1), ...call(1, 1), ...call(2, 1)]).commands, [20])
+})
+
+test('A compaction lets go through its index; an older one, and one beyond what is committed, has no effect', () => {
+  const records = [claim(1, 'a'), ...call(1, 3), compaction(30, 40), compaction(20, 30), compaction(99, 990)]
+  const { fold: folded } = fold(records)
+  assert.deepEqual([folded.compacted, folded.compaction?.snapshot.index], [30, 40])
+  assert.ok(folded.isCommand(40, call(1, 1)[0]!))
+})
+
+test('Log time is the greatest that was appended', () => {
+  const late = { ...call(1, 1)[0]!, timeMs: 9 }
+  assert.equal(fold([claim(1, 'a'), late, ...call(2, 1)]).fold.timeMs, 9)
+})
+
+test('A record comes back as it was encoded; another version, kind or length is refused', () => {
+  for (const one of [claim(3, 'a'), ...call(7, 2), compaction(1, 2), record({ kind: 'barrier', timeMs: 1.7e12 })]) {
+    assert.deepEqual(decodeRecord(encodeRecord(one)), one)
+  }
+  const bytes = encodeRecord(claim(3, 'a'))
+  assert.throws(() => decodeRecord(bytes.subarray(0, 20)), { code: 'corrupt' })
+  assert.throws(() => decodeRecord(bytes.with(1, 9)), { code: 'corrupt' })
+  assert.throws(() => decodeRecord(bytes.with(0, 2)), { code: 'future-version' })
+})
