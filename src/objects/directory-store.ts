@@ -1,9 +1,7 @@
 import { type Disk, parentPath, SkeinError } from '../core/index.ts'
+import { checkName, checkObjectSize } from './object-name.ts'
 import type { ObjectInfo, ObjectStore } from './object-store.ts'
 
-const OBJECT_BYTES_MAX = 1024 * 1024 * 1024
-const NAME_LEVELS_MAX = 16
-const LEVEL = /^[A-Za-z0-9._#~-]{1,200}$/
 /** No object name can end so: `#` never stands last in what `checkName` lets through. */
 const UNFINISHED = '#'
 
@@ -33,7 +31,7 @@ class DirectoryStore implements ObjectStore {
 
   async put(name: string, bytes: Uint8Array): Promise<void> {
     const levels = checkName(name)
-    if (bytes.byteLength > OBJECT_BYTES_MAX) throw tooLarge(name, bytes.byteLength)
+    checkObjectSize(name, bytes.byteLength)
     const directory = await this.#makeDirectories(levels.slice(0, -1))
     this.#unfinished += 1
     const unfinished = `${directory}/${levels.at(-1)}.${this.#unfinished}${UNFINISHED}`
@@ -128,19 +126,4 @@ class DirectoryStore implements ObjectStore {
   #path(name: string): string {
     return [this.#root, ...checkName(name)].join('/')
   }
-}
-
-function checkName(name: string): readonly string[] {
-  const levels = name.split('/')
-  const isSafe = levels.every((level) => LEVEL.test(level) && level !== '.' && level !== '..' && !level.endsWith('#'))
-  if (isSafe && levels.length <= NAME_LEVELS_MAX) return levels
-  throw new SkeinError('bad-argument', `Cannot use "${name}" as an object name: a level is empty, reserved or too long`)
-}
-
-function tooLarge(name: string, bytes: number): SkeinError {
-  return new SkeinError(
-    'message-too-large',
-    `Cannot store the object "${name}": it has ${bytes} bytes, the most is ${OBJECT_BYTES_MAX}`,
-    { details: { bytes, bytesMax: OBJECT_BYTES_MAX } },
-  )
 }

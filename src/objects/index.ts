@@ -1,3 +1,5 @@
 export type { DirectoryStoreOptions } from './directory-store.ts'
 export { openDirectoryStore } from './directory-store.ts'
 export type { ObjectInfo, ObjectStore } from './object-store.ts'
+export type { S3StoreOptions } from './s3-store.ts'
+export { openS3Store } from './s3-store.ts'

@@ -3,9 +3,10 @@ import { natsKind } from './nats.ts'
 import { rabbitmqKind } from './rabbitmq.ts'
 import { redisKind } from './redis.ts'
 import type { ServiceKind } from './service.ts'
+import { versitygwKind } from './versitygw.ts'
 
 /** Every kind of server that tests and benchmarks can ask for. A new one is a file beside this and a line here. */
-export const SERVICE_KINDS: readonly ServiceKind[] = [kafkaKind, natsKind, rabbitmqKind, redisKind]
+export const SERVICE_KINDS: readonly ServiceKind[] = [kafkaKind, natsKind, rabbitmqKind, redisKind, versitygwKind]
 
 export function serviceKind(name: string): ServiceKind {
   const found = SERVICE_KINDS.find((kind) => kind.name === name)
