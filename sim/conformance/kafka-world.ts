@@ -2,33 +2,17 @@ import { connectKafkaBus, type KafkaBus } from '../../src/bus/drivers/kafka/inde
 import type { Bus } from '../../src/bus/index.ts'
 import { systemClock, systemRandom } from '../../src/core/system/index.ts'
 import { findService } from '../../test/services/find-service.ts'
-import type { Service } from '../../test/services/service.ts'
 import { TcpProxy, type Weather } from '../../test/services/tcp-proxy.ts'
 import type { BusWorld } from '../../testing/index.ts'
+import { ProxiedServer } from './proxied-server.ts'
 
-export interface KafkaServerOptions {
-  /** A kill of the world kills the broker too, not only its client. */
-  readonly killsBroker: boolean
-}
-
-/** One broker for all the worlds of a run, behind a proxy that can break its connections. */
-export class KafkaServer {
-  readonly service: Service
-  readonly proxy: TcpProxy
-  readonly #options: KafkaServerOptions
-
-  private constructor(service: Service, proxy: TcpProxy, options: KafkaServerOptions) {
-    this.service = service
-    this.proxy = proxy
-    this.#options = options
-  }
-
-  static async start(options: KafkaServerOptions): Promise<KafkaServer> {
+/** One broker for all the worlds of a run. */
+export class KafkaServer extends ProxiedServer {
+  static async start({ killsBroker }: { readonly killsBroker: boolean }): Promise<KafkaServer> {
     const proxy = await TcpProxy.listen()
     const settings = { 'advertised.port': String(proxy.port) }
     const service = await (await findService('kafka')).start({ mortal: true, settings })
-    proxy.pointTo({ host: '127.0.0.1', port: Number(new URL(service.url).port) })
-    return new KafkaServer(service, proxy, options)
+    return new KafkaServer({ service, proxy, killsBroker })
   }
 
   connect(): Promise<KafkaBus> {
@@ -40,21 +24,6 @@ export class KafkaServer {
       // A message is old, and a segment done with, within the patience of a case.
       topicConfigs: { 'segment.ms': '10', 'min.cleanable.dirty.ratio': '0.01', 'file.delete.delay.ms': '100' },
     })
-  }
-
-  async kill(): Promise<void> {
-    if (this.#options.killsBroker) await this.bounce()
-  }
-
-  async bounce(): Promise<void> {
-    const [node] = this.service.nodes
-    await node!.kill()
-    await node!.start()
-  }
-
-  async stop(): Promise<void> {
-    await this.service.stop()
-    await this.proxy.close()
   }
 }
 
@@ -71,7 +40,7 @@ export class KafkaWorld implements BusWorld {
   }
 
   static async create(server: KafkaServer): Promise<KafkaWorld> {
-    server.proxy.set({})
+    server.slow({})
     const bus = await server.connect()
     for (const topic of await bus.admin.listTopics()) await bus.admin.deleteTopic(topic)
     return new KafkaWorld(server, bus)
@@ -88,8 +57,7 @@ export class KafkaWorld implements BusWorld {
   }
 
   async disrupt(how: 'reset' | 'silence' = 'reset'): Promise<void> {
-    if (how === 'silence') this.#server.proxy.silence()
-    else this.#server.proxy.cut()
+    this.#server.disrupt(how)
   }
 
   bounce(): Promise<void> {
@@ -97,7 +65,7 @@ export class KafkaWorld implements BusWorld {
   }
 
   slow(link: Weather): void {
-    this.#server.proxy.set(link)
+    this.#server.slow(link)
   }
 
   async close(): Promise<void> {

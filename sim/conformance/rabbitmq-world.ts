@@ -2,35 +2,19 @@ import { connectRabbitmqBus, type RabbitmqBus } from '../../src/bus/drivers/rabb
 import type { Bus } from '../../src/bus/index.ts'
 import { systemClock, systemRandom } from '../../src/core/system/index.ts'
 import { findService } from '../../test/services/find-service.ts'
-import type { Service } from '../../test/services/service.ts'
-import { TcpProxy } from '../../test/services/tcp-proxy.ts'
+import { TcpProxy, type Weather } from '../../test/services/tcp-proxy.ts'
 import type { BusWorld } from '../../testing/index.ts'
+import { ProxiedServer } from './proxied-server.ts'
 
 const NAMES_SYNCED_WITHIN_MS = 1_000
+/** A connection that is silent for twice as long is given up. */
+const HEARTBEAT_SECONDS = 4
 
-export interface RabbitmqServerOptions {
-  /** A kill of the world kills the broker too, not only its client. */
-  readonly killsBroker: boolean
-}
-
-/** One broker for all the worlds of a run, behind a proxy that can break its connections. */
-export class RabbitmqServer {
-  readonly service: Service
-  readonly proxy: TcpProxy
-  readonly #options: RabbitmqServerOptions
-
-  private constructor(service: Service, proxy: TcpProxy, options: RabbitmqServerOptions) {
-    this.service = service
-    this.proxy = proxy
-    this.#options = options
-  }
-
-  static async start(options: RabbitmqServerOptions): Promise<RabbitmqServer> {
-    const service = await (await findService('rabbitmq')).start({ mortal: options.killsBroker })
-    const { hostname, port } = new URL(service.url)
-    const proxy = await TcpProxy.listen()
-    proxy.pointTo({ host: hostname, port: Number(port || 5672) })
-    return new RabbitmqServer(service, proxy, options)
+/** One broker for all the worlds of a run. */
+export class RabbitmqServer extends ProxiedServer {
+  static async start({ killsBroker }: { readonly killsBroker: boolean }): Promise<RabbitmqServer> {
+    const service = await (await findService('rabbitmq')).start({ mortal: true })
+    return new RabbitmqServer({ service, proxy: await TcpProxy.listen(), killsBroker })
   }
 
   /** `namespace`: what this bus makes there is apart from what others make. */
@@ -38,23 +22,19 @@ export class RabbitmqServer {
     const url = new URL(this.service.url)
     url.hostname = '127.0.0.1'
     url.port = String(this.proxy.port)
-    return connectRabbitmqBus({ url: url.href, clock: systemClock, random: systemRandom, namespace })
+    return connectRabbitmqBus({
+      url: url.href,
+      clock: systemClock,
+      random: systemRandom,
+      namespace,
+      heartbeatSeconds: HEARTBEAT_SECONDS,
+    })
   }
 
-  /** The client first: what it would still have said is never heard. */
-  async kill(): Promise<void> {
-    this.proxy.cut()
-    if (!this.#options.killsBroker) return
-    // Ra notes the names of new queues on disk half a second late: killed earlier, the broker forgets a group's place.
+  /** Ra notes the names of new queues on disk half a second late: killed earlier, the broker forgets a group's place. */
+  override async bounce(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, NAMES_SYNCED_WITHIN_MS))
-    const [node] = this.service.nodes
-    await node!.kill()
-    await node!.start()
-  }
-
-  async stop(): Promise<void> {
-    await this.service.stop()
-    await this.proxy.close()
+    await super.bounce()
   }
 }
 
@@ -73,6 +53,7 @@ export class RabbitmqWorld implements BusWorld {
   }
 
   static async create(server: RabbitmqServer): Promise<RabbitmqWorld> {
+    server.slow({})
     const namespace = `world-${crypto.randomUUID().slice(0, 8)}`
     return new RabbitmqWorld(server, namespace, await server.connect(namespace))
   }
@@ -84,13 +65,22 @@ export class RabbitmqWorld implements BusWorld {
     return this.bus
   }
 
-  async disrupt(): Promise<void> {
-    this.#server.proxy.cut()
+  async disrupt(how: 'reset' | 'silence' = 'reset'): Promise<void> {
+    this.#server.disrupt(how)
+  }
+
+  bounce(): Promise<void> {
+    return this.#server.bounce()
+  }
+
+  slow(link: Weather): void {
+    this.#server.slow(link)
   }
 
   /** Queues that nobody uses would cost the later worlds of the run. */
   async close(): Promise<void> {
     await this.bus.close()
+    this.#server.slow({})
     const bus = await this.#server.connect(this.#namespace)
     for (const topic of await bus.admin.listTopics()) await bus.admin.deleteTopic(topic)
     await bus.close()

@@ -2,20 +2,26 @@ import { ClosedError } from '../../core/index.ts'
 import type { Assignment, Lag, Reader, ReadLimits, SettleOptions, StartPosition } from '../bus.ts'
 import type { Batch, Delivery, Position } from '../message.ts'
 
-/** A reader of a topic that this bus has not opened: the servers are asked for it at once, and every call waits for that. */
+/**
+ * A reader of a topic that this bus has not opened: the servers are asked for it at once, and every call waits for that.
+ * Closing does not: a reader that comes afterwards is closed.
+ */
 export class LateReader implements Reader {
-  readonly #topic: string
   readonly #opening: Promise<Reader>
+  readonly #closing = Promise.withResolvers<never>()
+  readonly #closedError: ClosedError
   #reader: Reader | undefined
   #isClosed = false
 
   constructor(topic: string, open: () => Promise<Reader>) {
-    this.#topic = topic
-    this.#opening = open().then((reader) => {
+    this.#closedError = new ClosedError(`the reader of "${topic}"`)
+    this.#opening = open().then(async (reader) => {
+      if (this.#isClosed) await reader.close()
       this.#reader = reader
       return reader
     })
     this.#opening.catch(() => {})
+    this.#closing.promise.catch(() => {})
   }
 
   get dropped(): number {
@@ -23,8 +29,8 @@ export class LateReader implements Reader {
   }
 
   async #opened(): Promise<Reader> {
-    if (this.#isClosed) throw new ClosedError(`the reader of "${this.#topic}"`)
-    return this.#reader ?? this.#opening
+    if (this.#isClosed) throw this.#closedError
+    return this.#reader ?? Promise.race([this.#opening, this.#closing.promise])
   }
 
   async read(limits?: ReadLimits): Promise<Batch | null> {
@@ -63,12 +69,17 @@ export class LateReader implements Reader {
   }
 
   async drain(): Promise<void> {
-    this.#isClosed = true
-    await (await this.#opening.catch(() => undefined))?.drain()
+    this.#close()
+    await this.#reader?.drain()
   }
 
   async close(): Promise<void> {
+    this.#close()
+    await this.#reader?.close()
+  }
+
+  #close(): void {
     this.#isClosed = true
-    await (await this.#opening.catch(() => undefined))?.close()
+    this.#closing.reject(this.#closedError)
   }
 }

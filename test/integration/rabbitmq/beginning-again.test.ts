@@ -54,6 +54,15 @@ test('a topic that is opened while the registry comes up is opened', { skip }, a
   assert.deepEqual(await bus.admin.listTopics(), ['early.others', TOPIC.name])
 })
 
+test('a reader of a topic that is not known here closes at once while the broker is away', { skip }, async (t) => {
+  const { own, bus } = await eagerBus(t)
+  await own.nodes[0]!.kill()
+  const reader = bus.reader('early.unknown', { mode: 'broadcast' })
+  const read = assert.rejects(reader.read(), { code: 'closed' })
+  await reader.close()
+  await read
+})
+
 async function readByKey(bus: RabbitmqBus, count: number): Promise<Map<string, string[]>> {
   const reader = bus.reader(TOPIC.name, { mode: 'broadcast', from: 'earliest' })
   const byKey = new Map<string, string[]>()

@@ -4,7 +4,7 @@ import { RabbitmqServer, RabbitmqWorld } from '../../../sim/conformance/rabbitmq
 import { busCases, busConformance } from '../../../testing/index.ts'
 import { requireService } from '../../services/require-service.ts'
 
-// The suite with one broker that lives through all of it; `npm run -s conformance -- rabbitmq` kills it as well.
+// The suite with one broker, which dies in the cases that say so; `npm run -s conformance -- rabbitmq` kills it in others as well.
 const { skip } = await requireService('rabbitmq')
 const reasons = skip === false ? RABBITMQ_SKIPS : Object.fromEntries(busCases.map(({ name }) => [name, skip]))
 

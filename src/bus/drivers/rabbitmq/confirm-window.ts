@@ -16,8 +16,8 @@ const STALLED_AFTER_MS = 5_000
 export interface ConfirmWindowParts {
   readonly link: Link
   readonly exchange: string
-  /** Those behind the exchange, where they are known: asked for before anything is sent over a new channel. */
-  readonly queues: readonly string[]
+  /** The one that everything goes to, where there is one: asked for before anything is sent over a new channel. */
+  readonly queue: string | undefined
   readonly clock: Clock
 }
 
@@ -35,11 +35,15 @@ export interface Entry {
  * Publishes in order with a window of unconfirmed messages: no promise and no closure for any of them, since confirms name
  * ranges of numbers. After a broken connection everything unconfirmed is sent again, in order, before anything new; readers
  * know a repeat by the writer's number in it.
+ *
+ * A stream has a window, and so a channel, of its own. When its leader changes, brokers without the correction of 2024
+ * (rabbitmq-server, pull request 12236; 3.10 is one) send again what is unconfirmed under the numbers of the channel, not of
+ * the stream; where these differ they take later messages for repeats, and confirm them without storing them.
  */
 export class ConfirmWindow {
   readonly #link: Link
   readonly #exchange: string
-  readonly #queues: readonly string[]
+  readonly #queue: string | undefined
   readonly #clock: Clock
   readonly #stopListening: () => void
   #waiting: Entry[] = []
@@ -53,6 +57,8 @@ export class ConfirmWindow {
   #isOpening = false
   /** The socket has taken as much as it should. */
   #isFull = false
+  /** Something came back: the numbers of the channel are not those of the stream any more. */
+  #isSpoiled = false
   #isClosed = false
   #watch: Timer | undefined
   /** The oldest unconfirmed message when it was last looked at. */
@@ -62,7 +68,7 @@ export class ConfirmWindow {
     const { link, exchange } = parts
     this.#link = link
     this.#exchange = exchange
-    this.#queues = parts.queues
+    this.#queue = parts.queue
     this.#clock = parts.clock
     this.#stopListening = link.onChange(() => this.#pump())
   }
@@ -89,7 +95,7 @@ export class ConfirmWindow {
   }
 
   get #hasWindow(): boolean {
-    return !this.#isFull && this.#sent.length - this.#sentHead < UNCONFIRMED_MAX
+    return !this.#isFull && !this.#isSpoiled && this.#sent.length - this.#sentHead < UNCONFIRMED_MAX
   }
 
   /** False when the channel is gone: what waits, waits for the next. */
@@ -117,15 +123,20 @@ export class ConfirmWindow {
   #lookForStall(): void {
     this.#watch = undefined
     const oldest = this.#sent[this.#sentHead]
-    const channel = this.#channel
-    if (oldest === undefined || channel === undefined) return
+    if (oldest === undefined || this.#channel === undefined) return
     if (oldest === this.#oldest && this.#connection!.blockedBecause === undefined) {
-      this.#lose(channel, undefined)
-      channel.close().catch(() => {})
+      this.#renewChannel()
       return
     }
     this.#oldest = oldest
     this.#watch = this.#clock.setTimer(() => this.#lookForStall(), STALLED_AFTER_MS)
+  }
+
+  #renewChannel(): void {
+    const channel = this.#channel
+    if (channel === undefined) return
+    this.#lose(channel, undefined)
+    channel.close().catch(() => {})
   }
 
   #takeWaiting(): void {
@@ -155,7 +166,7 @@ export class ConfirmWindow {
     for (let failures = 1; ; failures += 1) {
       const connection = await this.#link.connection()
       try {
-        await this.#findQueues(connection)
+        await this.#findQueue(connection)
         return [connection, await connection.confirmChannel()]
       } catch (error) {
         if (this.#isClosed || !(error as SkeinError).retryable) throw error
@@ -166,20 +177,21 @@ export class ConfirmWindow {
 
   /**
    * A broker that has just begun again takes connections before all its streams are there: until then it returns what is
-   * for them as unroutable, stored nowhere, while it stores what follows. An order that is broken so can't be mended by
+   * for them as unroutable, stored nowhere, and stores what follows. An order that is broken so can't be mended by
    * sending again, and whoever asks for a stream is told whether it is to come or gone for good.
    */
-  async #findQueues(connection: Connection): Promise<void> {
-    if (this.#queues.length === 0) return
-    await useAndClose(await connection.channel(), `Cannot publish to "${this.#exchange}"`, async (channel) => {
-      for (const queue of this.#queues) await channel.checkQueue(queue)
-    })
+  async #findQueue(connection: Connection): Promise<void> {
+    const queue = this.#queue
+    if (queue === undefined) return
+    const action = `Cannot publish to "${this.#exchange}"`
+    await useAndClose(await connection.channel(), action, (channel) => channel.checkQueue(queue))
   }
 
   #begin(connection: Connection, channel: ConfirmChannel): void {
     this.#channel = channel
     this.#connection = connection
     this.#isFull = false
+    this.#isSpoiled = false
     this.#firstTag = 1
     let reason: Error | undefined
     channel.on('error', (error: Error) => {
@@ -214,7 +226,8 @@ export class ConfirmWindow {
       this.#sentHead = 0
     }
     // In bursts: one by one each would cost a write of the socket.
-    if ((this.#sent.length - this.#sentHead) * 2 <= UNCONFIRMED_MAX) this.#pump()
+    if (this.#isSpoiled && this.#sentHead === this.#sent.length) this.#renewChannel()
+    else if ((this.#sent.length - this.#sentHead) * 2 <= UNCONFIRMED_MAX) this.#pump()
   }
 
   #store(entry: Entry): void {
@@ -232,6 +245,7 @@ export class ConfirmWindow {
   /** The broker sends back what no queue takes, before it confirms it: it is stored nowhere. */
   #returned(message: ReturnedMessage): void {
     const from = headerOf(message, FROM_HEADER)
+    this.#isSpoiled = true
     for (let index = this.#sentHead; index < this.#sent.length; index += 1) {
       const entry = this.#sent[index]!
       const { headers } = entry.outgoing.options as { readonly headers: Readonly<Record<string, string>> }

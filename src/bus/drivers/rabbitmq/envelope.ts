@@ -24,6 +24,7 @@ const NOTHING = Buffer.alloc(0)
 
 /** One message as it goes out: kept until it is confirmed, so that it can be sent again. */
 export interface Outgoing {
+  readonly partition: number
   readonly routingKey: string
   readonly content: Buffer
   readonly options: Options.Publish
@@ -57,7 +58,8 @@ export function encodeMessage(message: Message, stamp: Stamp): Outgoing {
     if (isShort(id)) options.messageId = id
     else headers[ID_HEADER] = id
   }
-  return { routingKey: routingKeyOf(subject, stamp, headers), content: contentOf(value), options }
+  const { partition } = stamp
+  return { partition, routingKey: routingKeyOf(subject, stamp, headers), content: contentOf(value), options }
 }
 
 /** Partition first, so that a log takes its partition and a work queue a partition and a filter of subjects. */

@@ -1,12 +1,12 @@
 import { ClosedError, UnsupportedError } from '../../../core/index.ts'
 import type { Bus, Capabilities, Reader, ReaderOptions, TopicSpec, Writer, WriterOptions } from '../../index.ts'
+import { LateReader } from '../../kit/index.ts'
 import { RabbitmqAdmin } from './admin.ts'
 import { BroadcastReader } from './broadcast-reader.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { EphemeralReader } from './ephemeral-reader.ts'
 import { GroupLag } from './group-lag.ts'
 import { GroupReader } from './group-reader.ts'
-import { LateReader } from './late-reader.ts'
 import { Links } from './links.ts'
 import { Names } from './names.ts'
 import type { RabbitmqBusOptions } from './options.ts'
@@ -144,15 +144,11 @@ class BrokerBus implements RabbitmqBus {
     this.#checkOpen()
     const known = this.#topics.find(topic)
     if (known !== undefined) return this.#reader(known, options)
-    const late: LateReader = new LateReader(topic, {
-      opened: this.#topics.get(topic).then((found) => this.#reader(found, options)),
-      onClosed: () => this.#readers.delete(late),
-    })
-    this.#readers.set(late, topic)
-    return late
+    return new LateReader(topic, async () => this.#reader(await this.#topics.get(topic), options))
   }
 
   #reader(topic: OpenTopic, options: ReaderOptions): Reader {
+    this.#checkOpen()
     const { name } = topic.settings
     const reader = this.#newReader(topic, options, () => {
       this.#readers.delete(reader)

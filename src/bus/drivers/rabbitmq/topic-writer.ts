@@ -28,7 +28,8 @@ interface Begun {
   readonly topic: OpenTopic
   readonly checker: MessageChecker
   readonly grant: Grant
-  readonly window: ConfirmWindow
+  /** By partition: each stream has one. What is not kept has one for all. */
+  readonly windows: Array<ConfirmWindow | undefined>
 }
 
 /** Writes into a topic, however it is kept: a confirm of the broker for each message, a promise per batch. */
@@ -50,19 +51,21 @@ export class TopicWriter implements Writer {
       topic,
       checker: new MessageChecker(topic.settings),
       grant: grantOf(topic, this.#parts.options),
-      window: new ConfirmWindow({
-        link: this.#parts.link(topic.settings.intent),
-        exchange: this.#parts.exchange,
-        queues: this.#queuesOf(topic),
-        clock: this.#parts.clock,
-      }),
+      windows: [],
     }
     return this.#begun
   }
 
-  #queuesOf({ keeping, settings }: OpenTopic): string[] {
-    if (keeping !== 'log') return []
-    return Array.from({ length: settings.partitions }, (_, partition) => this.#parts.stream(partition))
+  #windowOf({ topic, windows }: Begun, partition: number): ConfirmWindow {
+    const isLog = topic.keeping === 'log'
+    const index = isLog ? partition : 0
+    windows[index] ??= new ConfirmWindow({
+      link: this.#parts.link(topic.settings.intent),
+      exchange: this.#parts.exchange,
+      queue: isLog ? this.#parts.stream(partition) : undefined,
+      clock: this.#parts.clock,
+    })
+    return windows[index]
   }
 
   get full(): boolean {
@@ -101,10 +104,12 @@ export class TopicWriter implements Writer {
       grant: begun.grant,
       onSettled: () => this.#gate.leave(bytes),
     })
-    for (const [index, outgoing] of encoded.entries()) begun.window.push(new BatchEntry(outgoing, pending, index))
+    for (const [index, outgoing] of encoded.entries()) {
+      this.#windowOf(begun, outgoing.partition).push(new BatchEntry(outgoing, pending, index))
+    }
     if (batch.length === 0) return Promise.resolve({ ...EMPTY, ...begun.grant })
     this.#gate.enter(bytes)
-    begun.window.flush()
+    for (const window of begun.windows) window?.flush()
     return pending.receipt
   }
 
@@ -133,7 +138,8 @@ export class TopicWriter implements Writer {
 
   async close(): Promise<void> {
     this.#gate.close()
-    this.#begun?.window.close(new ClosedError(`the writer of "${this.#parts.name}"`))
+    const error = new ClosedError(`the writer of "${this.#parts.name}"`)
+    for (const window of this.#begun?.windows ?? []) window?.close(error)
     this.#parts.onClosed()
   }
 }
