@@ -21,6 +21,8 @@ export interface PersisterOptions {
   readonly wal: Wal
   readonly votes: VoteSlots
   readonly hardState: HardState
+  /** Of the stored snapshot, or 0. */
+  readonly snapshotIndex: number
   /** A write failed for good: nothing is stored any more. */
   readonly onFailed: (error: Error) => void
 }
@@ -47,6 +49,8 @@ export class Persister {
   #group: Group = emptyGroup()
   #vote: { readonly term: number; readonly vote: number }
   #commit: number
+  /** Of the newest snapshot that was handed over to be stored. */
+  #snapshotIndex: number
   #writtenCommit: number
   #running: Promise<void> | undefined
   #commitTimer: Timer | undefined
@@ -60,6 +64,7 @@ export class Persister {
     this.#vote = { term, vote }
     this.#commit = commit
     this.#writtenCommit = commit
+    this.#snapshotIndex = options.snapshotIndex
   }
 
   /** The disk had no room for the last group, which waits for it. */
@@ -74,6 +79,7 @@ export class Persister {
       this.#commit = hardState.commit
     }
     if (installed !== undefined) {
+      this.#snapshotIndex = installed.metadata.index
       group.installed = installed
       group.entries = []
     }
@@ -84,13 +90,18 @@ export class Persister {
     else this.#release()
   }
 
-  /** Resolves when it is noted durably that the snapshot stands for the log before it. Rejects with `closed`. */
-  noteSnapshot(record: SnapshotRecord): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
+  /**
+   * Resolves when it is noted durably that the snapshot stands for the log before it; to false when one from the leader has
+   * overtaken it, which it must not take the place of. Rejects with `closed`.
+   */
+  noteSnapshot(record: SnapshotRecord): Promise<boolean> {
+    if (record.metadata.index <= this.#snapshotIndex) return Promise.resolve(false)
+    this.#snapshotIndex = record.metadata.index
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>()
     this.#refuseSnapshot = () => reject(new ClosedError('the log of this Raft member'))
     if (this.#isStopped) this.#refuseSnapshot()
     this.#group.taken = record
-    this.#group.done.push(resolve)
+    this.#group.done.push(() => resolve(true))
     this.#group.mustWrite = true
     this.#start()
     return promise

@@ -70,6 +70,7 @@ export class RaftDriver {
       wal: store.wal,
       votes: store.votes,
       hardState: state.hardState,
+      snapshotIndex: state.snapshot?.metadata.index ?? 0,
       onFailed: (error) => this.fail(error),
     })
     this.#transport = new Transport(
@@ -165,9 +166,9 @@ export class RaftDriver {
   async compact(through: number, snapshot: SnapshotRecord['snapshot']): Promise<void> {
     const metadata = this.#raft.snapshotMetadata(snapshot.index)
     const record = { metadata, snapshot, members: this.#members.state() }
-    await this.#persister.noteSnapshot(record)
+    const isNoted = await this.#persister.noteSnapshot(record)
     // The leader may have sent a later one meanwhile.
-    if (this.#isClosed || snapshot.index <= (this.#record?.metadata.index ?? 0)) return
+    if (!isNoted || this.#isClosed || snapshot.index <= (this.#record?.metadata.index ?? 0)) return
     this.#record = record
     this.#input(() => {
       this.#raft.snapshotTaken(metadata)
