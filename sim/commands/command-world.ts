@@ -14,6 +14,7 @@ import {
 } from '../../src/channel/index.ts'
 import { type Clock, memoryDisk, type Random, steadyClock } from '../../src/core/index.ts'
 import { localNodeTime } from '../../src/swarm/index.ts'
+import { keyedBus } from '../../test/keyed-bus.ts'
 import { SimulatedClock, SimulatedDisk, seededRandom } from '../../testing/index.ts'
 import { MachineClock } from './machine-clock.ts'
 import { MortalBus } from './mortal-bus.ts'
@@ -23,6 +24,8 @@ import { SimulatedRoster } from './simulated-roster.ts'
 export interface CommandWorldOptions {
   readonly seed?: number
   readonly partitions?: number
+  /** The bus does not address by subject, as Kafka: the node hands commands out. Default false. */
+  readonly isKeyed?: boolean
   /** What stands between a sender and the bus. Default: nothing. */
   readonly senderBus?: (bus: Bus, world: { readonly clock: SimulatedClock; readonly random: Random }) => Bus
 }
@@ -58,7 +61,8 @@ export class CommandWorld {
     const clock = new SimulatedClock()
     const node = steadyClock(clock)
     const random = seededRandom((options.seed ?? 1) + 1)
-    const bus = await openEmbeddedBus({ disk: memoryDisk(), clock: node, random, directory: 'data' })
+    const embedded = await openEmbeddedBus({ disk: memoryDisk(), clock: node, random, directory: 'data' })
+    const bus = options.isKeyed ? keyedBus(embedded) : embedded
     await bus.open({
       name: COMMAND_TOPIC,
       intent: 'command',
@@ -68,6 +72,10 @@ export class CommandWorld {
     const world = new CommandWorld(bus, { world: clock, node }, options)
     await world.startServices()
     return world
+  }
+
+  get isKeyed(): boolean {
+    return this.#options.isKeyed ?? false
   }
 
   get nodeTime() {
@@ -188,7 +196,7 @@ export class SimulatedAgent {
 
   /** Joins under a new epoch. Handlers are to be registered at once. */
   async join(options: JoinOptions = {}): Promise<AgentSession> {
-    const { node, random, roster, onError } = this.#world
+    const { node, random, roster, isKeyed, onError } = this.#world
     const record = roster.join(this.id, node.nowMs())
     const clock = new MachineClock(this.#world.clock)
     const awake = () => clock.awake()
@@ -209,6 +217,7 @@ export class SimulatedAgent {
     const identity = record
     const receiver = commandReceiver({
       ...{ bus: wrapBus(bus), clock, random, identity, nodeTime, lease, inbox, onError },
+      isHandedOut: () => isKeyed,
       ...limits,
     })
     this.session = { record, receiver, inbox, lease, clock, isAlive }

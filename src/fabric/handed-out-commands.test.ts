@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import Type from 'typebox'
+import { keyedBus } from '../../test/keyed-bus.ts'
 import { until } from '../../test/until.ts'
 import { openEmbeddedBus } from '../bus/drivers/embedded/index.ts'
-import type { Bus, Capabilities } from '../bus/index.ts'
+import type { Bus } from '../bus/index.ts'
 import { Channels, type CommandSender, openCommandSender } from '../channel/index.ts'
 import { memoryDisk, steadyClock } from '../core/index.ts'
 import { systemClock, systemRandom } from '../core/system/index.ts'
@@ -31,40 +32,25 @@ const Land = command('swarm.commands.{agentId}.land', {
   partitions: 3,
 })
 
-/** An embedded bus that says of itself what Kafka says: a reader with a filter is sent the whole topic. */
-class Keyed {
+/** Counts the readers of the topic of commands. */
+class Counted {
   readonly bus: Bus
-  /** Readers of the topic of commands, ever. */
   readers = 0
 
   constructor(bus: Bus) {
-    const emulated = <C extends Capabilities>(capabilities: C): C => ({ ...capabilities, wildcards: 'emulated' })
-    const admin = new Proxy(bus.admin, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name)
-        if (name !== 'describeTopic') return typeof value === 'function' ? value.bind(target) : value
-        return async (topic: string) => {
-          const found = await target.describeTopic(topic)
-          return { ...found, capabilities: emulated(found.capabilities) }
-        }
-      },
-    })
+    const keyed = keyedBus(bus)
     this.bus = {
-      ...{ name: bus.name, requests: bus.requests, admin },
-      open: async (topic) => emulated(await bus.open(topic)),
-      writer: (topic, options) => bus.writer(topic, options),
+      ...keyed,
       reader: (topic, options) => {
         if (topic === MoveTo.topic) this.readers += 1
-        return bus.reader(topic, options)
+        return keyed.reader(topic, options)
       },
-      drain: () => bus.drain(),
-      close: () => bus.close(),
     }
   }
 }
 
 interface World {
-  readonly keyed: Keyed
+  readonly counted: Counted
   readonly sender: CommandSender
   /** A node, beside the one that is there or after it. */
   host(): Promise<NodeServices>
@@ -73,8 +59,8 @@ interface World {
 
 async function world(test: TestContext): Promise<World> {
   const embedded = await openEmbeddedBus({ disk: memoryDisk(), clock, random, directory: 'data' })
-  const keyed = new Keyed(embedded)
-  const { bus } = keyed
+  const counted = new Counted(embedded)
+  const { bus } = counted
   const host = () => hostNodeServices({ bus, clock, random, durability: 'none' })
   const node = await host()
   const channels = new Channels({ bus, clock, random, source: 'test', safe: 'none' })
@@ -93,7 +79,7 @@ async function world(test: TestContext): Promise<World> {
     await bus.close()
   })
   return {
-    ...{ keyed, sender, host },
+    ...{ counted, sender, host },
     join: async (id) => {
       const parts = { bus, machine, channels, open, reconnections: new Reconnections(), onError }
       const agent = await joinAgent(parts, { id, type: 'rover', region: 'north' })
@@ -105,7 +91,7 @@ async function world(test: TestContext): Promise<World> {
 
 describe('Commands on a broker that does not address by subject', () => {
   it('reach their agents in order and once, and the topic has one reader for all of them', async (test) => {
-    const { keyed, sender, join } = await world(test)
+    const { counted, sender, join } = await world(test)
     const ran = new Map<string, number[]>()
     const ids = Array.from({ length: 20 }, (_, index) => `rover-${index}`)
     for (const id of ids) {
@@ -121,7 +107,7 @@ describe('Commands on a broker that does not address by subject', () => {
     for (const id of ids) assert.deepEqual(ran.get(id), [1, 2, 3], id)
     const wide = await sender.send(MoveTo, ids, { to: 4 })
     assert.deepEqual(new Set(wide.map(({ state }) => state)), new Set(['done']))
-    assert.equal(keyed.readers, 1)
+    assert.equal(counted.readers, 1)
   })
 
   it('wait for an agent that is away, and a repeat has no effect', async (test) => {
