@@ -31,14 +31,27 @@ describe('contract()', () => {
 })
 
 describe('parseTarget()', () => {
-  it('reads the three forms', () => {
+  it('reads every form', () => {
     assert.deepEqual(parseTarget('memory:'), { kind: 'memory' })
     assert.deepEqual(parseTarget('embedded:./data'), { kind: 'embedded', directory: './data' })
     assert.deepEqual(parseTarget('skein://127.0.0.1:7600'), { kind: 'remote', url: 'skein://127.0.0.1:7600' })
+    assert.deepEqual(parseTarget('nats://a:4222'), {
+      kind: 'brokers',
+      binding: { brokers: { nats: 'nats://a:4222' } },
+    })
+    const binding = { brokers: { one: 'kafka://a' } }
+    assert.deepEqual(parseTarget(binding), { kind: 'brokers', binding })
+  })
+
+  it('never tells a password', () => {
+    assert.throws(
+      () => parseTarget('redis://me:secret@host'),
+      (error: Error) => !error.message.includes('secret'),
+    )
   })
 
   it('refuses anything else and says what there is', () => {
-    for (const target of ['', 'embedded:', 'kafka://localhost', './data', 'skein://', 'memory']) {
+    for (const target of ['', 'embedded:', 'redis://localhost', './data', 'skein://', 'memory']) {
       assert.throws(() => parseTarget(target), { code: 'bad-argument' }, target)
     }
     assert.throws(() => parseTarget('nats:x'), /skein:\/\/HOST:PORT/)
