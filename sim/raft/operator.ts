@@ -3,6 +3,7 @@ import { type ConfigChange, type Configuration, isJoint, membersOf, type RaftSta
 import { afterChange } from './check/quorums.ts'
 import type { SimNode } from './sim-node.ts'
 import type { FaultKind } from './tally.ts'
+import { Violation } from './violation.ts'
 import type { World } from './world.ts'
 
 type Request = 'snapshot' | 'purge' | 'transfer' | 'add-learner' | 'promote' | 'demote' | 'remove' | 'joint'
@@ -115,7 +116,9 @@ export class Operator {
     const leaving = isWide ? voters.filter((id) => id === voter || this.#random.float() < 0.4) : [voter]
     const coming = isWide ? learners : learners.filter((id) => id === learner)
     const changes: Array<ConfigChange['changes'][number]> = coming.map((id) => ({ action: 'add-voter', id }))
-    for (const id of leaving) changes.push({ action: 'add-learner', id })
+    // That a voter goes outright, without being a learner first, must be refused.
+    const action = this.#random.float() < 0.1 ? 'remove' : 'add-learner'
+    for (const id of leaving) changes.push({ action, id })
     return changes
   }
 
@@ -126,6 +129,7 @@ export class Operator {
     if (after === undefined || !this.#world.atlas.mayChangeTo(after)) return false
     try {
       leader.member!.change(change)
+      checkDemoted(after)
       this.#world.note(() => `node ${leader.id} proposes ${change.mode} ${JSON.stringify(change.changes)}`)
       this.#world.tally.configChanges += 1
       return true
@@ -216,6 +220,12 @@ export class Operator {
   #pick<T>(items: readonly T[]): T | undefined {
     return items[Math.floor(this.#random.float() * items.length)]
   }
+}
+
+/** One that is in no list any more may be gone, with its disk, while its vote is still needed. */
+function checkDemoted({ voters, votersOutgoing, learnersNext }: Configuration): void {
+  const removed = votersOutgoing.find((id) => !voters.includes(id) && !learnersNext.includes(id))
+  if (removed !== undefined) throw new Violation('a voter is made a learner before it goes', `node ${removed} was not`)
 }
 
 const COUNTED: Record<Exclude<Request, 'snapshot' | 'purge' | 'transfer'>, FaultKind> = {

@@ -30,6 +30,7 @@ export class Opportunist {
     if (this.#world.scenario.opportunityPercent === 0) return
     this.#watchElections(0)
     this.#world.onConfigApplied = (index) => this.#onConfigApplied(index)
+    this.#world.onRestarted = () => this.#echo()
   }
 
   #isSeized(): boolean {
@@ -42,10 +43,18 @@ export class Opportunist {
     this.#world.events.after(WATCH_MS, () => {
       const term = this.#world.leader()?.member?.status.term ?? termBefore
       if (term > termBefore && this.#isSeized()) {
+        if (this.#random.float() < 0.5) this.#echo()
         this.#operator.ask(this.#pick(['add-learner', 'promote', 'demote', 'joint', 'transfer', 'remove']), [])
       }
       this.#watchElections(Math.max(term, termBefore))
     })
+  }
+
+  /** What was said in earlier terms, or to an earlier life of a process, is heard again. */
+  #echo(): void {
+    for (const delayMs of [3, 40]) {
+      if (this.#isSeized()) this.#world.events.after(this.#random.float() * delayMs, () => this.#world.echo(60))
+    }
   }
 
   /** The first node, mostly the leader, goes by a new configuration; the others still go by the old one. */

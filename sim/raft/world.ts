@@ -13,6 +13,7 @@ import {
 import { Atlas } from './atlas.ts'
 import { Invariants } from './check/invariants.ts'
 import { describeMessage } from './describe-message.ts'
+import { Echoes } from './echoes.ts'
 import type { Member, Packet, StartMember } from './member/member.ts'
 import { RaftMember } from './member/raft-member.ts'
 import { Store } from './member/store.ts'
@@ -63,10 +64,13 @@ export class World {
   onWrite: (node: SimNode, file: string) => void = () => {}
   /** Told when a node has applied a change of configuration. */
   onConfigApplied: (index: number) => void = () => {}
+  /** Told when a process has started again. */
+  onRestarted: () => void = () => {}
   readonly #startMember: StartMember
   readonly #trace: ((line: string) => void) | undefined
   readonly #damaged = new Set<number>()
   readonly #hangUps: Random
+  readonly #echoes: Echoes
   #lastId = 0
 
   constructor(scenario: Scenario, options: WorldOptions = {}) {
@@ -77,6 +81,7 @@ export class World {
     this.oracle = new Oracle(this.invariants.group, scenario.verify)
     this.atlas = new Atlas(this)
     this.#hangUps = this.stream('hang-ups')
+    this.#echoes = new Echoes(this.stream('echoes'))
     this.network = new SimulatedNetwork<number, Packet>({
       events: this.events,
       random: this.stream('network'),
@@ -151,6 +156,7 @@ export class World {
     if (node.state !== 'down') return
     this.note(() => `node ${node.id} starts`)
     node.start()
+    this.onRestarted()
   }
 
   crash(node: SimNode): void {
@@ -189,8 +195,18 @@ export class World {
       const tell = () => this.#tellUnreachable(this.nodes.get(from)!, to, { isGone: false })
       this.events.after(20 + this.#hangUps.float() * 400, tell)
     }
+    if (body.type === 'raft') this.#echoes.keep({ packet, from, to })
     const delayMs = body.type === 'snapshot' ? body.file.length / SNAPSHOT_BYTES_PER_MS : 0
     this.network.send(packet, { from, to, delayMs })
+  }
+
+  /** Messages that were sent long ago arrive once more. */
+  echo(count: number): void {
+    for (const { packet, from, to } of this.#echoes.draw(count)) {
+      this.note(() => `again: ${from} → ${to} ${describeMessage(packet.body)}`)
+      this.tally.count('network-duplication')
+      this.network.send(packet, { from, to })
+    }
   }
 
   #deliver(packet: Packet, from: number, to: number): void {

@@ -12,6 +12,8 @@ interface Known {
 export class GroupRecord {
   /** The highest index that any node called committed. */
   commit = 0
+  /** Terms that somebody has campaigned for; a new group begins in the first without. */
+  readonly campaigned = new Set([1])
   /** Every entry any log ever held, by index and term. */
   readonly #known = new Map<string, Known>()
   readonly #leaders = new Map<number, number>()

@@ -3,6 +3,7 @@ import { isVoter } from '../../../src/raft/index.ts'
 import type { SimulatedVolume } from '../../../testing/index.ts'
 import type { StateMachine } from '../state-machine.ts'
 import { Violation } from '../violation.ts'
+import { checkElected, checkRole, noteCandidate, voteKey } from './elections.ts'
 import { checkEntitledCommit } from './entitled-commit.ts'
 import { GroupRecord } from './group-record.ts'
 import type { InvariantLimits } from './invariant-limits.ts'
@@ -93,34 +94,15 @@ export class Invariants {
     if (before?.term === term && before.vote !== 0 && before.vote !== vote) {
       throw new Violation('one vote in a term', `node ${node.id} changed its vote in term ${term} from ${before.vote}`)
     }
-    const isNewTerm = term > (before?.term ?? node.term)
+    checkRole(node, { status, group: this.group, limits: this.limits })
     node.term = term
-    if (isNewTerm && (role === 'candidate' || role === 'leader')) this.#checkCampaign(node, status)
     if (role !== 'leader' || (before?.role === 'leader' && before.term === term)) return
-    this.#checkElected(node, status)
+    checkElected(node, status)
     this.group.leads(node.id, term)
     node.matches.clear()
     node.leaderSinceTick = node.ticks
     node.unheard.clear()
     node.heardAtTick.clear()
-  }
-
-  /** Who campaigns has asked before whether it could win, or was told to (dissertation, 9.6 and 3.10). */
-  #checkCampaign(node: NodeRecord, { term, configuration }: RaftStatus): void {
-    if (!this.limits.preVote || node.toldToCampaign.has(term - 1)) return
-    const granted = node.preVotes.get(term)
-    if (isQuorum(configuration, (id) => id === node.id || granted?.has(id) === true)) return
-    throw new Violation(
-      'nobody disturbs without a chance',
-      `node ${node.id} raised the term to ${term} without pre-votes`,
-    )
-  }
-
-  #checkElected({ id, votes }: NodeRecord, { term, configuration }: RaftStatus): void {
-    if (isQuorum(configuration, (voter) => voter === id || votes.get(term)?.has(voter) === true)) return
-    const voters = [...(votes.get(term) ?? [])].join(' ')
-    const what = `node ${id} leads term ${term} with the votes of (${voters}) under ${describeConfiguration(configuration)}`
-    throw new Violation('a leader has the votes of a quorum', what)
   }
 
   #takeLog(node: NodeRecord, { snapshot, entries }: Ready, status: RaftStatus): void {
@@ -138,7 +120,7 @@ export class Invariants {
     for (const entry of entries) {
       this.#takeEntry(node, entry)
       if (entry.kind === 'config' && status.role === 'leader' && entry.term === status.term)
-        this.#checkMayChange(status)
+        this.#checkMayChange(node, entry, status)
     }
     if (log.lastIndex !== status.lastIndex || log.lastTerm !== status.lastTerm) {
       const what = `node ${id} says its log ends at ${status.lastIndex}@${status.lastTerm}; it handed out ${log.lastIndex}@${log.lastTerm}`
@@ -168,8 +150,12 @@ export class Invariants {
     if (entry.kind === 'config') this.#checkOneChange(node, entry)
   }
 
-  /** Two leaders could else each change the same old configuration, to two that share no majority. */
-  #checkMayChange({ id, term, commit }: RaftStatus): void {
+  /** Nor is one computed from a configuration that the leader itself does not go by yet. Two leaders could else each change the same old configuration, to two that share no majority. */
+  #checkMayChange({ log }: NodeRecord, { index }: Entry, { id, term, commit, applied }: RaftStatus): void {
+    for (let at = Math.max(applied, log.startIndex) + 1; at < index; at += 1) {
+      if (log.entry(at)?.kind !== 'config') continue
+      throw new Violation('one change at a time', `node ${id} proposes entry ${index} and has not applied entry ${at}`)
+    }
     if (this.group.committedTerm(commit) === term || this.group.commit === 0) return
     const what = `node ${id} proposes one in term ${term}, having committed only entry ${commit}`
     throw new Violation('no change before a commit in the own term', what)
@@ -328,7 +314,9 @@ export class Invariants {
       const byTerm = message.preVote ? node.preVotes : node.votes
       byTerm.set(term, (byTerm.get(term) ?? new Set()).add(from))
     }
-    if (type === 'vote-request') this.#noteLease(node, message)
+    if (type !== 'vote-request') return
+    noteCandidate(node, message)
+    this.#noteLease(node, message)
   }
 
   /** What was on its way there is lost, and no longer in flight. */
@@ -351,8 +339,8 @@ export class Invariants {
   }
 
   #noteLease(node: NodeRecord, request: Extract<Message, { readonly type: 'vote-request' }>): void {
-    const { from, term, transfer, preVote } = request
-    const key = `${from}@${term}${preVote ? 'pre' : ''}`
+    const { term, transfer } = request
+    const key = voteKey(request)
     const { status } = node
     const isLeased =
       this.limits.checkQuorum &&

@@ -1,5 +1,6 @@
 import { entryBytes, type Message } from '../../../src/raft/index.ts'
 import { Violation } from '../violation.ts'
+import { voteKey } from './elections.ts'
 import type { GroupRecord } from './group-record.ts'
 import type { InvariantLimits } from './invariant-limits.ts'
 import type { NodeRecord } from './node-record.ts'
@@ -35,7 +36,11 @@ function checkVoteRequest({ from, term, preVote }: Of<'vote-request'>, { sender,
 
 function checkVoteReply({ from, to, term, preVote, granted }: Of<'vote-reply'>, { sender, group }: Surroundings): void {
   if (!granted) return
-  if (sender.leased.has(`${to}@${term}${preVote ? 'pre' : ''}`)) {
+  const key = voteKey({ from: to, term, preVote })
+  if (sender.behind.has(key) && !sender.fit.has(key)) {
+    throw new Violation('nobody helps who lacks entries', `node ${from} helps node ${to} to term ${term}`)
+  }
+  if (sender.leased.has(key)) {
     const what = `node ${from} hears from its leader and helps node ${to} to term ${term}`
     throw new Violation('who hears from a leader helps nobody against it', what)
   }

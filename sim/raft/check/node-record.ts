@@ -32,6 +32,9 @@ export class NodeRecord {
   readonly preVotes = new Map<number, Set<number>>()
   /** Terms in which it was told to campaign at once. */
   readonly toldToCampaign = new Set<number>()
+  /** Requests for a vote by who had all that this node had, and by who had not. */
+  readonly fit = new Set<string>()
+  readonly behind = new Set<string>()
   /** Requests for a vote that came while it had a leader. */
   readonly leased = new Set<string>()
   /** Who granted a vote, by term. */
@@ -61,6 +64,8 @@ export class NodeRecord {
     this.matches.clear()
     this.verified = { term: 0, index: 0, entryTerm: 0 }
     this.leased.clear()
+    this.fit.clear()
+    this.behind.clear()
     this.readFloors.clear()
   }
 }
