@@ -3,6 +3,7 @@ import { isVoter } from '../../../src/raft/index.ts'
 import type { SimulatedVolume } from '../../../testing/index.ts'
 import type { StateMachine } from '../state-machine.ts'
 import { Violation } from '../violation.ts'
+import { checkEarlierTerm } from './earlier-term.ts'
 import { checkElected, checkRole, noteCandidate, voteKey } from './elections.ts'
 import { checkEntitledCommit } from './entitled-commit.ts'
 import { GroupRecord } from './group-record.ts'
@@ -327,6 +328,7 @@ export class Invariants {
   /** It has taken the message in. */
   stepped(message: Message, statuses: { readonly before: RaftStatus; readonly after: RaftStatus }): void {
     checkEntitledCommit(message, statuses)
+    checkEarlierTerm(message, statuses)
     if (message.type === 'append' && message.term === statuses.after.term) noteVerified(this.node(message.to), message)
   }
 

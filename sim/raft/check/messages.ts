@@ -24,6 +24,7 @@ export function checkMessage(message: Message, surroundings: Surroundings): void
   else if (message.type === 'heartbeat') checkHeartbeat(message, surroundings)
   else if (message.type === 'snapshot') checkSnapshot(message, surroundings)
   else if (message.type === 'timeout-now') checkTimeoutNow(message, surroundings)
+  else if (message.type === 'read-request') checkReadRequest(message, surroundings)
 }
 
 function checkVoteRequest({ from, term, preVote }: Of<'vote-request'>, { sender, group }: Surroundings): void {
@@ -124,6 +125,14 @@ function checkSnapshot({ from, snapshot }: Of<'snapshot'>, { group, sender }: Su
     throw new Violation('a snapshot holds what is committed', `node ${from} sends one of entry ${snapshot.index}`)
   }
   group.configuredAs(from, snapshot.index, snapshot.configuration)
+}
+
+/** An answer to an earlier life of the process must not be taken for one to this. */
+function checkReadRequest({ from, request }: Of<'read-request'>, { sender }: Surroundings): void {
+  if (sender.requests.has(request)) {
+    throw new Violation('a read request is told from earlier ones', `node ${from} has asked as ${request} before`)
+  }
+  sender.requests.add(request)
 }
 
 function checkTimeoutNow({ from, to, term }: Of<'timeout-now'>, { sender, receiver }: Surroundings): void {

@@ -43,6 +43,8 @@ export class NodeRecord {
   verified = { term: 0, index: 0, entryTerm: 0 }
   /** Of a leader: what it said that each peer has. */
   readonly matches = new Map<number, number>()
+  /** Of reads that it asked a leader for, over all of its lives. */
+  readonly requests = new Set<number>()
   readonly readFloors = new Map<unknown, number>()
 
   constructor(id: number, volume: SimulatedVolume) {
