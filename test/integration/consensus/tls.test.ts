@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { until } from '../../until.ts'
-import { makeCertificates } from '../nats/certificates.ts'
+import { makeCertificates } from '../certificates.ts'
 import { contents, RaftGroup } from './raft-group.ts'
 
 test('Over TLS members know each other by certificates, snapshots included; without one nobody is heard', async (t) => {

@@ -4,7 +4,7 @@ import type { ConnectionState } from '../../../src/bus/drivers/nats/index.ts'
 import { SkeinError } from '../../../src/core/index.ts'
 import { freePorts } from '../../services/free-ports.ts'
 import { requireService } from '../../services/require-service.ts'
-import { makeCertificates } from './certificates.ts'
+import { makeCertificates } from '../certificates.ts'
 import { openBus } from './open-bus.ts'
 
 const nats = await requireService('nats')

@@ -110,7 +110,7 @@ export function dialError(cause: unknown, url: string): SkeinError {
     })
   }
   const hint = isTls ? '' : '; if it speaks TLS there, use amqps://'
-  const closed = /closed abruptly|Expected .* got|frame/i.test(message)
+  const closed = /closed abruptly|Expected .* got|frame|ECONNRESET/i.test(message)
   return wrap('connection-lost', `${action}: ${message || String(code)}${closed ? hint : ''}`, {
     cause,
     details,

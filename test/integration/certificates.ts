@@ -2,12 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { runTool } from '../../services/run-tool.ts'
+import { runTool } from '../services/run-tool.ts'
 
 export interface Certificates {
   /** PEM text of the authority. */
   readonly ca: string
   /** Paths, for a server's configuration. */
+  readonly caFile: string
   readonly certFile: string
   readonly keyFile: string
 }
@@ -24,5 +25,6 @@ export async function makeCertificates(t: TestContext): Promise<Certificates> {
   await writeFile(path('extensions'), 'subjectAltName=IP:127.0.0.1')
   const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'extensions']
   await openssl('x509', '-req', '-in', 'server.csr', '-out', 'server.pem', ...signed)
-  return { ca: await readFile(path('ca.pem'), 'utf8'), certFile: path('server.pem'), keyFile: path('server.key') }
+  const [caFile, certFile, keyFile] = ['ca.pem', 'server.pem', 'server.key'].map(path) as [string, string, string]
+  return { ca: await readFile(caFile, 'utf8'), caFile, certFile, keyFile }
 }
