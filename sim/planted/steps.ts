@@ -35,6 +35,9 @@ interface StepPlan {
 /** The pure core of Raft: nothing but its own tests and the simulator has anything to say about it. */
 const RAFT = ['src/raft/']
 
+/** What stands on the core; nothing below it does. */
+const CONSENSUS = ['src/consensus/']
+
 const SIMULATIONS: readonly Step[] = [
   {
     name: 'simulated Raft groups',
@@ -83,6 +86,14 @@ const STEPS: readonly StepPlan[] = [
     covers: ['src/gateway/', 'src/node/', 'src/cli/'],
   },
   { name: 'unit tests and transcripts of Raft', tests: ['src/raft/', 'test/transcripts'], covers: [], scope: RAFT },
+  { name: 'Raft members, simulated', tests: ['src/consensus/'], covers: CONSENSUS, isSlow: true, scope: CONSENSUS },
+  {
+    name: 'Raft members over TCP',
+    tests: ['test/integration/consensus/'],
+    covers: [],
+    isSlow: true,
+    scope: CONSENSUS,
+  },
   { name: 'a node killed under load', tests: ['sim/crash/kill'], covers: [], isSlow: true },
   { name: 'the whole swarm', tests: ['sim/swarm/'], covers: [], isSlow: true },
 ]
