@@ -25,8 +25,28 @@ export const REPLICATED_LOGS: Readonly<Record<string, (() => Promise<TestedLog>)
       stop,
     }
   },
-  kafka: undefined,
-  jetstream: undefined,
+  async kafka() {
+    const { KafkaServer, KafkaWorld } = await import('./kafka-world.ts')
+    const { ReplicatedBrokerWorld } = await import('./replicated-broker-world.ts')
+    const server = await KafkaServer.start({ killsBroker: true })
+    const create = async () => ReplicatedBrokerWorld.create(await KafkaWorld.create(server))
+    return {
+      server: `Apache Kafka ${server.service.version}`,
+      create,
+      caseMs: 120_000,
+      stop: () => server.stop(),
+    }
+  },
+  async jetstream() {
+    const { findService } = await import('../../test/services/find-service.ts')
+    const { NatsWorld } = await import('./nats-world.ts')
+    const { ReplicatedBrokerWorld } = await import('./replicated-broker-world.ts')
+    const found = await findService('nats')
+    const server = await found.start()
+    await server.stop()
+    const create = async () => ReplicatedBrokerWorld.create(await NatsWorld.create(found, 'jetstream'))
+    return { server: `nats-server ${server.version}`, create, caseMs: 60_000, stop }
+  },
   async embedded() {
     const { ReplicatedEmbeddedWorld } = await import('./replicated-embedded-world.ts')
     const create = () => ReplicatedEmbeddedWorld.create()

@@ -85,6 +85,12 @@ const STEPS: readonly StepPlan[] = [
     tests: ['src/gateway/', 'src/node/', 'src/cli/'],
     covers: ['src/gateway/', 'src/node/', 'src/cli/'],
   },
+  {
+    name: 'unit tests and conformance of replicated logs',
+    tests: ['src/consensus/', 'sim/conformance/replicated-log'],
+    covers: ['src/consensus/'],
+    isSlow: true,
+  },
   { name: 'unit tests and transcripts of Raft', tests: ['src/raft/', 'test/transcripts'], covers: [], scope: RAFT },
   { name: 'Raft members, simulated', tests: ['src/consensus/'], covers: CONSENSUS, isSlow: true, scope: CONSENSUS },
   {
