@@ -6,6 +6,8 @@ import type { RaftLog } from './raft-log.ts'
 
 const SEEDS = Number(process.env.SEEDS ?? 6)
 const ROUNDS = 8
+/** A run takes half a second; one that waits for what never comes is a failure. */
+const TIMEOUT_MS = 20_000
 
 interface Machine {
   readonly id: number
@@ -140,7 +142,9 @@ async function disturb(world: World, round: number): Promise<string[]> {
 }
 
 for (let seed = 1; seed <= SEEDS; seed += 1) {
-  test(`Through power losses, cuts and snapshots nothing acknowledged is lost and all agree (seed ${seed}; SEEDS=n for more)`, async () => {
+  test(`Through power losses, cuts and snapshots nothing acknowledged is lost and all agree (seed ${seed}; SEEDS=n for more)`, {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     const world = new World(seed)
     for (const machine of world.machines) await world.start(machine)
     const acknowledged: string[] = []
