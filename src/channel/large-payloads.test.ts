@@ -259,3 +259,31 @@ test('ChunkAssembler gives up the oldest sets when too many bytes are held', () 
   assembler.forget(0)
   assert.equal(assembler.isEmpty, true)
 })
+
+test('ChunkAssembler counts a chunk that comes twice once', () => {
+  const assembler = new ChunkAssembler(new SimulatedClock())
+  const add = (index: number) => {
+    const delivery = {
+      position: { partition: 0, sequence: index },
+      value: new Uint8Array([index]),
+    } as unknown as Delivery
+    return assembler.add(delivery, { set: 'set', index, count: 2, bytes: 2 })
+  }
+  assert.equal(add(0), undefined)
+  assert.equal(add(0), undefined)
+  assert.deepEqual([...assembler.join(add(1)!)], [0, 1])
+})
+
+test('ChunkAssembler refuses a set whose chunks are other bytes than were sent', () => {
+  const assembler = new ChunkAssembler(new SimulatedClock())
+  const add = (index: number, value: readonly number[]) => {
+    const delivery = {
+      position: { partition: 0, sequence: index },
+      value: new Uint8Array(value),
+    } as unknown as Delivery
+    return assembler.add(delivery, { set: 'set', index, count: 2, bytes: 2 })
+  }
+  add(0, [0])
+  const set = add(1, [1, 2])!
+  assert.throws(() => assembler.join(set), { code: 'corrupt', message: /3 bytes/ })
+})

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SimulatedDisk, seededRandom } from '../../../../testing/index.ts'
+import type { Disk } from '../../../core/index.ts'
+import { systemClock } from '../../../core/system/index.ts'
+import { openLog } from '../../../log/index.ts'
+import { StateMap } from './state-map.ts'
+
+/** More than the map writes before it writes all of itself again. */
+const CHECKPOINT_BYTES = 8 * 1024 * 1024
+
+async function open(disk: Disk): Promise<StateMap> {
+  const log = await openLog({ disk, clock: systemClock, directory: 'state', lock: false, segmentBytes: 1024 * 1024 })
+  return StateMap.open({ log, clock: systemClock, spacingMs: 0, lazyMs: 1_000, durability: 'durable' })
+}
+
+test('What StateMap has flushed survives a power loss at any call while it writes all of itself again', async () => {
+  const value = 'x'.repeat(700_000)
+  for (let call = 1; call <= 40; call += 1) {
+    const disk = new SimulatedDisk({ random: seededRandom(call) })
+    const map = await open(disk)
+    map.touch('first', () => 'kept')
+    await map.flush()
+    let flushed = 0
+    const isAlmostFull = () => (flushed + 2) * value.length > CHECKPOINT_BYTES
+    for (let round = 1; round <= 16; round += 1) {
+      map.touch('large', () => `${round} ${value}`)
+      if (isAlmostFull() && flushed < 13) disk.failPowerAt(call)
+      const isStored = await map.flush().then(
+        () => true,
+        () => false,
+      )
+      if (!isStored) break
+      flushed = round
+    }
+    if (!disk.isOff) disk.losePower()
+    await map.close({ drain: false }).catch(() => {})
+    disk.restart()
+    const after = await open(disk)
+    assert.equal(after.get('first'), 'kept', `power lost at call ${call}`)
+    const large = Number.parseInt(String(after.get('large')), 10)
+    assert.ok(large >= flushed, `power lost at call ${call}: ${flushed} was flushed, ${large} is there`)
+    await after.close({ drain: false })
+  }
+})
+
+test('What StateMap could not store is stored with what comes next', async () => {
+  const disk = new SimulatedDisk()
+  const map = await open(disk)
+  map.touch('zero', () => 0)
+  await map.flush()
+  disk.fail({ call: 'writev', nth: 1, errno: 'ENOSPC' })
+  map.touch('one', () => 1)
+  await assert.rejects(map.flush(), { code: 'disk-full' })
+  disk.heal()
+  map.touch('two', () => 2)
+  await map.flush()
+  await map.close({ drain: true })
+  const after = await open(disk)
+  assert.deepEqual(
+    ['zero', 'one', 'two'].map((key) => after.get(key)),
+    [0, 1, 2],
+  )
+  await after.close({ drain: false })
+})
