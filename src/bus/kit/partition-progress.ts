@@ -185,6 +185,25 @@ export class PartitionProgress {
     if (this.#emptied.size > EMPTIED_MAX) this.#emptied.delete(this.#emptied.keys().next().value!)
   }
 
+  /**
+   * The batch given last reached nobody: it is given again, and does not count. Nothing may have been given behind it;
+   * then its first offset is the next to be fetched, and of those that were given again each waits as before.
+   */
+  takeBack(): void {
+    const fresh = this.#fresh.at(-1)
+    if (fresh?.ordinal === this.#ordinal) {
+      this.#fresh.pop()
+      this.position = fresh.from
+    }
+    const again = this.#again.at(-1)
+    if (again?.ordinal !== this.#ordinal) return
+    this.#again.pop()
+    for (const offset of again.offsets()) {
+      const message = this.held.get(offset)
+      if (message?.state === 'inHand') this.held.putBack(message, message.dueMs)
+    }
+  }
+
   /** Done, in hand or not: its dead letter is stored, or nobody can have it any more. */
   finish(offset: number): void {
     this.held.remove(offset)

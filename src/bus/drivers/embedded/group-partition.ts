@@ -23,6 +23,8 @@ export class GroupPartition<Owner> implements Gate {
   generation = 0
   /** Being taken from its owner: nothing more is given. */
   isStopping = false
+  /** What was given is being stored before anybody sees it: nothing is given meanwhile. */
+  isStoring = false
   /** A dead message stops it (`onDead: 'block'`). */
   isBlocked = false
   policy: ResolvedRetryPolicy = resolveRetryPolicy()
@@ -110,7 +112,7 @@ export class GroupPartition<Owner> implements Gate {
   }
 
   get canFetch(): boolean {
-    return !this.isStopping && !this.isBlocked && !this.#isStalled && !this.progress.isFull
+    return !this.isStopping && !this.isStoring && !this.isBlocked && !this.#isStalled && !this.progress.isFull
   }
 
   hasDue(nowMs: number): boolean {
@@ -119,13 +121,14 @@ export class GroupPartition<Owner> implements Gate {
   }
 
   nextDueMs(): number | undefined {
-    return this.isStopping || this.isBlocked ? undefined : this.progress.nextDueMs()
+    return this.isStopping || this.isStoring || this.isBlocked ? undefined : this.progress.nextDueMs()
   }
 
   decide(cursor: RecordCursor, count: number): 'skip' | 'stop' | number {
     const { progress } = this
     const { offset } = cursor
-    if (progress.isDone(offset)) return 'skip'
+    // What waits here already was looked at before, in a batch that then came to nobody.
+    if (progress.isDone(offset) || progress.held.has(offset)) return 'skip'
     if (this.#isStalled) return 'stop'
     const orderKey = cursor.key ?? cursor.subject
     if (progress.held.holdsKey(orderKey)) {
@@ -156,6 +159,14 @@ export class GroupPartition<Owner> implements Gate {
     const { first, last, count } = collector
     const isDense = count === last - first + 1
     this.progress.giveFresh({ from: first, to: last, offsets: isDense ? undefined : collector.offsets() })
+  }
+
+  /** What was given last reached nobody: it is fetched again. */
+  takeBack(): void {
+    this.progress.takeBack()
+    this.#isStalled = false
+    this.feed?.moveTo(this.progress.position)
+    this.settled()
   }
 
   /** After every settlement. */

@@ -172,9 +172,27 @@ export class GroupReader implements Reader, Member {
     if (partition.dying.length > 0) this.#buryFound(partition)
     if (collector.count === 0) return undefined
     this.#group.touch(partition)
-    // What was there before this process began may have been given before: then the count must be stored first.
-    if (collector.first < partition.partition.openedAtOffset) await this.#group.flush()
+    if (collector.first < partition.partition.openedAtOffset) await this.#storeGiven(partition)
     return partition.owner === this ? collector : undefined
+  }
+
+  /**
+   * What was there before this process began may have been given before: then the count must be stored before it is given.
+   * On a full disk reading goes on, and the count is stored when there is room.
+   */
+  async #storeGiven(partition: MemberPartition): Promise<void> {
+    const { progress } = partition
+    partition.isStoring = true
+    try {
+      await this.#group.flush()
+    } catch (error) {
+      if (error instanceof SkeinError && error.code === 'disk-full') return
+      if (partition.progress === progress) partition.takeBack()
+      throw error
+    } finally {
+      partition.isStoring = false
+      this.#core.wake()
+    }
   }
 
   async #takeFresh(partition: MemberPartition, collector: Collector, sizes: ReadSizes): Promise<void> {
@@ -189,8 +207,24 @@ export class GroupReader implements Reader, Member {
   async #takeHeld(partition: MemberPartition, collector: Collector, sizes: ReadSizes): Promise<void> {
     const { progress } = partition
     const due = progress.takeDue(this.#clock.monotonicMs(), sizes.countMax)
-    const missing = await collectOffsets(partition.partition, { due, collector, nowMs: this.#clock.nowMs() })
-    for (const offset of missing) progress.finish(offset)
+    partition.isStoring = true
+    try {
+      const { missing, lost } = await collectOffsets(partition.partition, {
+        due,
+        collector,
+        nowMs: this.#clock.nowMs(),
+      })
+      if (partition.progress !== progress) return
+      for (const offset of missing) progress.finish(offset)
+      if (lost === undefined) return
+      partition.takeBack()
+      // Nobody can have it any more, and whoever reads is told so once.
+      if (lost.isGone) progress.finish(lost.offset)
+      throw lost.error
+    } finally {
+      partition.isStoring = false
+      this.#core.wake()
+    }
   }
 
   async acknowledge(through: Position, generation?: number, ordinal?: number): Promise<void> {

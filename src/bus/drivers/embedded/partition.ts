@@ -29,6 +29,13 @@ const VISIBLE_CHECK_MS = 100
 const NOTE_BYTES = 32 * 1024 * 1024
 const NOTE_BYTES_MIN = 2 * 1024 * 1024
 
+/** An append in its place among the others: with other durability a later one may resolve before it. */
+interface Turn {
+  readonly subjects: readonly string[]
+  stored: Appended | undefined
+  hasFailed: boolean
+}
+
 /** One partition: its log, and what is remembered so that repeats are not stored again. */
 export class Partition {
   readonly index: number
@@ -43,9 +50,10 @@ export class Partition {
   readonly #tail: Tail
   readonly #idMemory: IdMemory
   readonly #pendingIds = new Map<string, PendingIds>()
-  /** Appended, not yet readable: in order of their offsets. */
-  #hidden: Array<{ readonly baseOffset: number; readonly lastOffset: number; readonly subjects: readonly string[] }> =
-    []
+  /** Appends that are not yet known to be readable, in the order of their offsets, which is that of the calls. */
+  readonly #turns: Turn[] = []
+  /** How many of them, from the first, have settled. */
+  #settledTurns = 0
   #visibleWaiters: Array<() => void> = []
   #noteDue: (() => void) | undefined
   #unnotedBytes = 0
@@ -73,7 +81,7 @@ export class Partition {
     this.notedThrough = parts.log.endOffset
     const windowMs = parts.settings.deduplicationWindowMs
     this.ids = windowMs > 0 ? new IdWindow(windowMs, parts.idMemory) : undefined
-    parts.log.onGrowth(() => this.#showHidden())
+    parts.log.onGrowth(() => this.#showSettled())
   }
 
   /** Where the id was stored, the append that is storing it, or undefined for a new one. */
@@ -111,13 +119,18 @@ export class Partition {
   ): Promise<Appended> {
     const { ids } = options
     const stored = this.log.append(records, options.stamp, options.durability)
+    const turn: Turn = { subjects: records.subjects, stored: undefined, hasFailed: false }
+    this.#turns.push(turn)
     const appended = stored.then(
       (result) => {
         if (ids !== undefined) this.#keepIds(ids, result)
-        this.#settle(result, records)
+        turn.stored = result
+        this.#settle(records)
         return result
       },
       (error: unknown) => {
+        turn.hasFailed = true
+        this.#showSettled()
         if (ids !== undefined) for (const id of ids) if (id !== undefined) this.#pendingIds.delete(id)
         throw error
       },
@@ -126,11 +139,8 @@ export class Partition {
     return appended
   }
 
-  #settle(appended: Appended, records: EncodedRecords): void {
-    const { baseOffset, lastOffset } = appended
-    this.notedThrough = lastOffset + 1
-    this.#hidden.push({ baseOffset, lastOffset, subjects: records.subjects })
-    this.#showHidden()
+  #settle(records: EncodedRecords): void {
+    this.#showSettled()
     this.#unnotedBytes += records.byteLength
     if (this.#unnotedBytes >= Math.max(NOTE_BYTES_MIN, NOTE_BYTES / this.settings.partitions)) this.note()
   }
@@ -154,11 +164,28 @@ export class Partition {
     }
   }
 
-  /** Tells the tail of what has become readable: an append resolves before or after that, by its durability. */
-  #showHidden(): void {
+  /**
+   * Tells the tail of what has become readable, never of a later append before an earlier one: readers that wait there go
+   * straight to what they are told of. An append resolves before or after it is readable, by its durability.
+   */
+  #showSettled(): void {
+    for (; this.#settledTurns < this.#turns.length; this.#settledTurns += 1) {
+      const { stored, hasFailed } = this.#turns[this.#settledTurns]!
+      if (stored !== undefined) this.notedThrough = stored.lastOffset + 1
+      else if (!hasFailed) break
+    }
     const end = this.log.endOffset
-    while (this.#hidden.length > 0 && this.#hidden[0]!.lastOffset < end)
-      this.#tail.notify(this.index, this.#hidden.shift()!)
+    while (this.#settledTurns > 0) {
+      const { stored, subjects } = this.#turns[0]!
+      if (stored !== undefined && stored.lastOffset >= end) break
+      this.#turns.shift()
+      this.#settledTurns -= 1
+      if (stored !== undefined) this.#tail.notify(this.index, { ...stored, subjects })
+    }
+    this.#wakeVisible()
+  }
+
+  #wakeVisible(): void {
     const waiters = this.#visibleWaiters
     if (waiters.length === 0) return
     this.#visibleWaiters = []

@@ -1,26 +1,39 @@
+import { SkeinError } from '../../../core/index.ts'
 import { type LogBatch, recordCursor } from '../../../log/index.ts'
 import type { HeldMessage } from '../../kit/index.ts'
 import type { Collector, OpenBatch } from './collector.ts'
 import { isExpired } from './feed.ts'
+import { locatedError } from './located-error.ts'
 import type { Partition } from './partition.ts'
 
-/**
- * Reads held messages again and puts them into the collector. The offsets that are not to be given come back: expired,
- * or gone by retention or compaction.
- */
+export interface Redelivered {
+  /** Not to be given: expired, or gone by retention or compaction. */
+  readonly missing: readonly number[]
+  /** The one that could not be read; `isGone` when it never will be. */
+  readonly lost?: { readonly offset: number; readonly error: unknown; readonly isGone: boolean }
+}
+
+/** Reads held messages again and puts them into the collector, up to the first that cannot be read. */
 export async function collectOffsets(
   partition: Partition,
   what: { readonly due: readonly HeldMessage[]; readonly collector: Collector; readonly nowMs: number },
-): Promise<number[]> {
+): Promise<Redelivered> {
   const missing: number[] = []
   let open: OpenBatch | undefined
   for (const message of what.due) {
-    if (open === undefined || open.batch.lastOffset < message.offset) open = await openAt(partition, message.offset)
+    if (open === undefined || open.batch.lastOffset < message.offset) {
+      try {
+        open = await openAt(partition, message.offset)
+      } catch (error) {
+        const isGone = error instanceof SkeinError && error.code === 'corrupt'
+        return { missing, lost: { offset: message.offset, error: locatedError(error, partition), isGone } }
+      }
+    }
     const isThere = open !== undefined && advance(open, message.offset)
     if (isThere && !isExpired(open!, partition, what.nowMs)) what.collector.addRecord(open!, message.attempts + 1)
     else missing.push(message.offset)
   }
-  return missing
+  return { missing }
 }
 
 /** The stored batch around an offset; undefined when retention took it. */
