@@ -16,7 +16,10 @@ import { SentIntents } from './sent-intents.ts'
 import { TopicFollower } from './topic-follower.ts'
 
 export interface SendOptions {
-  /** Any unique string. Default: a UUIDv7. The same id again asks for the same outcome; with another body it is refused. */
+  /**
+   * Any unique string. Default: a UUIDv7. The same id again asks for the same outcome; with another body it is refused. Nodes
+   * remember the ids of a day, and 200,000 at most: one that is older is taken for new.
+   */
   readonly intentId?: string
   /** How long to wait for an outcome before saying `unknown`. Default: the command's own deadlines plus 2,000. */
   readonly timeoutMs?: number
@@ -227,13 +230,17 @@ class Sender implements CommandSender {
     return take(pending)
   }
 
+  /**
+   * What the node knows of an intent whose id was given. Without an answer nothing is sent: a new deadline for an intent
+   * that was sent before could outlive what its receiver remembers of it, and it would take effect twice.
+   */
   async #known(intentId: string, signal: AbortSignal | undefined) {
     try {
       return await lookUpOutcome(this.#options.bus.requests, intentId, { timeoutMs: 2_000, signal })
-    } catch {
+    } catch (cause) {
       signal?.throwIfAborted()
-      // Where nobody remembers, the receiver's inbox still does: it refuses another body and runs nothing twice.
-      return undefined
+      const message = `Cannot send intent "${intentId}": no node says whether it was sent before; nothing was sent, try again`
+      throw new SkeinError('connection-lost', message, { retryable: true, cause })
     }
   }
 
