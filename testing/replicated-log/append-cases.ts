@@ -130,8 +130,16 @@ export const appendCases: readonly ReplicatedLogCase[] = [
     name: 'what a leader had in hand when it lost its leadership is acknowledged, refused or unknown; the acknowledged is there',
     async run(world) {
       const old = await world.leader()
-      const calls = Array.from({ length: 60 }, (_, at) => outcomeOf(old.append([command(`a${at}`)])))
-      const leader = await world.depose()
+      const calls = Array.from({ length: 30 }, (_, at) => outcomeOf(old.append([command(`a${at}`)])))
+      let isOver = false
+      const deposing = world.depose().finally(() => {
+        isOver = true
+      })
+      while (!isOver && calls.length < 2_000) {
+        calls.push(outcomeOf(old.append([command(`a${calls.length}`)])))
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      const leader = await deposing
       const late = await outcomeOf(old.append([command('late')]))
       assert.equal(late, 'not-leader')
       const outcomes = await Promise.all(calls)
