@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto'
 import { promises, realpathSync, statSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { DiskLock } from '../disk.ts'
 import { SkeinError } from '../errors.ts'
+import { claimSocket } from './claim-socket.ts'
+import { listen } from './listen.ts'
 
 const OWNER_FILE = 'owner.json'
 
 /**
  * Takes a directory for this process. The lock is a listening socket in Linux's abstract namespace (elsewhere, a socket
  * in the temporary directory), named after the directory's device and inode: the kernel gives it to one process and
- * takes it back when that process dies, so that no stale lock can remain. The file beside it only says who holds it.
+ * takes it back when that process dies, so that no stale lock can remain. That namespace belongs to the network's:
+ * against processes in other containers on the same volume a second socket lies in the directory itself. The file beside
+ * it only says who holds it.
  */
 export async function lockDirectory(directory: string): Promise<DiskLock> {
   const server = createServer((socket) => socket.destroy())
@@ -21,6 +25,14 @@ export async function lockDirectory(directory: string): Promise<DiskLock> {
     throw await heldBySomebody(directory, cause)
   }
   server.unref()
+  const close = () => new Promise<void>((resolve) => server.close(() => resolve()))
+  let place: DiskLock | undefined
+  try {
+    place = process.platform === 'linux' ? await claimSocket(directory) : undefined
+  } catch (cause) {
+    await close()
+    throw await heldBySomebody(directory, cause)
+  }
   const owner = join(directory, OWNER_FILE)
   const text = `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`
   // Only for the message that the next one gets: a disk that is full or read-only must not keep us out.
@@ -31,7 +43,8 @@ export async function lockDirectory(directory: string): Promise<DiskLock> {
       released ??= promises
         .rm(owner, { force: true })
         .catch(() => undefined)
-        .then(() => new Promise<void>((resolve) => server.close(() => resolve())))
+        .then(() => place?.release())
+        .then(close)
       return released
     },
   }
@@ -42,16 +55,6 @@ function socketName(directory: string): string {
   if (process.platform === 'linux') return `\0skein-directory-${dev}-${ino}`
   const hash = createHash('sha256').update(realpathSync(directory)).digest('hex').slice(0, 32)
   return process.platform === 'win32' ? `\\\\.\\pipe\\skein-${hash}` : `/tmp/skein-${hash}.sock`
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ path }, () => {
-      server.removeListener('error', reject)
-      resolve()
-    })
-  })
 }
 
 async function heldBySomebody(directory: string, cause: unknown): Promise<SkeinError> {
