@@ -11,8 +11,10 @@ import { decompressed } from '../replay/decompress.ts'
 import { Pacer } from '../replay/pacer.ts'
 import { ProgressLine } from '../replay/progress-line.ts'
 import { RowPublisher } from '../replay/publish-rows.ts'
-import { type RowBlock, readRows } from '../replay/read-rows.ts'
-import type { Terminal } from '../terminal.ts'
+import { readRows } from '../replay/read-rows.ts'
+import type { RowBlock } from '../replay/row-sink.ts'
+import { SkippedRows } from '../replay/skipped-rows.ts'
+import { untilInterrupted } from '../until-interrupted.ts'
 
 interface ReplayOptions extends ClientOptions {
   readonly speed: number
@@ -55,8 +57,10 @@ async function replay(file: string, options: ReplayOptions, context: CommandCont
   })
   const source = await openByteSource(file)
   const progress = new ProgressLine(context, source.sizeBytes)
-  const blocks = readRows(decompressed(progress.counted(source.chunks)), columns)
-  const reading = { file, skipBad: options.skipBad === true, skipped: 0 }
+  // A file is read on and looked at for an interrupt between its pieces; standard input may never give another one.
+  const chunks = file === '-' ? untilInterrupted(source.chunks, context) : source.chunks
+  const blocks = readRows(decompressed(progress.counted(chunks)), columns)
+  const reading = { file, skipBad: options.skipBad === true, skipped: new SkippedRows() }
   await withBus(options, context, async (bus) => {
     // Before the topic is made: a file of which nothing can be used leaves nothing behind.
     const first = await untilFirstRow(blocks, reading)
@@ -71,14 +75,14 @@ async function replay(file: string, options: ReplayOptions, context: CommandCont
       progress.clear()
     }
     const level = publisher.durability ?? (await levelOf(bus, topic, durability))
-    await tell(run, level, { topic, options, terminal: context.terminal })
+    await tell(run, level, { topic, options, context })
   })
 }
 
 interface Reading {
   readonly file: string
   readonly skipBad: boolean
-  skipped: number
+  readonly skipped: SkippedRows
 }
 
 /** The first block with a row to publish; undefined for a file with no rows at all. Throws `bad-input`. */
@@ -89,7 +93,7 @@ async function untilFirstRow(blocks: AsyncIterator<RowBlock>, reading: Reading):
     if ((reading.skipBad ? rows.length : rowsBeforeBad) > 0) return next.value
     firstBad ??= bad[0]
     if (firstBad && !reading.skipBad) throw badLine(firstBad, reading.file, 0)
-    reading.skipped += bad.length
+    reading.skipped.add(bad)
   }
   if (firstBad) throw noRow(firstBad, reading)
   return undefined
@@ -120,13 +124,13 @@ async function play(blocks: AsyncIterable<RowBlock>, pacer: Pacer, run: Run, con
       const [bad] = block.bad
       const stops = bad !== undefined && !run.skipBad
       await playBlock(stops ? block.rows.slice(0, block.rowsBeforeBad) : block.rows, pacer, run, context)
-      run.skipped += block.bad.length
+      run.skipped.add(block.bad)
       if (stops) await stopAt(bad, run)
       context.signal.throwIfAborted()
       run.progress.show(publisher)
     }
   } catch (error) {
-    if (!context.signal.aborted) throw error
+    if (!context.signal.aborted) throw await withPublished(error, publisher)
     context.exitCode = EXIT.interrupted
   }
   await publisher.finish()
@@ -150,6 +154,18 @@ async function playBlock(
   }
 }
 
+/** Of a file that cannot be read on, what was read until then is published: the error says how much that is. */
+async function withPublished(error: unknown, publisher: RowPublisher): Promise<unknown> {
+  const isOfFile = error instanceof SkeinError && (error.code === 'bad-input' || error.code === 'io-failed')
+  if (!isOfFile || 'acked' in error.details) return error
+  await publisher.finish()
+  const { acked } = publisher
+  return new SkeinError(error.code, `${error.message}. The ${acked} rows before that are published`, {
+    cause: error,
+    details: { ...error.details, acked },
+  })
+}
+
 /** What stands before it is published first: the error says how much that is. */
 async function stopAt(bad: BadRow, { publisher, file }: Run): Promise<never> {
   await publisher.finish()
@@ -168,26 +184,31 @@ function badLine(bad: BadRow, file: string, acked: number): SkeinError {
 function noRow(first: BadRow, { file, skipped }: Reading): SkeinError {
   return new SkeinError(
     'bad-input',
-    `Cannot replay ${file}: none of its ${skipped} rows can be used. The first, on line ${first.line}: ${first.message}`,
+    `Cannot replay ${file}: none of its ${skipped.count} rows can be used. The first, on line ${first.line}: ${first.message}`,
     { cause: first, details: { file, line: first.line, acked: 0 } },
   )
 }
 
-async function tell(run: Run, durability: Durability, to: Told): Promise<void> {
-  const { topic, options, terminal } = to
+async function tell(run: Run, durability: Durability, { topic, options, context }: Told): Promise<void> {
+  const { terminal, signal } = context
   const { rows, acked } = run.publisher
   const digest = run.publisher.digest()
-  const skipped = run.skipBad ? { skipped: run.skipped } : {}
-  if (options.json) return terminal.line(JSON.stringify({ topic, rows, acked, durability, digest, ...skipped }))
-  terminal.note(`${rows} rows to ${topic}, ${acked} acknowledged as ${durability}`)
-  if (run.skipBad) terminal.note(`${run.skipped} rows left out`)
+  const { skipped } = run
+  if (options.json) {
+    const left = run.skipBad && { skipped: skipped.count, skippedRows: skipped.first }
+    const interrupted = signal.aborted && { interrupted: true }
+    return terminal.line(JSON.stringify({ topic, rows, acked, durability, digest, ...left, ...interrupted }))
+  }
+  const ending = signal.aborted ? '; interrupted, the rows behind these are not published' : ''
+  terminal.note(`${rows} rows to ${topic}, ${acked} acknowledged as ${durability}${ending}`)
+  if (run.skipBad) for (const sentence of skipped.sentences()) terminal.note(sentence)
   await terminal.line(digest)
 }
 
 interface Told {
   readonly topic: string
   readonly options: ReplayOptions
-  readonly terminal: Terminal
+  readonly context: CommandContext
 }
 
 function speed(text: string): number {

@@ -129,11 +129,46 @@ test('A line that is not UTF-8, and one that is too long, are bad rows of their 
   }
 })
 
-test('A quote that is never closed is one bad row', async () => {
-  const { bad } = await read(`${HEADER}\n0,"a,b,c,1,2,3\n1,a,b,c,1,2,3\n`)
+const GOOD = '1,a,b,c,1,2,3'
+const UNCLOSED = '0,"a,b,c,1,2,3'
+
+for (const [name, lines, badLines] of [
+  ['that is never closed', [UNCLOSED, GOOD, GOOD], [2]],
+  ['that is not closed within the length of a record', [UNCLOSED, ...Array<string>(20_000).fill(GOOD)], [2]],
+  ['that a quoted cell of a later row would close', [GOOD, UNCLOSED, GOOD, '0,a,"b",c,1,2,3', GOOD], [3]],
+  ['that another unclosed quote would close into a row', ['0,a,"b,c,1,2,3', GOOD, '0,a,b",c,1,2,3', GOOD], [2, 4]],
+  ['of the last line', [GOOD, UNCLOSED], [3]],
+  ['of two lines that follow each other', [UNCLOSED, UNCLOSED, GOOD], [2, 3]],
+] as const) {
+  test(`A quote ${name} is a bad row of its own, and swallows no row`, async () => {
+    for (const size of [7, 1 << 16]) {
+      const { rows, bad } = await read([HEADER, ...lines].join('\n'), lines.length > 1_000 ? 1 << 16 : size)
+      assert.deepEqual(
+        bad.map(([line]) => line),
+        badLines,
+      )
+      const badRows = new Set<number>(badLines)
+      assert.deepEqual(
+        rows.map((row) => row.line),
+        lines.map((_, index) => index + 2).filter((line) => !badRows.has(line)),
+      )
+    }
+  })
+}
+
+test('A line that is no text ends a quote that is open', async () => {
+  const text = Buffer.concat([
+    Buffer.from(`${HEADER}\n${UNCLOSED}\n${GOOD}\n`),
+    Buffer.from([0xff, 0x0a]),
+    Buffer.from(`${GOOD}\n`),
+  ])
+  const { rows, bad } = await read(text)
   assert.deepEqual(
-    bad.map(([line]) => line),
-    [2],
+    [rows.map((row) => row.line), bad.map(([line]) => line)],
+    [
+      [3, 5],
+      [2, 4],
+    ],
   )
 })
 

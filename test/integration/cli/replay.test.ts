@@ -15,6 +15,7 @@ interface Replayed {
   readonly durability: string
   readonly digest: string
   readonly skipped?: number
+  readonly skippedRows?: ReadonlyArray<{ readonly line: number; readonly reason: string }>
 }
 
 interface Subscribed {
@@ -108,6 +109,49 @@ test('A bad row ends skein replay with its line; --skip-bad counts it and goes o
   const skipping = await skeinJson<Replayed>(t, ['replay', file, '--speed', 'max', '--skip-bad', '--url', node.url])
   assert.equal(skipping.acked, 20)
   assert.equal(skipping.skipped, 1)
+  assert.deepEqual(skipping.skippedRows, [{ line: 6, reason: 'it has 1 cells where the header names 11' }])
+})
+
+test('An unclosed quote leaves out its own row alone, and people are told which, and why', async (t) => {
+  const lines = recording({ rows: 50, agents: 3 }).trimEnd().split('\n')
+  lines.splice(3, 0, lines[3]!.replace(',', ',"'))
+  const node = await startNode(t, await temporaryDirectory(t))
+  const ended = await skein(t, ['replay', '-', '--speed', 'max', '--skip-bad', '--url', node.url], {
+    input: lines.join('\n'),
+  })
+  assert.equal(ended.code, 0)
+  assert.match(ended.stderr, /50 rows to swarm.telemetry/)
+  assert.match(ended.stderr, /1 row left out\n {2}line 4: a quote that opens in it is never closed/)
+})
+
+test('A gzip that is cut off says how many rows were published before, and publishes those', async (t) => {
+  const node = await startNode(t, await temporaryDirectory(t))
+  const packed = gzipSync(recording({ rows: 50_000, agents: 7 }))
+  const argv = ['replay', '-', '--speed', 'max', '--json', '--url', node.url]
+  const ended = await skein(t, argv, { input: packed.subarray(0, packed.length >> 1) })
+  assert.equal(ended.code, 1)
+  const { error } = JSON.parse(ended.stdout)
+  assert.equal(error.code, 'bad-input')
+  assert.ok(error.details.acked > 0)
+  assert.match(error.message, new RegExp(`The ${error.details.acked} rows before that are published`))
+  assert.equal((await readBack(t, node.url)).rows, error.details.acked)
+})
+
+test('A replay of standard input that is still open ends at once when interrupted', async (t) => {
+  const node = await startNode(t, await temporaryDirectory(t))
+  const child = spawnSkein(t, ['replay', '-', '--speed', 'max', '--url', node.url])
+  const ended = Promise.all([text(child.stderr!), once(child, 'exit')])
+  const rows = recording({ rows: 5_000, agents: 3 })
+  child.stdin!.on('error', () => {})
+  child.stdin!.write(`${rows}unfinished,`)
+  for (;;) {
+    const response = await fetch(`${node.url}/v1/topics/${TOPIC}/messages?from=earliest&waitMs=1000`)
+    if (response.ok && ((await response.json()) as { messages: unknown[] }).messages.length > 0) break
+  }
+  child.kill('SIGINT')
+  const [stderr, [code]] = await ended
+  assert.equal(code, 130)
+  assert.match(stderr, /rows to swarm.telemetry, .*; interrupted/)
 })
 
 test('skein replay at a multiple of the recorded speed takes that part of the recorded time', async (t) => {
@@ -134,8 +178,8 @@ test('A replay that is interrupted tells what was acknowledged until then, and e
   child.kill('SIGINT')
   const [output, [code]] = await Promise.all([text(child.stdout!), once(child, 'exit')])
   assert.equal(code, 130)
-  const { rows, acked } = JSON.parse(output)
-  assert.deepEqual({ rows, acked }, { rows: 2, acked: 2 })
+  const { rows, acked, interrupted } = JSON.parse(output)
+  assert.deepEqual({ rows, acked, interrupted }, { rows: 2, acked: 2, interrupted: true })
 })
 
 test('A file of which nothing can be used leaves no topic behind', async (t) => {
