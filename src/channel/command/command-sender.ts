@@ -25,6 +25,8 @@ export interface SendOptions {
   readonly timeoutMs?: number
   /** Aborting stops the waiting and the resending; what was sent stays sent. */
   readonly signal?: AbortSignal
+  /** Called with the intent's id before anything is written: who stops waiting knows what to ask for. */
+  readonly onSending?: (intentId: string) => void
 }
 
 export interface OutcomeOptions {
@@ -185,6 +187,7 @@ class Sender implements CommandSender {
     const { pending, done } = await this.#intent(command, { hash: bodyHash(command.type, encoded), size, options })
     try {
       pending.add(agents.map(addresseeOf))
+      options.onSending?.(pending.intentId)
       await this.#deliver(command, pending, { agents, encoded, options })
     } finally {
       done()

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import Type from 'typebox'
 import { CommandRejected, command } from '../../../src/channel/index.ts'
 import { connect } from '../../../src/fabric/index.ts'
-import { skein, skeinJson, startNode, temporaryDirectory } from './skein.ts'
+import { skein, skeinJson, spawnSkein, startNode, temporaryDirectory } from './skein.ts'
 
 const MoveTo = command('swarm.commands.{agentId}.move-to', {
   schema: Type.Object({ latitude: Type.Number() }),
@@ -27,7 +29,7 @@ async function swarm(t: TestContext) {
       return { arrivedAt: value.latitude }
     })
   }
-  return { node, at: ['--url', node.url, '--start-within', '10s'] }
+  return { node, fabric, at: ['--url', node.url, '--start-within', '10s'] }
 }
 
 interface Sent {
@@ -66,6 +68,52 @@ test('skein send reaches whoever is under a selector, and the same intent id tak
   assert.deepEqual((await skeinJson<Sent>(t, [...once, value])).outcomes, first.outcomes)
   assert.equal((await skein(t, ['send', 'type=rover', 'move-to', value, ...at])).code, 4)
   assert.equal((await skein(t, ['send', 'colour=red', 'move-to', value, ...at])).code, 2)
+})
+
+test('Nobody under a selector is unknown-agent, with the selector and the nearest type', async (t) => {
+  const { at } = await swarm(t)
+  const ended = await skein(t, ['send', 'type=quadrotr', 'move-to', '{"latitude":1}', '--json', ...at])
+  assert.equal(ended.code, 4)
+  const { error } = JSON.parse(ended.stdout)
+  assert.equal(error.code, 'unknown-agent')
+  assert.deepEqual(error.details, { selector: { type: 'quadrotr' }, nearest: 'type=quadrotor' })
+  assert.match(ended.stderr, /did you mean type=quadrotor\?/)
+})
+
+test('Whoever is left with an unknown outcome is told the intent id, and the command that asks again', async (t) => {
+  const { node, fabric, at } = await swarm(t)
+  const gate = Promise.withResolvers<void>()
+  const began = Promise.withResolvers<void>()
+  const drone = await fabric.join({ id: 'slow', type: 'rover', region: 'north' })
+  drone.handle(MoveTo, async ({ value }) => {
+    began.resolve()
+    await gate.promise
+    return { arrivedAt: value.latitude }
+  })
+  const value = '{"latitude":3}'
+  const late = await skein(t, ['send', 'slow', 'move-to', value, '--timeout', '200ms', ...at])
+  assert.equal(late.code, 8)
+  assert.match(
+    late.stderr,
+    /Sent as intent (\S+)\. Ask again with: skein send slow move-to '\{"latitude":3\}' --url \S+ --intent-id \1/,
+  )
+  await began.promise
+  const child = spawnSkein(t, ['send', 'slow', 'move-to', value, '--intent-id', 'i-9', '--json', ...at])
+  const ended = Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'exit')])
+  // Only a command that the node knows has left.
+  for (;;) {
+    const response = await fetch(`${node.url}/v1/commands/i-9`)
+    if (response.ok && ((await response.json()) as Sent).outcomes.length === 1) break
+  }
+  child.kill('SIGINT')
+  const [stdout, stderr, [code]] = await ended
+  assert.equal(code, 130)
+  const { error } = JSON.parse(stdout)
+  assert.deepEqual([error.code, error.details.intentId, error.details.state], ['aborted', 'i-9', 'unknown'])
+  assert.match(stderr, /i-9: its outcome is unknown/)
+  gate.resolve()
+  const again = await skeinJson<Sent>(t, ['send', 'slow', 'move-to', value, '--intent-id', 'i-9', ...at])
+  assert.deepEqual(again.outcomes[0]!.reply, { arrivedAt: 3 })
 })
 
 test('A command sent over HTTP is answered with its outcome, which can be asked for again', async (t) => {
