@@ -11,6 +11,10 @@ import { answerJson, INBOX_CLAIM, INBOX_SETTLE } from './requests.ts'
 /** Where a node keeps the inboxes of agents without a disk. */
 export const INBOX_TOPIC = 'skein.inbox'
 
+/** Within this time a reader gives what it has; the longest that a broker may be silent before its end is reached. */
+const QUIET_MS = 500
+const QUIET_MS_MAX = 60_000
+
 export interface NodeInboxOptions {
   readonly bus: Bus
   readonly clock: Clock
@@ -63,16 +67,29 @@ async function readAll(bus: Bus, fold: (change: InboxChange) => void): Promise<v
   try {
     const end = (await reader.end())[0]
     let next = 0
+    let quietMs = 0
     while (end !== undefined && next < end.sequence) {
-      // What compaction took away leaves a gap up to the end, and a reader with nothing to give says so by null.
-      const batch = await reader.read({ waitMs: 500 })
-      if (batch === null) return
+      const batch = await reader.read({ waitMs: QUIET_MS })
+      if (batch === null) {
+        // What compaction took away leaves a gap up to the end, which is no lag; a broker that is slow to answer leaves one.
+        if ((await reader.lag()).every(({ messages }) => messages === 0)) return
+        quietMs += QUIET_MS
+        if (quietMs >= QUIET_MS_MAX) throw unread(end.sequence - next)
+        continue
+      }
+      quietMs = 0
       for (const delivery of batch.deliveries) if (delivery.value !== null) fold(decodeChange(delivery.text()))
       next = batch.last.sequence + 1
     }
   } finally {
     await reader.close()
   }
+}
+
+/** An inbox that is read in part would let commands run a second time. */
+function unread(left: number): SkeinError {
+  const message = `Cannot open the inbox: ${left} of its records were not given within ${QUIET_MS_MAX} ms; look at the broker, and try again`
+  return new SkeinError('timeout', message, { retryable: true })
 }
 
 class TopicJournal implements InboxJournal {

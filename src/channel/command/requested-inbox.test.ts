@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { delegate } from '../../../testing/bus/delegate.ts'
 import { inboxStoreSuite, SimulatedClock, SimulatedDisk, seededRandom } from '../../../testing/index.ts'
 import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
 import type { Bus } from '../../bus/index.ts'
@@ -9,7 +10,12 @@ import { type NodeInbox, openNodeInbox } from './node-inbox.ts'
 import { requestedInbox } from './requested-inbox.ts'
 
 /** A node that can lose its power, and an agent without a disk that asks it. */
-async function openHeldInbox(options: { readonly rowsMax: number; readonly graceMs: number }) {
+async function openHeldInbox(options: {
+  readonly rowsMax: number
+  readonly graceMs: number
+  /** Reads of the node's inbox that a slow broker answers with nothing. */
+  readonly silentReads?: number
+}) {
   const clock = new SimulatedClock()
   const random = seededRandom(5)
   const disk = new SimulatedDisk({ random })
@@ -29,7 +35,13 @@ async function openHeldInbox(options: { readonly rowsMax: number; readonly grace
   }
   const startNode = async () => {
     bus = await openEmbeddedBus({ disk, clock, random, directory: 'data' })
-    node = await openNodeInbox({ bus, clock, roster, durability: 'durable', ...options })
+    node = await openNodeInbox({
+      bus: silentAtFirst(bus, options.silentReads ?? 0),
+      clock,
+      roster,
+      durability: 'durable',
+      ...options,
+    })
   }
   return {
     clock,
@@ -58,6 +70,23 @@ async function openHeldInbox(options: { readonly rowsMax: number; readonly grace
       await finish(Promise.resolve(bus?.close().catch(() => {})))
     },
   }
+}
+
+/** The same bus, whose readers give nothing at first. */
+function silentAtFirst(bus: Bus, reads: number): Bus {
+  if (reads === 0) return bus
+  return delegate(bus, {
+    reader(topic, options) {
+      const reader = bus.reader(topic, options)
+      let left = reads
+      return delegate(reader, {
+        read: (limits) => {
+          left -= 1
+          return left >= 0 ? Promise.resolve(null) : reader.read(limits)
+        },
+      })
+    },
+  })
 }
 
 inboxStoreSuite('held by a node that loses its power', openHeldInbox)
@@ -98,6 +127,19 @@ describe('openNodeInbox()', () => {
     await assert.rejects(inbox.recover(claim), { code: 'fenced' })
     const newer = { ...claim, intentId: 'two', epoch: 6, sentEpoch: 6, incarnation: 'second' }
     assert.equal((await inbox.claim(newer)).kind, 'claimed')
+  })
+
+  it('is not restored in part by a broker that is silent for a while', async (t) => {
+    const world = await openHeldInbox({ rowsMax: 100, graceMs: 10_000, silentReads: 3 })
+    t.after(() => world.dispose())
+    const claim = { ...request, deadlineMs: world.nowMs() + 60_000 }
+    const inbox = await world.open()
+    await inbox.claim(claim)
+    await inbox.settle({ ...claim, outcome: { state: 'done', atMs: 0 } })
+    await world.crash()
+    const again = await world.open()
+    const seen = await again.claim({ ...claim, incarnation: 'second' })
+    assert.equal(seen.kind === 'seen' && seen.outcome.state, 'done')
   })
 
   it('answers a malformed question with its error', async (t) => {
