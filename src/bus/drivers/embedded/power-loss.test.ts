@@ -78,6 +78,29 @@ test('a message that dies while the power fails is given again or among the dead
   })
 })
 
+test('a message whose dead letter could not be stored is not passed, also when the next is acknowledged', async () => {
+  const disk = new SimulatedDisk()
+  const bus = await opened(disk, ['zero', 'one', 'two'])
+  const reader = bus.reader(TOPIC, GROUP)
+  const die = async () => {
+    const batch = await reader.read({ waitMs: 500, maxMessages: 1 })
+    await reader.settle(batch!.deliveries, 'dead', { error: 'no' })
+  }
+  await die()
+  const failing = die()
+  disk.fail({ call: 'writev', nth: 1, errno: 'ENOSPC' })
+  await assert.rejects(failing)
+  const next = await reader.read({ waitMs: 500, maxMessages: 1 })
+  await reader.acknowledge(next!.last)
+  disk.kill()
+  await bus.close().catch(() => undefined)
+  disk.restart()
+  const again = await open(disk)
+  assert.ok((await textsOf(again.reader(TOPIC, GROUP))).includes('one'))
+  assert.deepEqual(await lettersOf(again), ['zero'])
+  await again.close()
+})
+
 test('dead letters that are replayed while the power fails come back to their group', async () => {
   await atEveryCall({
     before: async (bus) => {

@@ -6,9 +6,6 @@ import { systemClock } from '../../../core/system/index.ts'
 import { openLog } from '../../../log/index.ts'
 import { StateMap } from './state-map.ts'
 
-/** More than the map writes before it writes all of itself again. */
-const CHECKPOINT_BYTES = 8 * 1024 * 1024
-
 async function open(disk: Disk): Promise<StateMap> {
   const log = await openLog({ disk, clock: systemClock, directory: 'state', lock: false, segmentBytes: 1024 * 1024 })
   return StateMap.open({ log, clock: systemClock, spacingMs: 0, lazyMs: 1_000, durability: 'durable' })
@@ -16,16 +13,17 @@ async function open(disk: Disk): Promise<StateMap> {
 
 test('What StateMap has flushed survives a power loss at any call while it writes all of itself again', async () => {
   const value = 'x'.repeat(700_000)
+  // The one with which 8 MiB have been written, and the map writes all of itself again.
+  const last = 12
   for (let call = 1; call <= 40; call += 1) {
     const disk = new SimulatedDisk({ random: seededRandom(call) })
     const map = await open(disk)
     map.touch('first', () => 'kept')
     await map.flush()
     let flushed = 0
-    const isAlmostFull = () => (flushed + 2) * value.length > CHECKPOINT_BYTES
-    for (let round = 1; round <= 16; round += 1) {
+    for (let round = 1; round <= last; round += 1) {
       map.touch('large', () => `${round} ${value}`)
-      if (isAlmostFull() && flushed < 13) disk.failPowerAt(call)
+      if (round === last) disk.failPowerAt(call)
       const isStored = await map.flush().then(
         () => true,
         () => false,
