@@ -6,6 +6,8 @@ const CHUNK_BYTES = 1024 * 1024
 export async function copyTree(disk: Disk, from: string, to: string): Promise<void> {
   await disk.makeDirectory(to)
   for (const name of await disk.list(from)) {
+    // A socket belongs to its process.
+    if (name.endsWith('.sock')) continue
     const [source, target] = [`${from}/${name}`, `${to}/${name}`]
     if (await isDirectory(disk, source)) await copyTree(disk, source, target)
     else await copyFile(disk, source, target)

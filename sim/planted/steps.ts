@@ -101,6 +101,12 @@ const STEPS: readonly StepPlan[] = [
     isSlow: true,
     scope: CONSENSUS,
   },
+  {
+    name: 'the command line and its nodes',
+    tests: ['test/integration/cli/'],
+    covers: ['src/cli/', 'src/node/'],
+    isSlow: true,
+  },
   { name: 'a node killed under load', tests: ['sim/crash/kill'], covers: [], isSlow: true },
   { name: 'the whole swarm', tests: ['sim/swarm/'], covers: [], isSlow: true },
 ]

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { LogStatus } from '../../src/consensus/index.ts'
-import { barrier, command, commands, outcomeOf, readAll, readThrough, textsOf } from './reading.ts'
+import { barrier, becomes, command, commands, outcomeOf, readAll, readThrough, textsOf } from './reading.ts'
 import type { ReplicatedLogCase } from './world.ts'
 
 export const lifeCases: readonly ReplicatedLogCase[] = [
@@ -27,10 +27,10 @@ export const lifeCases: readonly ReplicatedLogCase[] = [
       const listening = (async () => {
         for await (const status of log.changes()) told.push(status)
       })()
-      while (told.length === 0) await new Promise((resolve) => setImmediate(resolve))
+      await becomes('the present status is told', () => told.length > 0)
       assert.equal(told[0]!.state, 'leading')
       await world.depose()
-      while (told.at(-1)!.state === 'leading') await new Promise((resolve) => setImmediate(resolve))
+      await becomes('the new leader is told', () => told.at(-1)!.state !== 'leading')
       await log.close()
       await listening
       assert.equal(told.at(-1)!.state, 'closed')

@@ -71,16 +71,32 @@ export async function readAll(log: ReplicatedLog, from = 0): Promise<Taken> {
   return readThrough(log, through, { from })
 }
 
+const PATIENCE_MS = 30_000
+const LOOK_EVERY_MS = 5
+
 /** A read point, however often leadership has to be waited for. */
 export async function barrier(log: ReplicatedLog): Promise<number> {
-  for (;;) {
+  for (const untilMs = performance.now() + PATIENCE_MS; ; ) {
     try {
       return await log.barrier()
     } catch (error) {
-      if ((error as { readonly code?: string }).code !== 'not-leader') throw error
-      await new Promise((resolve) => setImmediate(resolve))
+      const isToWait = (error as { readonly code?: string }).code === 'not-leader' && performance.now() < untilMs
+      if (!isToWait) throw error
+      await pause()
     }
   }
+}
+
+/** Waits until it is so; a log that never comes there has failed, and nothing of the case goes on for ever. */
+export async function becomes(what: string, isSo: () => boolean): Promise<void> {
+  for (const untilMs = performance.now() + PATIENCE_MS; !isSo(); ) {
+    if (performance.now() >= untilMs) throw new Error(`not within ${PATIENCE_MS} ms: ${what}`)
+    await pause()
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
 }
 
 /** `ok`, or the code of what it rejected with. */
