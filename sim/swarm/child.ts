@@ -22,7 +22,11 @@ export class Child {
   constructor(type: string, module: string, childArguments: ChildArguments) {
     this.type = type
     const path = fileURLToPath(import.meta.resolve(module))
-    this.#process = fork(path, [JSON.stringify(childArguments)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    this.#process = fork(path, [JSON.stringify(childArguments)], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // Out of reach of the terminal's Ctrl-C, which would end it before it can say that its parent decides.
+      detached: true,
+    })
     this.#ended = once(this.#process, 'exit')
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.#errors.push(text)
@@ -34,10 +38,10 @@ export class Child {
     return this.#process.pid!
   }
 
-  /** Resolves when the child says it is ready; rejects with its last words when it ends before. */
-  async ready(): Promise<void> {
+  /** Resolves when the child says it is ready; rejects with its last words when it ends before, or with the signal. */
+  async ready(signal?: AbortSignal): Promise<void> {
     const ended = this.#ended.then(() => Promise.reject(this.#failure('ended before it was ready')))
-    await Promise.race([this.#said('ready'), ended])
+    await Promise.race([this.#said('ready', signal), ended])
   }
 
   /** Resolves to whether the child said it in time and before the signal. Rejects when it ends before. */

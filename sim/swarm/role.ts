@@ -21,9 +21,11 @@ export function takeRole(): Role {
   process.on('message', (word) => {
     for (const listener of listeners.get(String(word)) ?? []) listener()
   })
-  // A terminal's Ctrl-C reaches every process at once; the parent decides in which order they finish.
+  // Whoever signals every process at once means the parent, which decides in which order they finish.
   process.on('SIGINT', () => {})
   process.on('disconnect', () => process.exit(1))
+  // The parent may have gone while this process was loading.
+  if (!process.connected) process.exit(1)
   const given = JSON.parse(process.argv[2]!) as ChildArguments
   return {
     arguments: given,

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../src/core/system/index.ts'
 import { type ConfigFile, connect, type Fabric } from '../../src/fabric/index.ts'
-import { type NodeProcess, startNodeProcess } from '../node-process.ts'
+import { type NodeProcess, type NodeProcessOptions, startNodeProcess } from '../node-process.ts'
 import { Child } from './child.ts'
 import { CommandTap } from './command-tap.ts'
 import { CONTRACT, MoveTo, TELEMETRY } from './contract.ts'
@@ -24,6 +24,8 @@ const LOOK_EVERY_MS = 50
 const AWAY_MS = 2_500
 const SLOW_PAUSE_MS = 40
 const CONSUMERS: Readonly<Record<string, number>> = { map: 0, archive: SLOW_PAUSE_MS }
+
+const NEVER = new AbortController().signal
 
 export interface ProcessRow {
   readonly pid: number
@@ -58,16 +60,16 @@ export class Show {
     this.observer = new Observer(at.fabric.bus, { url, topics, groups: Object.keys(CONSUMERS) })
   }
 
-  /** On a log of the node's own, or on the brokers that the file names. */
-  static async start(folder: string, brokers?: ConfigFile): Promise<Show> {
+  /** On a log of the node's own, or on the brokers that the file names. Aborting rejects, with nothing left running. */
+  static async start(folder: string, brokers: ConfigFile | undefined, signal: AbortSignal): Promise<Show> {
     const ledgers = join(folder, 'ledgers')
     mkdirSync(ledgers, { recursive: true })
     const store = brokers === undefined ? { dataDirectory: join(folder, 'data') } : { configFile: brokers.config }
-    const node = await startNodeProcess({ ...store, detached: true })
+    const node = await startNode(store, signal)
     const target = brokers ?? node.url
     try {
-      const show = new Show(ledgers, node, { fabric: await connect(target, { contract: CONTRACT }), target })
-      await show.#startAll()
+      const show = new Show(ledgers, node, { fabric: await connect(target, { contract: CONTRACT, signal }), target })
+      await show.#startAll(signal)
       return show
     } catch (error) {
       await node.kill()
@@ -94,7 +96,8 @@ export class Show {
     await this.#sendWhileAway(signal)
     await systemClock.sleep(AWAY_MS, { signal }).catch(() => {})
     const effectsBefore = this.#effectsOfKilled()
-    await this.#startAgents(type)
+    // Also when it is over: the end counts what this agent has left to do.
+    await this.#startAgents(type, NEVER)
     await this.#untilItActs(effectsBefore, signal)
   }
 
@@ -119,14 +122,14 @@ export class Show {
     await this.#node.kill()
   }
 
-  async #startAll(): Promise<void> {
+  async #startAll(signal: AbortSignal): Promise<void> {
     try {
       for (const [group, pauseMs] of Object.entries(CONSUMERS)) {
-        await this.#startChild(group, './consumer-process.ts', { group, pauseMs: String(pauseMs) })
+        await this.#startChild(group, signal, './consumer-process.ts', { group, pauseMs: String(pauseMs) })
       }
-      await Promise.all(AGENT_TYPES.map((type) => this.#startAgents(type)))
+      await Promise.all(AGENT_TYPES.map((type) => this.#startAgents(type, signal)))
       this.#commands = await CommandTap.open(this.#fabric.bus, MoveTo.topic)
-      await this.#startChild('controller', './controller-process.ts', {})
+      await this.#startChild('controller', signal, './controller-process.ts', {})
       this.observer.start()
     } catch (error) {
       await this.abandon()
@@ -165,18 +168,24 @@ export class Show {
     return readLedgers(this.#folder, `${KILLED_AGENT}.effects`).flat().length
   }
 
-  #startAgents(type: string): Promise<void> {
-    return this.#startChild(type, './agent-process.ts', { type })
+  #startAgents(type: string, signal: AbortSignal): Promise<void> {
+    return this.#startChild(type, signal, './agent-process.ts', { type })
   }
 
-  async #startChild(name: string, module: string, more: Readonly<Record<string, string>>): Promise<void> {
+  async #startChild(
+    name: string,
+    signal: AbortSignal,
+    module: string,
+    more: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    signal.throwIfAborted()
     const type = module.includes('consumer') ? 'consumer' : name
     const url = typeof this.#target === 'string' ? this.#target : `config:${this.#target.config}`
     const child = new Child(type, module, { url, folder: this.#folder, ...more })
     this.#children.set(name, child)
     this.#processes.push({ pid: child.pid, type })
     const startedAtMs = systemClock.monotonicMs()
-    await child.ready()
+    await child.ready(signal)
     this.#patience.started(systemClock.monotonicMs() - startedAtMs)
   }
 
@@ -185,5 +194,21 @@ export class Show {
     const isInTime = await this.#children.get(name)!.finish(withinMs)
     if (!isInTime) throw new Error(this.#patience.late(`The end of the process of ${name}`, withinMs))
     this.#children.delete(name)
+  }
+}
+
+/** Killed at once when the signal comes before it is ready. */
+async function startNode(store: NodeProcessOptions, signal: AbortSignal): Promise<NodeProcess> {
+  signal.throwIfAborted()
+  let kill = () => {}
+  const onAbort = () => kill()
+  signal.addEventListener('abort', onAbort)
+  try {
+    const onSpawn: NodeProcessOptions['onSpawn'] = (child) => {
+      kill = () => child.kill('SIGKILL')
+    }
+    return await startNodeProcess({ ...store, detached: true, onSpawn })
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -39,6 +39,8 @@ process.on('SIGINT', () => {
   stop.abort()
 })
 process.on('SIGTERM', () => stop.abort())
+/** From here on an interrupt ends the show as time does: everything is finished and counted. */
+let isAtWork = false
 
 async function untilOver(show: Show, startedAtMs: number): Promise<void> {
   const endsAtMs = startedAtMs + seconds * 1_000
@@ -77,7 +79,8 @@ function showLive(show: Show): () => void {
 
 async function run(folder: string, brokers: Brokers | undefined): Promise<number> {
   console.error('Starting a node and its swarm, some ten processes …')
-  const show = await Show.start(folder, brokers?.config)
+  const show = await Show.start(folder, brokers?.config, stop.signal)
+  isAtWork = true
   // All brokers are ready by now, and everybody is at work.
   const startedAtMs = systemClock.monotonicMs()
   const hide = showLive(show)
@@ -114,6 +117,10 @@ async function runOnBrokers(folder: string): Promise<number> {
 
 /** An error with a code is for the user to act on, not for its stack to be read. */
 function tell(error: unknown): number {
+  if (stop.signal.aborted && !isAtWork) {
+    console.error('npm start: stopped before everybody was at work')
+    return 130
+  }
   if (!(error instanceof SkeinError)) throw error
   const { code, message, details } = error
   console.error(`npm start: ${message} (${code})`)

@@ -1,10 +1,11 @@
-import { type Bus, lagEverywhere } from '../../bus/index.ts'
+import { type Bus, deadLetterTopic, lagEverywhere } from '../../bus/index.ts'
 import { type ClientOptions, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
-import { nodeUrl } from '../node-url.ts'
+import { DEFAULT_URL, nodeUrl } from '../node-url.ts'
 import { attention, broken, type Finding, ok } from './finding.ts'
 
 const LAG_SECONDS_MAX = 5
+const DEAD = deadLetterTopic('')
 
 /** Asks a running node how it is, over both of its protocols. */
 export async function inspectNode(options: ClientOptions, context: CommandContext): Promise<readonly Finding[]> {
@@ -13,7 +14,7 @@ export async function inspectNode(options: ClientOptions, context: CommandContex
     return await withBus(options, context, async (bus) => [
       probe,
       await inspectRoundTrip(bus, context),
-      ...(await inspectTopics(bus)),
+      ...(await inspectTopics(bus, options.url)),
       ...(await inspectLag(bus)),
     ])
   } catch (error) {
@@ -38,18 +39,20 @@ async function inspectRoundTrip(bus: Bus, { clock }: CommandContext): Promise<Fi
   return ok('connection', `answers in ${(clock.monotonicMs() - startedAtMs).toFixed(1)} ms`)
 }
 
-async function inspectTopics(bus: Bus): Promise<readonly Finding[]> {
+async function inspectTopics(bus: Bus, url: string): Promise<readonly Finding[]> {
+  const where = url === DEFAULT_URL ? '' : ` --url ${url}`
   const names = await bus.admin.listTopics()
   const described = await Promise.allSettled(names.map((name) => bus.admin.describeTopic(name)))
   const findings = described.flatMap((result, index) =>
     result.status === 'rejected' ? [broken(`topic ${names[index]}`, result.reason)] : [],
   )
   const dead = described.flatMap((result) => {
-    if (result.status === 'rejected' || !result.value.spec.name.startsWith('skein.dead.')) return []
+    if (result.status === 'rejected' || !result.value.spec.name.startsWith(DEAD)) return []
+    const of = result.value.spec.name.slice(DEAD.length)
     const letters = result.value.partitions.reduce((sum, { start, end }) => sum + end.sequence - start.sequence, 0)
     return letters === 0
       ? []
-      : [attention(`topic ${result.value.spec.name}`, `${letters} dead letters: skein dlq list`)]
+      : [attention(`topic ${result.value.spec.name}`, `${letters} dead letters: skein dlq list ${of}${where}`)]
   })
   return [ok('topics', `${names.length}`), ...findings, ...dead]
 }
