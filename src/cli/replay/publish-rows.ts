@@ -1,4 +1,4 @@
-import { type Durability, type Message, type Receipt, WriteError, type Writer } from '../../bus/index.ts'
+import { type Durability, type Message, type Receipt, satisfies, WriteError, type Writer } from '../../bus/index.ts'
 import { SkeinError } from '../../core/index.ts'
 import { KeyedDigest } from '../digest.ts'
 import type { Row } from './columns.ts'
@@ -59,7 +59,9 @@ export class RowPublisher {
 
   #acknowledged(receipt: Receipt): void {
     this.acked += receipt.accepted
-    this.durability = receipt.durability
+    // What all of them survive is what the weakest says.
+    const isStronger = this.durability !== undefined && satisfies(receipt.durability, this.durability)
+    if (!isStronger) this.durability = receipt.durability
   }
 
   #failed(error: unknown): void {
