@@ -172,4 +172,30 @@ describe('Log.compact()', () => {
       await again.close()
     }
   })
+
+  it('keeps a tombstone while what it deletes may be in a damaged segment, where it cannot be taken out', async () => {
+    for (const isDamaged of [false, true]) {
+      const disk = new SimulatedDisk({ random: seededRandom(3) })
+      const clock = new SimulatedClock()
+      const log = await open(disk, clock, 600)
+      const fillUp = async (from: number) => {
+        for (let index = from; index < from + 10; index += 1) await append(log, [[`filler-${index}`, 'x'.repeat(150)]])
+      }
+      await append(log, [['gone', 'value']])
+      await fillUp(0)
+      const place = log.endOffset
+      await append(log, [['gone', null]])
+      await fillUp(10)
+      const [first] = (await disk.list('log')).filter((name) => name.endsWith('.segment')).sort()
+      if (isDamaged) {
+        disk.damage(`log/${first}`, (file) =>
+          file.write(Buffer.from([file.bytes()[file.size - 20]! ^ 0x10]), file.size - 20),
+        )
+      }
+      await log.compact({ tombstoneMs: DAY_MS, nowMs: clock.nowMs() + 2 * DAY_MS })
+      const [batch] = await log.read(place, 1)
+      assert.equal(batch?.baseOffset === place, isDamaged)
+      await log.close()
+    }
+  })
 })
