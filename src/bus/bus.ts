@@ -250,6 +250,11 @@ export interface TopicDescription {
     readonly end: Position
     readonly bytes: number
   }>
+  /**
+   * Of a topic of dead letters, where the broker remembers it: the letters of a group that stand before this place were
+   * published again.
+   */
+  readonly replayed?: ReadonlyArray<{ readonly group: string; readonly before: Position }>
 }
 
 /** How the replicas of a topic stand now. */

@@ -1,7 +1,8 @@
 import { Command } from 'commander'
-import { deliveryJson } from '../../bus/index.ts'
+import { deadLetterTopic, deliveryJson } from '../../bus/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
+import { isReplayed } from '../dead-letters.ts'
 import { wholeNumber } from '../options.ts'
 import { readThrough } from '../read-through.ts'
 
@@ -34,14 +35,17 @@ function listCommand(context: CommandContext): Command {
 async function list(topic: string, options: ListOptions, { terminal, signal, ...context }: CommandContext) {
   await withBus(options, { terminal, signal, ...context }, async (bus) => {
     await bus.admin.describeTopic(topic)
-    const deadTopic = `skein.dead.${topic}`
+    const deadTopic = deadLetterTopic(topic)
     if (!(await bus.admin.listTopics()).includes(deadTopic)) {
       if (!options.json) terminal.note(`${topic} has no dead letters`)
       return
     }
+    const { replayed } = await bus.admin.describeTopic(deadTopic)
     const reader = bus.reader(deadTopic, { mode: 'broadcast', from: 'earliest' })
     for await (const { deliveries } of readThrough(reader, { untilEnd: true, countMax: options.max, signal })) {
-      for (const delivery of deliveries) await terminal.line(deliveryJson(delivery))
+      for (const letter of deliveries) {
+        await terminal.line(`${deliveryJson(letter).slice(0, -1)},"replayed":${isReplayed(letter, replayed)}}`)
+      }
     }
     await reader.close()
   })

@@ -1,6 +1,7 @@
-import { type Bus, deadLetterTopic, lagEverywhere } from '../../bus/index.ts'
+import { type Bus, deadLetterTopic, lagEverywhere, type TopicDescription } from '../../bus/index.ts'
 import { type ClientOptions, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
+import { countUnreplayed } from '../dead-letters.ts'
 import { DEFAULT_URL, nodeUrl } from '../node-url.ts'
 import { attention, broken, type Finding, ok } from './finding.ts'
 
@@ -14,7 +15,7 @@ export async function inspectNode(options: ClientOptions, context: CommandContex
     return await withBus(options, context, async (bus) => [
       probe,
       await inspectRoundTrip(bus, context),
-      ...(await inspectTopics(bus, options.url)),
+      ...(await inspectTopics(bus, options.url, context.signal)),
       ...(await inspectLag(bus)),
     ])
   } catch (error) {
@@ -39,22 +40,37 @@ async function inspectRoundTrip(bus: Bus, { clock }: CommandContext): Promise<Fi
   return ok('connection', `answers in ${(clock.monotonicMs() - startedAtMs).toFixed(1)} ms`)
 }
 
-async function inspectTopics(bus: Bus, url: string): Promise<readonly Finding[]> {
+async function inspectTopics(bus: Bus, url: string, signal: AbortSignal): Promise<readonly Finding[]> {
   const where = url === DEFAULT_URL ? '' : ` --url ${url}`
   const names = await bus.admin.listTopics()
   const described = await Promise.allSettled(names.map((name) => bus.admin.describeTopic(name)))
   const findings = described.flatMap((result, index) =>
     result.status === 'rejected' ? [broken(`topic ${names[index]}`, result.reason)] : [],
   )
-  const dead = described.flatMap((result) => {
-    if (result.status === 'rejected' || !result.value.spec.name.startsWith(DEAD)) return []
-    const of = result.value.spec.name.slice(DEAD.length)
-    const letters = result.value.partitions.reduce((sum, { start, end }) => sum + end.sequence - start.sequence, 0)
-    return letters === 0
-      ? []
-      : [attention(`topic ${result.value.spec.name}`, `${letters} dead letters: skein dlq list ${of}${where}`)]
-  })
+  const dead: Finding[] = []
+  for (const result of described) {
+    if (result.status === 'fulfilled') dead.push(...(await inspectDeadLetters(bus, result.value, { where, signal })))
+  }
   return [ok('topics', `${names.length}`), ...findings, ...dead]
+}
+
+/** Letters that went back to their group are nobody's concern any more. */
+async function inspectDeadLetters(
+  bus: Bus,
+  { spec, partitions }: TopicDescription,
+  { where, signal }: { readonly where: string; readonly signal: AbortSignal },
+): Promise<readonly Finding[]> {
+  if (!spec.name.startsWith(DEAD)) return []
+  if (partitions.every(({ start, end }) => start.sequence === end.sequence)) return []
+  const topic = spec.name.slice(DEAD.length)
+  try {
+    const letters = await countUnreplayed(bus, topic, signal)
+    if (letters === 0) return []
+    const what = letters === 1 ? 'dead letter that was not replayed' : 'dead letters that were not replayed'
+    return [attention(`topic ${spec.name}`, `${letters} ${what}: skein dlq list ${topic}${where}`)]
+  } catch (error) {
+    return [broken(`topic ${spec.name}`, error)]
+  }
 }
 
 async function inspectLag(bus: Bus): Promise<readonly Finding[]> {

@@ -31,7 +31,16 @@ test('Dead letters are listed with why and whence, and replayed to where they ca
   assert.equal(letters.length, 1)
   assert.equal(letters[0].text, 'bad')
   assert.ok(Object.values(letters[0].headers).includes('it is bad'))
+  assert.equal(letters[0].replayed, false)
   await overHttp(node.url)
+  const doctor = async () =>
+    (await skeinJson<{ findings: Finding[] }>(t, ['doctor', ...at])).findings.filter(
+      ({ state }) => state === 'attention',
+    )
+  const [finding] = await doctor()
+  const hint = /^1 dead letter that was not replayed: skein (dlq list .*)$/.exec(finding?.detail ?? '')
+  assert.ok(hint, `the hint is ${finding?.detail}`)
+  assert.match((await skein(t, hint[1]!.split(' '))).stdout, /it is bad/)
   assert.deepEqual(await skeinJson(t, ['dlq', 'replay', 'a.b', '--group', 'other', ...at]), {
     topic: 'a.b',
     replayed: 0,
@@ -42,8 +51,15 @@ test('Dead letters are listed with why and whence, and replayed to where they ca
     again.deliveries.map((delivery) => delivery.text()),
     ['bad'],
   )
+  assert.equal(JSON.parse((await skein(t, ['dlq', 'list', 'a.b', ...at])).stdout).replayed, true)
+  assert.deepEqual(await doctor(), [])
   assert.equal((await skein(t, ['dlq', 'list', 'nowhere', ...at])).code, 4)
 })
+
+interface Finding {
+  readonly state: string
+  readonly detail: string
+}
 
 interface Letters {
   readonly topic: string

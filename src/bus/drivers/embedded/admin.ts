@@ -29,7 +29,13 @@ export class EmbeddedAdmin implements Admin {
 
   async describeTopic(name: string): Promise<TopicDescription> {
     const topic = this.#parts.topics.get(name)
-    return { spec: specOf(topic.settings), capabilities: topic.capabilities, partitions: describePartitions(topic) }
+    const replayed = this.#parts.deadLetters.replayed(name)
+    return {
+      spec: specOf(topic.settings),
+      capabilities: topic.capabilities,
+      partitions: describePartitions(topic),
+      ...(replayed.length > 0 && { replayed }),
+    }
   }
 
   async deleteTopic(name: string): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../core/index.ts'
 import { type LogBatch, type RecordCursor, recordCursor } from '../../../log/index.ts'
-import type { Durability, Headers, Message } from '../../index.ts'
+import type { Durability, Headers, Message, Position } from '../../index.ts'
 import {
   type DeadLetterOrigin,
   deadLetterHeaders,
@@ -19,6 +19,7 @@ import type { TopicStore } from './topic-store.ts'
 const READ_BYTES = 1024 * 1024
 const SUBJECT_BYTES_MAX = 512
 const REPLAY_BATCH = 256
+const REPLAYED = 'replayed/'
 const UNSTAMPED = { producerId: 0, sequence: -1, epoch: 0 }
 
 export interface Burial {
@@ -99,6 +100,15 @@ export class DeadLetters {
     return replayed
   }
 
+  /** Of a topic of dead letters: before which place those of each group were replayed. */
+  replayed(name: string): ReadonlyArray<{ readonly group: string; readonly before: Position }> {
+    return this.#state.keys(REPLAYED).flatMap((key) => {
+      const [topic, group, partition] = JSON.parse(key.slice(REPLAYED.length)) as [string, string, number]
+      if (deadLetterTopic(topic) !== name) return []
+      return [{ group, before: { partition, sequence: this.#state.get(key) as number } }]
+    })
+  }
+
   async #replayPartition(
     letters: Partition,
     to: { readonly topic: LogTopic; readonly group: string | undefined; readonly max: number },
@@ -147,7 +157,7 @@ export class DeadLetters {
 }
 
 function replayKey(topic: string, group: string, partition: number): string {
-  return `replayed/${JSON.stringify([topic, group, partition])}`
+  return `${REPLAYED}${JSON.stringify([topic, group, partition])}`
 }
 
 function letterOf(cursor: RecordCursor, origin: DeadLetterOrigin): Message {
