@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { checkSubject } from '../../core/index.ts'
 import type { Binding } from '../binding/binding.ts'
 import { bindSchema, brokersSchema } from './binding-schema.ts'
 
@@ -8,7 +9,10 @@ const milliseconds = z.int().min(1)
 
 /** What a topic in the configuration file may say; the meaning of each field is `TopicSpec`'s. */
 const topic = z.strictObject({
-  name: z.string(),
+  name: z.string().superRefine((name, context) => {
+    const problem = nameProblem(name)
+    if (problem !== undefined) context.addIssue(problem)
+  }),
   intent: z.enum(['telemetry', 'event', 'command', 'notice', 'query']),
   partitions: count.optional(),
   durability: z.enum(['none', 'written', 'durable', 'replicated', 'quorum-durable', 'safe']).optional(),
@@ -17,6 +21,27 @@ const topic = z.strictObject({
   deduplicationWindowMs: z.int().min(0).optional(),
   ttlMs: milliseconds.optional(),
   messageBytesMax: bytes.optional(),
+})
+
+function nameProblem(name: string): string | undefined {
+  try {
+    checkSubject(name, 'topic')
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+const topics = z.array(topic).superRefine((listed, context) => {
+  const first = new Map<string, number>()
+  for (const [index, { name }] of listed.entries()) {
+    const before = first.get(name)
+    if (before === undefined) first.set(name, index)
+    else {
+      const message = `topic "${name}" is listed twice, first as topics.${before}; leave one`
+      context.addIssue({ code: 'custom', path: [index, 'name'], message })
+    }
+  }
 })
 
 /** Every setting of a node with its default: `docs/reference/config.md` explains each, and a test compares the two. */
@@ -65,7 +90,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Topics opened at the start. */
-  topics: z.array(topic).default([]),
+  topics: topics.default([]),
   /** For a node on brokers, and for whoever connects to them. */
   brokers: brokersSchema.optional(),
   bind: bindSchema.optional(),

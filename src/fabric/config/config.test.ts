@@ -55,6 +55,22 @@ test('An unknown key deep inside names its whole path and line', () => {
   assert.deepEqual(inTopic.details, { file: 'skein.yaml', line: 5, key: 'topics.0.partitons', nearest: 'partitions' })
 })
 
+test('A topic that is listed twice, and one whose name is none, are refused with file and line', () => {
+  const twice = failure(() =>
+    readConfig(
+      file(
+        'data: ./d\ntopics:\n  - { name: a.b, intent: event }\n  - name: c\n    intent: event\n  - intent: notice\n    name: a.b\n',
+      ),
+    ),
+  )
+  assert.equal(twice.code, 'bad-config')
+  assert.match(twice.message, /skein\.yaml:7: topics\.2\.name: topic "a\.b" is listed twice, first as topics\.0/)
+  const name = failure(() => readConfig(file('data: ./d\ntopics:\n  - name: a..b\n    intent: event\n')))
+  assert.equal(name.code, 'bad-config')
+  assert.match(name.message, /skein\.yaml:3: topics\.0\.name: .*"a\.\.b".*is empty/)
+  assert.deepEqual(name.details, { file: 'skein.yaml', line: 3, key: 'topics.0.name' })
+})
+
 test('A misspelt key is named also where the right one is missing for it', () => {
   const topic = failure(() => readConfig(file('data: ./data\ntopics:\n  - name: a\n    itent: event\n')))
   assert.deepEqual(topic.details, { file: 'skein.yaml', line: 4, key: 'topics.0.itent', nearest: 'intent' })

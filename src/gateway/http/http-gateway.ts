@@ -104,8 +104,8 @@ const ROUTES = [
 async function prepare(app: FastifyInstance, { version, onError }: HttpGatewayOptions): Promise<void> {
   checkRequestsStrictly(app)
   app.addHook('onRequest', async (request) => checkLocalRequest(request.raw))
-  app.setErrorHandler((error, _, reply) => {
-    const problem = problemOf(error)
+  app.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error, request.routeOptions.schema?.consumes)
     if (problem.status >= 500) onError?.(error)
     if (problem.status === 429 || problem.status === 503) reply.header('retry-after', '1')
     return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem))

@@ -56,9 +56,12 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   'wrong-cluster': 409,
 }
 
-/** The problem to answer with. What is no `SkeinError` is our mistake: its text is for the log, not for the caller. */
-export function problemOf(error: unknown): Problem {
-  const known = error instanceof SkeinError ? plainest(error) : frameworkError(error)
+/**
+ * The problem to answer with. What is no `SkeinError` is our mistake: its text is for the log, not for the caller.
+ * `taken` are the content types of the route.
+ */
+export function problemOf(error: unknown, taken: readonly string[] = ['application/json']): Problem {
+  const known = error instanceof SkeinError ? plainest(error) : frameworkError(error, taken)
   if (!known) {
     return {
       type: 'urn:skein:error:internal',
@@ -104,7 +107,7 @@ interface FrameworkError {
 }
 
 /** What the HTTP library refuses by itself, in our words. */
-function frameworkError(error: unknown): SkeinError | undefined {
+function frameworkError(error: unknown, taken: readonly string[]): SkeinError | undefined {
   if (!(error instanceof Error)) return undefined
   const { code, statusCode, message, validation } = error as FrameworkError
   if (validation !== undefined) {
@@ -119,6 +122,13 @@ function frameworkError(error: unknown): SkeinError | undefined {
         cause: error,
       },
     )
+  }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    const types = taken.join(', ')
+    return new SkeinError('bad-argument', `Cannot read the request: ${message}; this takes ${types}`, {
+      cause: error,
+      details: { taken },
+    })
   }
   if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return undefined
   const kind = statusCode === 400 ? 'bad-input' : 'bad-argument'

@@ -88,7 +88,7 @@ export function commandRoutes(app: FastifyInstance, services: GatewayServices): 
     {
       schema: {
         operationId: 'commandOutcome',
-        summary: 'What became of a command, one outcome per agent; unknown when nothing is known',
+        summary: 'What became of a command, one outcome per agent; 404 for an id that nobody knows',
         tags: ['commands'],
         params,
         querystring: query,
@@ -98,8 +98,11 @@ export function commandRoutes(app: FastifyInstance, services: GatewayServices): 
     async (request) => {
       const { intentId } = request.params
       const { agent } = request.query
-      const found = await services.commands.outcome(intentId, agent === undefined ? {} : { agentId: agent })
-      return { intentId, outcomes: found }
+      // Looked at before the node is asked: what leaves it meanwhile is known to the node.
+      const isUnderWay = sending.has(intentId)
+      const found = await services.commands.outcome(intentId)
+      if (found.length === 0 && !isUnderWay) throw unknownIntent(intentId)
+      return { intentId, outcomes: found.filter(({ agentId }) => agent === undefined || agentId === agent) }
     },
   )
 }
@@ -108,6 +111,8 @@ export function commandRoutes(app: FastifyInstance, services: GatewayServices): 
 class Sending {
   readonly #services: GatewayServices
   readonly #bytes = new WeakMap<object, number>()
+  /** By intent, how many requests of it are under way: the node may not have heard of it yet. */
+  readonly #intents = new Map<string, number>()
   #pending = 0
 
   constructor(services: GatewayServices) {
@@ -120,7 +125,11 @@ class Sending {
     from: { readonly intentId: string; readonly connection: object },
   ): Promise<readonly Outcome[] | undefined> {
     const leave = this.#enter(from.connection, Buffer.byteLength(JSON.stringify(request.value)))
-    const sent = this.#send(request, from.intentId).finally(leave)
+    this.#count(from.intentId, 1)
+    const sent = this.#send(request, from.intentId).finally(() => {
+      this.#count(from.intentId, -1)
+      leave()
+    })
     const stop = new AbortController()
     const timeout = this.#services.clock.sleep(request.waitMs ?? 30_000, { signal: stop.signal }).then(
       () => undefined,
@@ -133,6 +142,16 @@ class Sending {
       // A failure after the answer is nobody's: the outcome can be asked for.
       sent.catch(() => {})
     }
+  }
+
+  has(intentId: string): boolean {
+    return this.#intents.has(intentId)
+  }
+
+  #count(intentId: string, change: number): void {
+    const count = (this.#intents.get(intentId) ?? 0) + change
+    if (count === 0) this.#intents.delete(intentId)
+    else this.#intents.set(intentId, count)
   }
 
   /** One connection may have so many bytes waiting that it does not crowd out the others. */
@@ -160,6 +179,14 @@ class Sending {
     if (typeof target === 'string') return [await commands.send(declared, target, request.value, { intentId, signal })]
     return commands.send(declared, target as readonly string[] | AgentSelector, request.value, { intentId, signal })
   }
+}
+
+function unknownIntent(intentId: string): SkeinError {
+  return new SkeinError(
+    'not-found',
+    `Cannot say what became of command "${intentId}": nobody knows an intent of that id; what is older than a day is forgotten`,
+    { details: { intentId } },
+  )
 }
 
 function overloaded(state: string): SkeinError {
