@@ -40,3 +40,13 @@ test('Commands of one connection that wait for their outcomes are bounded in byt
   assert.deepEqual(statuses, [202, 202, 202, 503, 503])
   assert.equal(await post(other!, url, command), 202)
 })
+
+test('The outcome of a command that nobody knows is 404, and the types that are taken are named', async (t) => {
+  const { call } = await httpInMemory(t)
+  const unknown = await call('GET', '/v1/commands/nobody-knows')
+  assert.deepEqual([unknown.status, unknown.body.code], [404, 'not-found'])
+  assert.match(unknown.body.detail, /nobody-knows/)
+  const media = await call('PUT', '/v1/topics/a.b', '<a/>', { 'content-type': 'text/xml' })
+  assert.deepEqual([media.status, media.body.code], [415, 'bad-argument'])
+  assert.match(media.body.detail, /this takes application\/json$/)
+})
