@@ -52,8 +52,9 @@ export class RaftGroup {
       cluster: 'test',
       id,
       listen: this.address(id),
-      heartbeatMs: 30,
-      electionTimeoutMs: 300,
+      // A busy machine keeps a process from its turn for some hundred milliseconds: no leader is to be lost by that.
+      heartbeatMs: 50,
+      electionTimeoutMs: 800,
       ...(id <= this.#voters && { bootstrap }),
       ...this.#options,
       ...options,

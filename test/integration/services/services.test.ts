@@ -20,7 +20,8 @@ for (const kind of SERVICE_KINDS) {
   test(`${kind.name} starts, dies, and starts again where it was`, { skip: service.skip }, async (t) => {
     const server = await service.start({ mortal: true })
     t.after(() => server.stop())
-    assert.match(server.version, /^\d+\.\d+/)
+    // A store that speaks S3 names itself and not its release.
+    assert.match(server.version, kind.name === 's3' ? /^\w+/ : /^\d+\.\d+/)
     const [node] = server.nodes
     await node!.kill()
     await assert.rejects(kind.version(server.url))
