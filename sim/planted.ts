@@ -13,7 +13,7 @@ const HELP = `Plants bugs in production code, each in a copy of the tree, and sh
 
   npm run -s planted -- [group …] [--patch FILE …] [--json]
 
-  group          fabric or raft: the bugs of sim/planted that begin with "Group: …"; default: all
+  group          fabric, raft or consensus: the bugs of sim/planted that begin with "Group: …"; default: all
   --patch FILE   a patch of your own to files below src/ instead, any number of times
   --help         this
 

@@ -197,6 +197,8 @@ export class Show {
   }
 }
 
+const INTERRUPT_MS = 100
+
 /** Killed at once when the signal comes before it is ready. */
 async function startNode(store: NodeProcessOptions, signal: AbortSignal): Promise<NodeProcess> {
   signal.throwIfAborted()
@@ -208,6 +210,10 @@ async function startNode(store: NodeProcessOptions, signal: AbortSignal): Promis
       kill = () => child.kill('SIGKILL')
     }
     return await startNodeProcess({ ...store, detached: true, onSpawn })
+  } catch (error) {
+    // A Ctrl-C that came before the process left the group has ended it, and may be told here a moment later.
+    await systemClock.sleep(INTERRUPT_MS, { signal }).catch(() => {})
+    throw error
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
