@@ -12,10 +12,12 @@ import type { Published, PublishRequest } from './remote/publisher.ts'
 import { Worker } from './remote/worker.ts'
 import { weakest } from './weakest.ts'
 
-const PAIRS = 5
+const PAIRS = 7
 const MESSAGES = 400_000
-const WARM_UP_MESSAGES = 100_000
-const COMMANDS = 400
+/** Both sides are measured as they run for long: the first hundred thousands are slower while code is compiled. */
+const WARM_UP_MESSAGES = 400_000
+/** One moment in which the machine does something else delays several in a row: too few would measure that one alone. */
+const COMMANDS = 1_000
 
 const RATIO_MIN = 0.4
 const MESSAGES_PER_SECOND_ENOUGH = 400_000
