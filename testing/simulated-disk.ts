@@ -45,6 +45,11 @@ export interface SimulatedDiskOptions {
   readonly capacityBytes?: number
   /** Files that are there already, durable. */
   readonly image?: DiskImage
+  /**
+   * A sync takes up to so many turns of the microtask queue, drawn at random, and other calls come in between: the power
+   * may fail while it is under way. Default 0: it is over at once.
+   */
+  readonly syncTurnsMax?: number
 }
 
 /** Files by path. */
@@ -66,6 +71,7 @@ export class SimulatedDisk implements Disk {
   capacityBytes: number
   bytesRead = 0
   readonly #random: Random
+  readonly #syncTurnsMax: number
   #entries = new Map<string, SimulatedFile | 'directory'>()
   #durableEntries = new Map<string, SimulatedFile | 'directory'>()
   #changes: EntryChange[] = []
@@ -79,6 +85,7 @@ export class SimulatedDisk implements Disk {
   constructor(options: SimulatedDiskOptions = {}) {
     this.#random = options.random ?? seededRandom(1)
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY
+    this.#syncTurnsMax = options.syncTurnsMax ?? 0
     for (const [path, content] of options.image ?? []) {
       for (let at = parentPath(path); at !== ''; at = parentPath(at)) this.#entries.set(at, 'directory')
       this.#entries.set(path, new SimulatedFile(content))
@@ -179,6 +186,7 @@ export class SimulatedDisk implements Disk {
       },
       datasync: async () => {
         enter('fdatasync', () => file.failSync())
+        if (this.#syncTurnsMax > 0) await this.#syncTime(path, era)
         file.sync()
       },
       truncate: async (length) => {
@@ -193,6 +201,11 @@ export class SimulatedDisk implements Disk {
         if (era === this.#era) this.#enter('close', path)
       },
     }
+  }
+
+  async #syncTime(path: string, era: number): Promise<void> {
+    for (let left = Math.floor(this.#random.float() * this.#syncTurnsMax); left > 0; left -= 1) await undefined
+    if (this.#isOff || era !== this.#era) throw ioFailed('fdatasync', path, 'EIO')
   }
 
   #write(

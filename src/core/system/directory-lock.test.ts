@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
+import { claimSocket } from './claim-socket.ts'
 import { lockDirectory } from './directory-lock.ts'
 
 const HOLDER = `
@@ -46,6 +47,24 @@ test('A directory is held by one process, and free when that has been killed', a
     [],
   )
 })
+
+const onLinux = { skip: process.platform === 'linux' ? false : 'only Linux has two sockets' }
+
+test(
+  'A directory whose socket somebody answers at is held, also when its name in the abstract namespace is free',
+  onLinux,
+  async (context) => {
+    const directory = await directoryFor(context)
+    // What a process of another container has of it, as far as this one can see.
+    const elsewhere = await claimSocket(directory)
+    assert.ok(elsewhere !== undefined)
+    await assert.rejects(lockDirectory(directory), { code: 'locked' })
+    await elsewhere.release()
+    const lock = await lockDirectory(directory)
+    await assert.rejects(claimSocket(directory))
+    await lock.release()
+  },
+)
 
 const skip = canUnshare ? false : 'making a network namespace needs root and unshare'
 

@@ -11,12 +11,18 @@ async function open(disk: Disk): Promise<StateMap> {
   return StateMap.open({ log, clock: systemClock, spacingMs: 0, lazyMs: 1_000, durability: 'durable' })
 }
 
-test('What StateMap has flushed survives a power loss at any call while it writes all of itself again', async () => {
+for (const syncTurnsMax of [0, 100]) {
+  const syncs = syncTurnsMax === 0 ? '' : ', also where other calls are done while a sync takes its time'
+  test(`What StateMap has flushed survives a power loss at any call while it writes all of itself again${syncs}`, () =>
+    losePowerAtEveryCall(syncTurnsMax))
+}
+
+async function losePowerAtEveryCall(syncTurnsMax: number): Promise<void> {
   const value = 'x'.repeat(700_000)
   // The one with which 8 MiB have been written, and the map writes all of itself again.
   const last = 12
   for (let call = 1; call <= 40; call += 1) {
-    const disk = new SimulatedDisk({ random: seededRandom(call) })
+    const disk = new SimulatedDisk({ random: seededRandom(call), syncTurnsMax })
     const map = await open(disk)
     map.touch('first', () => 'kept')
     await map.flush()
@@ -40,7 +46,7 @@ test('What StateMap has flushed survives a power loss at any call while it write
     assert.ok(large >= flushed, `power lost at call ${call}: ${flushed} was flushed, ${large} is there`)
     await after.close({ drain: false })
   }
-})
+}
 
 test('What StateMap could not store is stored with what comes next', async () => {
   const disk = new SimulatedDisk()

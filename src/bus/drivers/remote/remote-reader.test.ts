@@ -5,19 +5,20 @@ import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { TcpProxy } from '../../../../test/services/tcp-proxy.ts'
 import { until } from '../../../../test/until.ts'
+import { delegate } from '../../../../testing/bus/delegate.ts'
 import { memoryDisk } from '../../../core/index.ts'
 import { systemClock, systemRandom } from '../../../core/system/index.ts'
 import { websocketGateway } from '../../../gateway/websocket/index.ts'
 import type { Bus, Delivery, Reader, Writer } from '../../index.ts'
-import { openEmbeddedBus } from '../embedded/index.ts'
+import { type EmbeddedBus, openEmbeddedBus } from '../embedded/index.ts'
 import { connectRemoteBus } from './index.ts'
 
 const clock = systemClock
 const random = systemRandom
 
-async function serve(context: TestContext) {
+async function serve(context: TestContext, wrap: (bus: EmbeddedBus) => EmbeddedBus = (bus) => bus) {
   const bus = await openEmbeddedBus({ disk: memoryDisk(), clock, random, directory: 'data' })
-  const gateway = websocketGateway({ bus, clock, random })
+  const gateway = websocketGateway({ bus: wrap(bus), clock, random })
   const server = createServer()
   server.on('upgrade', (request, socket, head) => gateway.handleUpgrade(request, socket, head))
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -132,4 +133,65 @@ async function write(bus: Bus, round: number): Promise<void> {
       value: `${round} ${PADDING}`,
     })),
   )
+}
+
+/** Stored batches are read whole: so much may go over, before and behind a seek. */
+const OVER_BYTES = 2 * 256 * 1024
+
+/** The same bus, and how many messages its raw readers have given since they were last sought. */
+function counted(bus: EmbeddedBus) {
+  const given = { messages: 0 }
+  const wrapped = delegate(bus, {
+    rawReader(topic, options) {
+      const reader = bus.rawReader(topic, options)
+      return delegate(reader, {
+        async readRaw(limits) {
+          const batch = await reader.readRaw(limits)
+          given.messages += batch?.count ?? 0
+          return batch
+        },
+        seek(to) {
+          given.messages = 0
+          return reader.seek(to)
+        },
+      })
+    },
+  })
+  return { wrapped, given }
+}
+
+for (const mode of ['broadcast', 'group'] as const) {
+  test(`A node never has more on its way to a ${mode} reader than this has room for, however it reads`, async (context) => {
+    let given = { messages: 0 }
+    const { bus: node, port } = await serve(context, (bus) => {
+      const counting = counted(bus)
+      given = counting.given
+      return counting.wrapped
+    })
+    await node.open({ name: TOPIC, intent: 'telemetry', partitions: 1, durability: 'none' })
+    for (let round = 0; round < ROUNDS; round += 1) await write(node, round)
+    const bus = await connect(context, port)
+    const bufferBytesMax = 256 * 1024
+    const options = { bufferBytesMax, from: 'earliest' } as const
+    const reader = bus.reader(TOPIC, mode === 'group' ? { ...options, mode, group: 'g' } : { ...options, mode })
+    let taken = 0
+    const all = ROUNDS * 64
+    const readUpTo = async (count: number, maxMessages: number) => {
+      while (taken < count) {
+        const batch = await reader.read({ maxMessages, waitMs: 10_000 })
+        taken += batch!.deliveries.length
+        await reader.acknowledge(batch!.last)
+        // A question behind what was told of the room: when it is answered, the node has heard both.
+        await reader.end()
+        const ahead = (given.messages - taken) * PADDING.length
+        assert.ok(ahead <= bufferBytesMax + OVER_BYTES, `${ahead} bytes are on their way when ${taken} were taken`)
+      }
+    }
+    await readUpTo(all / 4, 1)
+    await readUpTo(all / 2, 50)
+    await reader.seek('earliest')
+    taken = 0
+    await readUpTo(all, 7)
+    assert.equal(taken, all)
+  })
 }
