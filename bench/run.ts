@@ -5,6 +5,7 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   open: './open.ts',
   channel: './channel.ts',
   remote: './remote.ts',
+  consensus: './consensus.ts',
   drivers: './drivers.ts',
 }
 
@@ -16,6 +17,7 @@ const HELP = `Measures against the machine's own limits, or a raw client, in the
   open      opening logs of 1 and 4 GiB after a kill
   channel   publish, store and process through the public API in one process
   remote    the same over a node in three processes; commands while telemetry fills the connection
+  consensus the replicated log of a Raft group against etcd, and against replicating and syncing without agreement
   drivers   the drivers of real brokers against their raw clients
 
 The result is the last line of standard output, with the durability it was measured at. Exit codes: 0 the bar was met; 1 it was

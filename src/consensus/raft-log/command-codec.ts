@@ -16,17 +16,25 @@ export function encodeCommands(commands: readonly Uint8Array[], timeMs: number):
     const end = at + COMMAND_HEADER_BYTES + command.length
     view.setFloat64(at, timeMs, true)
     slab.set(command, at + COMMAND_HEADER_BYTES)
-    encoded.push(slab.subarray(at, end))
+    // Made directly: `subarray` looks up how to make its result each time.
+    encoded.push(new Uint8Array(slab.buffer, at, end - at))
     at = end
   }
   return encoded
 }
 
+/** A double is put together here: a view on each entry's own memory would be made for that alone. */
+const timeBytes = new Uint8Array(COMMAND_HEADER_BYTES)
+const timeView = new DataView(timeBytes.buffer)
+
 export function timeOf({ data }: Entry): number {
-  return new DataView(data.buffer, data.byteOffset, COMMAND_HEADER_BYTES).getFloat64(0, true)
+  for (let at = 0; at < COMMAND_HEADER_BYTES; at += 1) timeBytes[at] = data[at]!
+  return timeView.getFloat64(0, true)
 }
 
 export function decodeCommand(entry: Entry): LogEntry {
   const { index, term, data } = entry
-  return { index, term, timeMs: timeOf(entry), data: data.subarray(COMMAND_HEADER_BYTES) }
+  const { buffer, byteOffset, length } = data
+  const command = Buffer.from(buffer, byteOffset + COMMAND_HEADER_BYTES, length - COMMAND_HEADER_BYTES)
+  return { index, term, timeMs: timeOf(entry), data: command }
 }

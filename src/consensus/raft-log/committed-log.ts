@@ -1,6 +1,6 @@
 import type { Entry } from '../../raft/index.ts'
 import { CompactedError } from '../errors.ts'
-import type { LogEntry, LogRead, ReadEntries, ReadOptions } from '../replicated-log.ts'
+import type { LogRead, ReadEntries, ReadOptions } from '../replicated-log.ts'
 import type { SnapshotRef } from '../snapshot-ref.ts'
 import { Wake } from '../wake.ts'
 import { decodeCommand } from './command-codec.ts'
@@ -10,8 +10,11 @@ const READ_BYTES_MAX = 4 * 1024 * 1024
 
 /** The committed commands that are kept, in memory and in order, and those who read them. */
 export class CommittedLog {
-  /** Read by its indexes, which have gaps where entries are no commands. */
-  #entries: LogEntry[] = []
+  /**
+   * Those that are commands, as the core holds them: most are never read here again, so nothing is made of them before
+   * somebody does. Their indexes have gaps where entries are no commands.
+   */
+  #entries: Entry[] = []
   #bytes = 0
   #compacted: number
   #committed: number
@@ -53,7 +56,7 @@ export class CommittedLog {
   #add(entries: readonly Entry[]): void {
     for (const entry of entries) {
       if (entry.kind !== 'command') continue
-      this.#entries.push(decodeCommand(entry))
+      this.#entries.push(entry)
       this.#bytes += entry.data.length
     }
   }
@@ -118,7 +121,7 @@ export class CommittedLog {
     let end = start
     for (let bytes = 0; end < limit && bytes < READ_BYTES_MAX; end += 1) bytes += this.#entries[end]!.data.length
     const through = end === this.#entries.length ? this.#committed : this.#entries[end - 1]!.index
-    return { entries: this.#entries.slice(start, end), through }
+    return { entries: this.#entries.slice(start, end).map(decodeCommand), through }
   }
 
   /** Readers end; with an error they reject with it. */

@@ -46,7 +46,7 @@ export function readEntries(source: Buffer, { from, first, count }: EntriesPlace
     if (end > source.length || kind === undefined || !Number.isSafeInteger(term) || term < 1) {
       throw malformed('an entry makes no sense')
     }
-    entries.push({ index, term, kind, data: source.subarray(start, end) })
+    entries.push({ index, term, kind, data: new Uint8Array(source.buffer, source.byteOffset + start, end - start) })
     at = end
   }
   if (at !== source.length) throw malformed('something follows the entries')

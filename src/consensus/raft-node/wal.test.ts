@@ -40,7 +40,9 @@ test('What was appended is read back with its superseded parts left out', async 
   const { contents } = await open(disk)
   assert.deepEqual(told(contents), ['1.1', '2.1', '3.1', '4.2', '5.2', '6.2', '7.2'])
   assert.equal(contents.commit, 6)
-  assert.ok(contents.entries.every(({ index, term, data }) => data.toString().startsWith(`${index}.${term} `)))
+  assert.ok(
+    contents.entries.every(({ index, term, data }) => Buffer.from(data).toString().startsWith(`${index}.${term} `)),
+  )
 })
 
 test('A snapshot from a leader takes the place of the log; entries follow behind it', async () => {
