@@ -20,7 +20,7 @@ const entries = fc.array(
   fc.record({
     term: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
     kind: fc.constantFrom<Entry['kind']>('command', 'config', 'empty'),
-    data: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+    data: fc.uint8Array({ maxLength: 40 }),
   }),
   { maxLength: 8 },
 )
