@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import { openEmbeddedBus } from '../src/bus/drivers/embedded/index.ts'
-import { openCommandSender } from '../src/channel/index.ts'
+import { type Admission, openCommandSender } from '../src/channel/index.ts'
 import { memoryDisk } from '../src/core/index.ts'
 import { systemClock, systemRandom } from '../src/core/system/index.ts'
 import { hostNodeServices } from '../src/fabric/index.ts'
@@ -13,7 +13,11 @@ const passing = () => ({ ok: true, checks: { node: 'running' } })
 /** The gateway over a real bus in memory, on a port that the system chose. */
 export async function httpInMemory(
   t: TestContext,
-  options: { readonly bodyBytesMax?: number; readonly pendingBytesMax?: number } = {},
+  options: {
+    readonly bodyBytesMax?: number
+    readonly pendingBytesMax?: number
+    readonly admission?: Admission
+  } = {},
 ) {
   const bus = await openEmbeddedBus({ disk: memoryDisk(), clock, random, directory: 'data' })
   const services = await hostNodeServices({ bus, clock, random, durability: 'none' })

@@ -1,4 +1,5 @@
-export type { Quota, QuotaRules, QuotasOptions } from './admission/quotas.ts'
+export { ANONYMOUS } from './admission/anonymous.ts'
+export type { Quota, QuotaRules, Quotas, QuotasOptions } from './admission/quotas.ts'
 export { quotas } from './admission/quotas.ts'
 export type { Channel, ChannelOptions, KeyField, LargePayloads, PatternFields, StoredOptions } from './channel.ts'
 export type { ChannelsOptions, ConsumeOptions, ProcessOptions, StoredChannel, ViewSource } from './channels.ts'

@@ -1,5 +1,5 @@
 import type { Bus, RawAccess, TopicSpec } from '../bus/index.ts'
-import { openCommandSender } from '../channel/index.ts'
+import { openCommandSender, type Quotas, type QuotasOptions, quotas } from '../channel/index.ts'
 import {
   type Clock,
   type Disk,
@@ -69,11 +69,14 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
       pendingBytesMax: senderBytesMax,
     }),
   )
-  const sockets = store.log && keep(openSockets(store.log, services, config, { clock, random, onError }))
+  const admission = quotasOf(config, clock)
+  if (admission !== undefined && store.log === undefined) tellUngoverned(log)
+  const handed = { clock, random, onError, admission }
+  const sockets = store.log && keep(openSockets(store.log, services, config, handed))
   cutOff = (connection, why) => sockets?.disconnect(connection, why)
   const http = keep(
     await httpGateway({
-      ...{ bus, clock, random, roster, commands, probes, version: VERSION, onError },
+      ...{ bus, clock, random, roster, commands, probes, version: VERSION, onError, admission },
       ...{ bodyBytesMax, pendingBytesMax },
     }),
   )
@@ -131,7 +134,12 @@ function openServices(
   })
 }
 
-function openSockets(bus: Bus & RawAccess, services: NodeServices, config: NodeConfig, handed: Handed) {
+function openSockets(
+  bus: Bus & RawAccess,
+  services: NodeServices,
+  config: NodeConfig,
+  handed: Handed & { readonly admission: Quotas | undefined },
+) {
   const { connections, subscriptionsPerClient, pendingBytesPerClient } = config.limits
   return websocketGateway({
     bus,
@@ -142,8 +150,22 @@ function openSockets(bus: Bus & RawAccess, services: NodeServices, config: NodeC
       pendingBytesMax: pendingBytesPerClient,
     },
     authorise: clientAccess,
+    agentsOn: (id) => services.roster.agentsOn(id),
     onConnectionClosed: (id) => services.connectionClosed(id),
   })
+}
+
+/** Undefined where everything is allowed. */
+function quotasOf({ quotas: rules }: NodeConfig, clock: Clock): Quotas | undefined {
+  const { principals, agents, topics } = rules
+  if ([principals, agents, topics].every((kind) => kind.each === undefined && kind.named === undefined))
+    return undefined
+  // Optional keys come out of the schema as undefined, which means the same here.
+  return quotas({ ...(rules as Omit<QuotasOptions, 'clock'>), clock })
+}
+
+function tellUngoverned(log: NodeLog): void {
+  log.warn('The quotas hold for HTTP alone: other clients publish at the brokers, past this node; set quotas there')
 }
 
 function urlOf(host: string, port: number): string {

@@ -184,6 +184,11 @@ export class Decider {
     this.#unbind(state.id, agent)
   }
 
+  /** Who was last heard on this connection. */
+  agentsOn(connection: string): ReadonlySet<string> | undefined {
+    return this.#connections.get(connection)
+  }
+
   /** Every agent last heard on this connection becomes suspect at once. */
   connectionClosed(connection: string): void {
     for (const agentId of this.#connections.get(connection) ?? []) {

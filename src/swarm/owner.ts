@@ -168,6 +168,11 @@ export class Owner implements Roster {
     return this.#decider.all()
   }
 
+  /** Who was last heard on this connection; undefined for nobody. */
+  agentsOn(connection: string): ReadonlySet<string> | undefined {
+    return this.#decider.agentsOn(connection)
+  }
+
   /** A gateway's connection is gone: agents last heard on it are suspect at once. */
   connectionClosed(connection: string): void {
     this.#decider.connectionClosed(connection)

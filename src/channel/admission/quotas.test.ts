@@ -59,6 +59,31 @@ test('a refused request takes nothing from any bucket', async () => {
   for (let index = 0; index < 5; index += 1) assert.equal(admission.admit(request({ agent: 'a' })), undefined)
 })
 
+test('quotas().admitAll() lets all of a batch through or none, and counts together what takes from the same bucket', async () => {
+  const clock = new SimulatedClock()
+  const admission = quotas({
+    clock,
+    agents: { each: { messagesPerSecond: 10 } },
+    principals: { each: { messagesPerSecond: 12 } },
+    delayMsMax: 0,
+  })
+  const of = (agent: string, messages: number) => ({ ...request({ agent, principal: 'p' }), messages })
+  await assert.rejects(admission.admitAll([of('a', 7), of('b', 7)])!, { code: 'quota-exceeded', retryable: false })
+  await assert.rejects(admission.admitAll([of('a', 1), of('b', 11)])!, /11 messages.*the quota of b ever/)
+  assert.equal(admission.admitAll([of('a', 5), of('b', 7)]), undefined, 'those refused have taken nothing')
+  await assert.rejects(admission.admitAll([of('a', 1)])!, { code: 'quota-exceeded', retryable: true })
+})
+
+test('quotas() remember a bounded number of names: those beyond it share one quota until others are forgotten', async () => {
+  const clock = new SimulatedClock()
+  const admission = quotas({ clock, principals: { each: { messagesPerSecond: 1 } }, delayMsMax: 0 })
+  for (let index = 0; index < 100_000; index += 1) admission.admit(request({ principal: `p${index}` }))
+  assert.equal(admission.admit(request({ principal: 'one more' })), undefined)
+  await assert.rejects(admission.admit(request({ principal: 'another' }))!, { code: 'quota-exceeded' })
+  await clock.advance(1_000)
+  for (const principal of ['one more', 'another']) assert.equal(admission.admit(request({ principal })), undefined)
+})
+
 test('quotas() never admit more than the burst and the rate allow', async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -27,6 +27,8 @@ export interface QuotasOptions {
 
 const DELAY_MS_MAX = 1_000
 const BUCKETS_MAX = 100_000
+/** Looking through so many takes a while. */
+const FORGET_EVERY_MS = 1_000
 
 interface Buckets {
   readonly messages: TokenBucket | undefined
@@ -35,12 +37,18 @@ interface Buckets {
 
 const UNLIMITED: Buckets = { messages: undefined, bytes: undefined }
 
-/** Quotas by token bucket on the handed clock: within the burst at once, then after a delay, then refused. */
-export function quotas(options: QuotasOptions): Admission {
-  return new Quotas(options)
+/** What several publish with one batch is let through together, or not at all. */
+export interface Quotas extends Admission {
+  /** As `admit`, for all of them: a refusal takes nothing from anybody's. */
+  admitAll(requests: readonly AdmissionRequest[]): Promise<void> | undefined
 }
 
-class Quotas implements Admission {
+/** Quotas by token bucket on the handed clock: within the burst at once, then after a delay, then refused. */
+export function quotas(options: QuotasOptions): Quotas {
+  return new BucketQuotas(options)
+}
+
+class BucketQuotas implements Quotas {
   readonly #clock: Clock
   readonly #delayMsMax: number
   readonly #principals: QuotaTable
@@ -56,43 +64,74 @@ class Quotas implements Admission {
   }
 
   admit(request: AdmissionRequest): Promise<void> | undefined {
+    return this.admitAll([request])
+  }
+
+  admitAll(requests: readonly AdmissionRequest[]): Promise<void> | undefined {
     const now = this.#clock.monotonicMs()
-    const all = [
-      this.#principals.of(request.principal, now),
-      this.#agents.of(request.agent, now),
-      this.#topics.of(request.topic, now),
-    ]
-    const delayMs = Math.max(...all.map((buckets) => delayOf(buckets, request, now)))
-    if (delayMs > this.#delayMsMax) return Promise.reject(this.#refusal(request, delayMs))
-    for (const buckets of all) {
-      buckets.messages?.take(request.messages)
-      buckets.bytes?.take(request.bytes)
+    const wanted = new Map<TokenBucket, number>()
+    let delayMs = 0
+    let slowest: AdmissionRequest | undefined
+    for (const request of requests) {
+      const requestDelayMs = this.#want(wanted, request, now)
+      if (requestDelayMs > delayMs) slowest = request
+      delayMs = Math.max(delayMs, requestDelayMs)
     }
+    if (delayMs > this.#delayMsMax) return Promise.reject(this.#refusal(slowest!, { wanted, delayMs }))
+    for (const [bucket, tokens] of wanted) bucket.take(tokens)
     return delayMs === 0 ? undefined : this.#clock.sleep(delayMs)
   }
 
-  #refusal(request: AdmissionRequest, delayMs: number): SkeinError {
-    const who = request.agent ?? request.principal ?? 'this publisher'
+  /** Adds what a request takes to what those before it take, and says how long that would be waited for. */
+  #want(wanted: Map<TokenBucket, number>, request: AdmissionRequest, nowMs: number): number {
+    let delayMs = 0
+    const want = (bucket: TokenBucket | undefined, tokens: number) => {
+      if (bucket === undefined) return
+      const all = (wanted.get(bucket) ?? 0) + tokens
+      wanted.set(bucket, all)
+      delayMs = Math.max(delayMs, bucket.delayMs(all, nowMs))
+    }
+    const { principal, agent, topic, messages, bytes } = request
+    for (const buckets of [
+      this.#principals.of(principal, nowMs),
+      this.#agents.of(agent, nowMs),
+      this.#topics.of(topic, nowMs),
+    ]) {
+      want(buckets.messages, messages)
+      want(buckets.bytes, bytes)
+    }
+    return delayMs
+  }
+
+  #refusal(
+    { topic, agent, principal, messages, bytes }: AdmissionRequest,
+    { wanted, delayMs }: { readonly wanted: ReadonlyMap<TokenBucket, number>; readonly delayMs: number },
+  ): SkeinError {
+    const who = agent ?? principal ?? 'this publisher'
+    const details = { topic, agent, principal }
+    // Even a full bucket would not do: it would be refused again, whenever it comes.
+    if ([...wanted].some(([bucket, tokens]) => bucket.delayFromFullMs(tokens) > this.#delayMsMax)) {
+      const message = `Cannot publish to ${topic}: ${messages} messages of ${bytes} bytes at once are more than the quota of ${who} ever lets through; publish less at once`
+      return new SkeinError('quota-exceeded', message, { details })
+    }
     const inMs = Math.ceil(delayMs)
     return new SkeinError(
       'quota-exceeded',
-      `Cannot publish to ${request.topic}: ${who} is over quota, and there is room only in ${inMs} ms; publish slower`,
-      { retryable: true, details: { topic: request.topic, agent: request.agent, retryAfterMs: inMs } },
+      `Cannot publish to ${topic}: ${who} is over quota, and there is room only in ${inMs} ms; publish slower`,
+      { retryable: true, details: { ...details, retryAfterMs: inMs } },
     )
   }
 }
 
-function delayOf(buckets: Buckets, request: AdmissionRequest, nowMs: number): number {
-  return Math.max(
-    buckets.messages?.delayMs(request.messages, nowMs) ?? 0,
-    buckets.bytes?.delayMs(request.bytes, nowMs) ?? 0,
-  )
-}
-
-/** The buckets of one kind, made when first needed; full ones are forgotten when there are too many. */
+/**
+ * The buckets of one kind, made when first needed. When there are too many, full ones are forgotten; while none is full,
+ * those that come share one.
+ */
 class QuotaTable {
   readonly #rules: QuotaRules | undefined
   readonly #buckets = new Map<string, Buckets>()
+  #shared: Buckets | undefined
+  #forgotAtMs = Number.NEGATIVE_INFINITY
 
   constructor(rules: QuotaRules | undefined) {
     this.#rules = rules
@@ -105,13 +144,18 @@ class QuotaTable {
     const named = this.#rules.named
     const quota = named !== undefined && Object.hasOwn(named, name) ? named[name] : this.#rules.each
     if (quota === undefined) return UNLIMITED
-    if (this.#buckets.size >= BUCKETS_MAX) this.#forgetFull(nowMs)
+    if (this.#buckets.size >= BUCKETS_MAX && nowMs - this.#forgotAtMs >= FORGET_EVERY_MS) this.#forgetFull(nowMs)
+    if (this.#buckets.size >= BUCKETS_MAX) {
+      this.#shared ??= bucketsOf(quota, nowMs)
+      return this.#shared
+    }
     const buckets = bucketsOf(quota, nowMs)
     this.#buckets.set(name, buckets)
     return buckets
   }
 
   #forgetFull(nowMs: number): void {
+    this.#forgotAtMs = nowMs
     for (const [name, { messages, bytes }] of this.#buckets) {
       if ((messages?.isFull(nowMs) ?? true) && (bytes?.isFull(nowMs) ?? true)) this.#buckets.delete(name)
     }

@@ -18,6 +18,11 @@ export class TokenBucket {
     return tokens <= this.#tokens ? 0 : (tokens - this.#tokens) / this.#perMs
   }
 
+  /** The same for one that nobody has taken from for long. */
+  delayFromFullMs(tokens: number): number {
+    return tokens <= this.#burst ? 0 : (tokens - this.#burst) / this.#perMs
+  }
+
   take(tokens: number): void {
     this.#tokens -= tokens
   }

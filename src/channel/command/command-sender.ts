@@ -263,7 +263,7 @@ class Sender implements CommandSender {
     const agentIds = send.agents.map((agent) => agent.id)
     const plans = planRecords(command.subject, send.agents, await this.#partitionsOf(command, send.agents.length))
     const rhythm = command.durability === 'none' ? LIVE_RESEND : STORED_RESEND
-    const copy: Copy = { plans, encoded: send.encoded, agentIds, isStored: false, isBusy: false }
+    const copy: Copy = { plans, encoded: send.encoded, agentIds, isStored: false, mayHaveGone: false, isBusy: false }
     for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
       const earliestMs = nodeTime.earliestMs()
       const ttlMs = pending.deadlineMs - (earliestMs ?? pending.deadlineMs)
@@ -291,6 +291,7 @@ class Sender implements CommandSender {
     try {
       if (copy.isStored && (await this.#isKnown(pending, copy.agentIds))) return
       const isAccepted = await this.#write(command, pending, { ...copy, ttlMs })
+      copy.mayHaveGone = true
       copy.isStored = isAccepted && command.durability !== 'none'
     } finally {
       copy.isBusy = false
@@ -314,7 +315,7 @@ class Sender implements CommandSender {
   async #write(
     command: Registered,
     pending: PendingIntent,
-    body: { readonly plans: readonly RecordPlan[]; readonly encoded: Uint8Array | string; readonly ttlMs: number },
+    body: Pick<Copy, 'plans' | 'encoded' | 'mayHaveGone'> & { readonly ttlMs: number },
   ): Promise<boolean> {
     const { intentId, type, deadlineMs } = pending
     const messages = body.plans.flatMap((plan) => {
@@ -330,8 +331,10 @@ class Sender implements CommandSender {
       await this.#writer(command.topic).write(messages)
       return true
     } catch (error) {
+      // Over quota, nothing of it is stored: the caller hears of that, unless an earlier copy may be on its way.
+      const isOverQuota = error instanceof SkeinError && error.code === 'quota-exceeded' && !body.mayHaveGone
       const mayHaveGone = error instanceof WriteError || (error instanceof SkeinError && error.retryable)
-      if (!mayHaveGone) throw error
+      if (isOverQuota || !mayHaveGone) throw error
       return false
     }
   }
@@ -407,6 +410,8 @@ interface Copy {
   readonly agentIds: readonly string[]
   /** A write of it was acknowledged. */
   isStored: boolean
+  /** A write of it was not refused. */
+  mayHaveGone: boolean
   /** It is being written or asked about. */
   isBusy: boolean
 }

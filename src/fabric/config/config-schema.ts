@@ -44,6 +44,16 @@ const topics = z.array(topic).superRefine((listed, context) => {
   }
 })
 
+const quota = z.strictObject({
+  messagesPerSecond: z.number().positive().optional(),
+  bytesPerSecond: z.number().positive().optional(),
+  burstSeconds: z.number().positive().optional(),
+})
+
+const quotaRules = z
+  .strictObject({ each: quota.optional(), named: z.record(z.string().min(1), quota).optional() })
+  .prefault({})
+
 /** Every setting of a node with its default: `docs/reference/config.md` explains each, and a test compares the two. */
 export const configSchema = z.strictObject({
   /** The data directory, for a node with a log of its own. */
@@ -72,6 +82,15 @@ export const configSchema = z.strictObject({
       subscriptionsPerClient: count.default(1_000),
       pendingBytesPerClient: bytes.default(8 * 1024 * 1024),
       httpBodyBytes: bytes.default(8 * 1024 * 1024),
+    })
+    .prefault({}),
+  /** What clients may publish, by principal, agent and topic: `Quota` says what each field means. */
+  quotas: z
+    .strictObject({
+      delayMsMax: z.int().min(0).default(1_000),
+      principals: quotaRules,
+      agents: quotaRules,
+      topics: quotaRules,
     })
     .prefault({}),
   swarm: z

@@ -3,6 +3,8 @@ import { request } from 'node:http'
 import { test } from 'node:test'
 import { httpInMemory as gateway } from '../../../test/http-in-memory.ts'
 import { NOT_LOOPBACK, otherOrigins } from '../../../test/near-misses.ts'
+import { ANONYMOUS, quotas } from '../../channel/index.ts'
+import { systemClock } from '../../core/system/index.ts'
 
 const EVENTS = '/v1/topics/swarm.events'
 const events = { intent: 'event', durability: 'none', partitions: 2 }
@@ -325,4 +327,27 @@ test('The OpenAPI document describes every route', async (t) => {
   ]
   assert.deepEqual(operations.map(([route]) => route).sort(), expected.sort())
   assert.equal(new Set(operations.map(([, id]) => id)).size, expected.length)
+})
+
+test('Messages and commands over quota are answered with 429, when to try again, and the code', async (t) => {
+  const admission = quotas({
+    clock: systemClock,
+    principals: { named: { [ANONYMOUS]: { messagesPerSecond: 1, burstSeconds: 3 } } },
+    delayMsMax: 0,
+  })
+  const { call } = await gateway(t, { admission })
+  await call('PUT', EVENTS, events)
+  const batch = (length: number) => ({ messages: Array.from({ length }, () => ({ value: 1 })) })
+  const tooMany = await call('POST', `${EVENTS}/messages`, batch(4))
+  assert.deepEqual([tooMany.status, tooMany.body.code, tooMany.body.retryable], [429, 'quota-exceeded', false])
+  assert.equal(tooMany.headers.get('retry-after'), null)
+  assert.equal((await call('POST', `${EVENTS}/messages`, batch(3))).status, 200)
+  const refused = await call('POST', `${EVENTS}/messages`, batch(3))
+  assert.deepEqual([refused.status, refused.body.code, refused.body.retryable], [429, 'quota-exceeded', true])
+  assert.ok(Number(refused.headers.get('retry-after')) >= 2)
+  const command = { command: 'swarm.commands.{agentId}.land', target: 'drone-7', value: {}, startWithinMs: 1_000 }
+  const sent = await call('POST', '/v1/commands', command)
+  assert.deepEqual([sent.status, sent.body.code], [429, 'quota-exceeded'])
+  const { body } = await call('GET', `${EVENTS}/messages?from=earliest`)
+  assert.equal(body.messages.length, 3)
 })

@@ -3,7 +3,7 @@ import fastifySwagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { type Clock, SkeinError } from '../../core/index.ts'
 import { checkLocalRequest } from './local-only.ts'
-import { problemOf } from './problem.ts'
+import { type Problem, problemOf } from './problem.ts'
 import { agentRoutes } from './routes/agents.ts'
 import { commandRoutes } from './routes/commands.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
@@ -107,7 +107,9 @@ async function prepare(app: FastifyInstance, { version, onError }: HttpGatewayOp
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error, request.routeOptions.schema?.consumes)
     if (problem.status >= 500) onError?.(error)
-    if (problem.status === 429 || problem.status === 503) reply.header('retry-after', '1')
+    if (problem.status === 503 || (problem.status === 429 && problem.retryable)) {
+      reply.header('retry-after', retryAfterSeconds(problem))
+    }
     return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem))
   })
   app.setNotFoundHandler((request) => {
@@ -127,6 +129,10 @@ async function prepare(app: FastifyInstance, { version, onError }: HttpGatewayOp
     },
   })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+}
+
+function retryAfterSeconds({ facts }: Problem): number {
+  return Math.max(1, Math.ceil(Number(facts?.retryAfterMs ?? 0) / 1_000))
 }
 
 async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }): Promise<number> {

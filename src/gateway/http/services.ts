@@ -1,5 +1,5 @@
 import type { Bus } from '../../bus/index.ts'
-import type { CommandSender, Roster } from '../../channel/index.ts'
+import type { Admission, CommandSender, Roster } from '../../channel/index.ts'
 import type { Clock, Random } from '../../core/index.ts'
 
 /** Whether a probe passes, and what it looked at. */
@@ -25,6 +25,8 @@ export interface GatewayServices {
   readonly roster: Roster
   readonly commands: Pick<CommandSender, 'send' | 'outcome'>
   readonly probes: Probes
+  /** What may be published and sent. Default: everything. */
+  readonly admission?: Admission | undefined
   /** Bytes of commands that one connection may have waiting for their outcomes. */
   readonly pendingBytesMax: number
   /** Aborted when the gateway drains: streams end, waiting ends. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Bus, RawAccess } from '../../bus/index.ts'
+import type { Quotas } from '../../channel/index.ts'
 import { BufferPool, type Clock, type Random, uuidV7 } from '../../core/index.ts'
 import {
   FRAME_HEADER_BYTES,
@@ -36,6 +37,10 @@ export interface WebsocketGatewayOptions {
   readonly limits?: Partial<WebsocketLimits>
   /** Default: everything is allowed, which is for loopback only. */
   readonly authorise?: Authorise
+  /** What clients may publish and ask. Default: everything. */
+  readonly admission?: Quotas | undefined
+  /** Who has joined over a connection, for whose quota it is. Default: nobody. */
+  readonly agentsOn?: (connectionId: string) => ReadonlySet<string> | undefined
   /** The agents joined over this connection have lost it. */
   readonly onConnectionClosed?: (connectionId: string) => void
 }
@@ -93,6 +98,8 @@ class Gateway implements WebsocketGateway {
   readonly #entries = new Set<Entry>()
   #bulkEntries = 0
   readonly #byToken = new Map<string, Entry>()
+  /** The connections of clients that have a second one for telemetry. */
+  readonly #byInstance = new Map<string, Entry>()
   /** Clean-up of connections that have ended. */
   readonly #releasing = new Set<Promise<void>>()
   #isOpen = true
@@ -187,10 +194,11 @@ class Gateway implements WebsocketGateway {
 
   #greet(entry: Entry, head: Head): void {
     const hello = helloFromHead(head)
-    const { bus, clock, authorise } = this.#options
+    const { bus, clock, authorise, admission } = this.#options
     const { session, id, resumeToken } = entry
     const resumed = this.#takeOver(hello.resumeToken)
     entry.instance = hello.instance
+    if (!entry.isBulk && hello.instance !== undefined) this.#byInstance.set(hello.instance, entry)
     session.establish({ windowBytes: hello.windowBytes })
     entry.client = new ClientConnection({
       connectionId: id,
@@ -201,6 +209,8 @@ class Gateway implements WebsocketGateway {
       precedence: this.#precedence,
       pool: this.#pool,
       authorise,
+      admission,
+      agents: () => this.#options.agentsOn?.(this.#joinedOver(entry).id),
       readersMax: this.#limits.readersMax,
     })
     session.greet(
@@ -223,7 +233,15 @@ class Gateway implements WebsocketGateway {
     return old !== undefined
   }
 
+  /** Agents join over a client's first connection; its telemetry may come over the other. */
+  #joinedOver(entry: Entry): Entry {
+    const { isBulk, instance } = entry
+    return (isBulk && instance !== undefined && this.#byInstance.get(instance)) || entry
+  }
+
   #onClosed(entry: Entry): void {
+    const { instance } = entry
+    if (instance !== undefined && this.#byInstance.get(instance) === entry) this.#byInstance.delete(instance)
     this.#entries.delete(entry)
     if (entry.isBulk) this.#bulkEntries -= 1
     this.#byToken.delete(entry.resumeToken)

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { checkNotOwnTopic, openIfMissing } from '../../../bus/index.ts'
-import { type AgentSelector, type CommandTarget, command, type Outcome } from '../../../channel/index.ts'
+import { type AgentSelector, ANONYMOUS, type CommandTarget, command, type Outcome } from '../../../channel/index.ts'
 import { SkeinError, uuidV7 } from '../../../core/index.ts'
 import { failures } from '../schemas.ts'
 import type { GatewayServices } from '../services.ts'
@@ -171,9 +171,12 @@ class Sending {
   }
 
   async #send(request: Static<typeof input>, intentId: string): Promise<readonly Outcome[]> {
-    const { bus, commands, signal } = this.#services
+    const { bus, commands, admission, signal } = this.#services
     const declared = untyped(request)
-    checkNotOwnTopic(declared.topicSpec.name)
+    const topic = declared.topicSpec.name
+    checkNotOwnTopic(topic)
+    const bytes = Buffer.byteLength(JSON.stringify(request.value))
+    await admission?.admit({ principal: ANONYMOUS, agent: undefined, topic, messages: 1, bytes })
     await openIfMissing(bus, declared.topicSpec)
     const target = request.target as CommandTarget
     if (typeof target === 'string') return [await commands.send(declared, target, request.value, { intentId, signal })]

@@ -2,6 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { checkNotOwnTopic, type Message, type RequestedDurability, type Writer } from '../../../bus/index.ts'
+import { type AdmissionRequest, ANONYMOUS } from '../../../channel/index.ts'
 import { SkeinError } from '../../../core/index.ts'
 import { type MessageInput, messageInput, messageOf } from '../message-input.ts'
 import { durability, failures, position, topicParams } from '../schemas.ts'
@@ -66,11 +67,17 @@ export function publishRoute(app: FastifyInstance, services: GatewayServices): v
       const { topic } = request.params
       checkNotOwnTopic(topic)
       const messages = readMessages(request.headers['content-type'] ?? '', request.body, topic, request.query)
+      await services.admission?.admit(costOf(topic, messages))
       const writer = await writers.take(topic, request.query.durability as RequestedDurability | undefined)
       return publish(topic, writer, messages, services.signal)
     },
   )
   app.addHook('onClose', () => writers.close())
+}
+
+function costOf(topic: string, messages: readonly Message[]): AdmissionRequest {
+  const bytes = messages.reduce((sum, { value }) => sum + (value === null ? 0 : Buffer.byteLength(value)), 0)
+  return { principal: ANONYMOUS, agent: undefined, topic, messages: messages.length, bytes }
 }
 
 async function publish(topic: string, writer: Writer, messages: readonly Message[], signal: AbortSignal) {

@@ -1,3 +1,4 @@
+import { isOwnTopic } from '../../../bus/index.ts'
 import type { CallResult, IncomingCall } from '../../../wire/index.ts'
 import type { ConnectionContext } from '../connection-context.ts'
 import { askHead, parseHead } from '../heads.ts'
@@ -9,6 +10,7 @@ const CONNECTION_HEADER = 'skeinconnection'
 export async function ask(context: ConnectionContext, call: IncomingCall): Promise<CallResult> {
   const { subject, timeoutMs, headers, text } = parseHead(askHead, call.head)
   context.authorise?.(context.principal, 'ask', subject)
+  await admit(context, subject, call.body.byteLength)
   const reply = await context.bus.requests.ask(
     {
       subject,
@@ -20,6 +22,14 @@ export async function ask(context: ConnectionContext, call: IncomingCall): Promi
   const isText = typeof reply.value === 'string'
   const body = typeof reply.value === 'string' ? Buffer.from(reply.value) : reply.value
   return { head: { headers: reply.headers, text: isText }, body: [body] }
+}
+
+/** Of one agent's client: who of several asks is not said, nor under which principal. */
+function admit({ admission, agents }: ConnectionContext, subject: string, bytes: number): Promise<void> | undefined {
+  if (admission === undefined || isOwnTopic(subject)) return undefined
+  const joined = agents()
+  const [agent] = joined?.size === 1 ? joined : []
+  return admission.admit({ principal: undefined, agent, topic: subject, messages: 1, bytes })
 }
 
 function textOf(body: Uint8Array): string {
