@@ -1,5 +1,12 @@
 import type { Intent, RequestedDurability, TopicSpec } from '../bus/index.ts'
-import { compilePattern, SkeinError, type SubjectPattern } from '../core/index.ts'
+import {
+  checkOptions,
+  compilePattern,
+  type KeysOf,
+  type OptionKeys,
+  SkeinError,
+  type SubjectPattern,
+} from '../core/index.ts'
 import type { Codec, SchemaSource } from '../schema/index.ts'
 import { namedCodec } from './named-codec.ts'
 
@@ -57,6 +64,16 @@ export interface StoredOptions {
   readonly largePayloads?: LargePayloads
 }
 
+export const CHANNEL_KEYS: KeysOf<ChannelOptions<SchemaSource>> = { schema: true, type: true }
+
+export const STORED_KEYS: KeysOf<StoredOptions> = {
+  partitions: true,
+  durability: true,
+  retention: { ageMs: true, bytes: true },
+  messageBytesMax: true,
+  largePayloads: true,
+}
+
 interface Declared {
   readonly intent: Intent
   readonly pattern: string
@@ -84,6 +101,11 @@ export function declareChannel<I extends Intent, T>(declared: Declared & { reado
     largePayloads: declared.largePayloads ?? 'refuse',
     topicSpec: { name: subject.topic, intent: declared.intent, ...declared.topic },
   }
+}
+
+/** Refuses an option that such a declaration does not have. */
+export function checkDeclaration(pattern: string, options: unknown, keys: OptionKeys): void {
+  checkOptions(`declare the channel "${pattern}"`, options, keys)
 }
 
 /** Refuses a duration that is none. */

@@ -7,11 +7,19 @@ import {
   type RetryPolicy,
   type StartPosition,
 } from '../bus/index.ts'
-import { assert, type Clock, type Random, SkeinError, UnsupportedError } from '../core/index.ts'
+import {
+  assert,
+  type Clock,
+  checkOptions,
+  type KeysOf,
+  type Random,
+  SkeinError,
+  UnsupportedError,
+} from '../core/index.ts'
 import type { ObjectStore } from '../objects/index.ts'
 import type { Channel } from './channel.ts'
 import { Consumption } from './consume/consumption.ts'
-import { type DeadLetter, type DeadLettersOptions, readDeadLetters } from './consume/dead-letters.ts'
+import { DEAD_LETTERS_KEYS, type DeadLetter, type DeadLettersOptions, readDeadLetters } from './consume/dead-letters.ts'
 import { Inbound } from './consume/inbound.ts'
 import { Listening } from './consume/listening.ts'
 import type { MessageHandler } from './consume/partition-worker.ts'
@@ -26,11 +34,11 @@ import { ChannelPublisher, type PublishOptions } from './publish/channel-publish
 import { Gate } from './publish/gate.ts'
 import type { PublishReceipt } from './publish/publish-receipt.ts'
 import type { QueryChannel } from './query.ts'
-import { type Answerer, type AskOptions, Queries } from './request/queries.ts'
+import { type Answerer, ASK_KEYS, type AskOptions, Queries } from './request/queries.ts'
 import type { TelemetryChannel } from './telemetry.ts'
 import { TopicBinding } from './topic-binding.ts'
 import type { AnyChannel } from './topics-of.ts'
-import { View, type ViewOptions } from './view/view.ts'
+import { VIEW_KEYS, View, type ViewOptions } from './view/view.ts'
 
 /** Publishes that may wait for their topic to be opened. */
 const OPENING_MAX = 10_000
@@ -88,6 +96,34 @@ export interface ConsumeOptions extends Selection {
   /** Messages per batch. Default 512; a channel that chunks needs room for a whole value, and takes 4,096. */
   readonly messagesMax?: number
   readonly signal?: AbortSignal
+}
+
+const FIELDS = { fields: true } as const
+
+const RETRY_KEYS: KeysOf<RetryPolicy> = {
+  attemptsMax: true,
+  delayMs: true,
+  delayMsMax: true,
+  parkedMax: true,
+  onDead: true,
+}
+
+const PROCESS_KEYS: KeysOf<ProcessOptions> = {
+  ...FIELDS,
+  group: true,
+  from: true,
+  retry: RETRY_KEYS,
+  concurrency: true,
+  onGap: true,
+}
+
+const CONSUME_KEYS: KeysOf<ConsumeOptions> = {
+  ...FIELDS,
+  group: true,
+  from: true,
+  retry: RETRY_KEYS,
+  messagesMax: true,
+  signal: true,
 }
 
 /** The channels of a contract on one bus, under one identity or none. */
@@ -173,6 +209,7 @@ export class Channels {
     options: ProcessOptions,
     handler: MessageHandler<T>,
   ): Promise<Processing<T>> {
+    checkOptions(`process ${channel.topic}`, options, PROCESS_KEYS)
     await this.#ensureOpen(channel)
     return new Processing<T>({
       reader: this.#options.bus.reader(channel.topic, this.#groupOptions(channel, options)),
@@ -190,6 +227,7 @@ export class Channels {
 
   /** Batches for a `for await` loop: asking for the next acknowledges the one before. */
   async consume<T>(channel: StoredChannel<T>, options: ConsumeOptions = {}): Promise<Consumption<T>> {
+    checkOptions(`consume ${channel.topic}`, options, CONSUME_KEYS)
     await this.#ensureOpen(channel)
     const { group } = options
     const readerOptions =
@@ -212,6 +250,7 @@ export class Channels {
     handler: (message: ReceivedMessage<T>) => unknown,
     options: Selection = {},
   ): Promise<Listening<T>> {
+    checkOptions(`listen to ${channel.topic}`, options, FIELDS)
     await this.#ensureOpen(channel)
     return new Listening<T>({
       reader: this.#options.bus.reader(channel.topic, this.#broadcastOptions(channel, options)),
@@ -226,6 +265,7 @@ export class Channels {
    * totally ordered. It is not caught up yet: await `ready()`, or `reached(receipt)` for what you wrote yourself.
    */
   async view<S, T>(channels: ViewSource<T>, options: ViewOptions<S, T>): Promise<View<S, T>> {
+    checkOptions('open a view', options, VIEW_KEYS)
     const sources: ReadonlyArray<StoredChannel<T>> = 'intent' in channels ? [channels] : channels
     await this.open(sources)
     for (const source of sources) {
@@ -248,25 +288,29 @@ export class Channels {
 
   /** What the groups of this channel's topic gave up, oldest first. */
   async deadLetters(channel: AnyChannel, options: DeadLettersOptions = {}): Promise<readonly DeadLetter[]> {
+    checkOptions(`read dead letters of ${channel.topic}`, options, DEAD_LETTERS_KEYS)
     return readDeadLetters(this.#options.bus, { ...options, topic: channel.topic })
   }
 
   /** Gives dead letters again, in order, to the groups that lost them. Resolves to their number. */
-  replayDeadLetters(channel: AnyChannel, options: DeadLettersOptions = {}): Promise<number> {
+  async replayDeadLetters(channel: AnyChannel, options: DeadLettersOptions = {}): Promise<number> {
+    checkOptions(`replay dead letters of ${channel.topic}`, options, DEAD_LETTERS_KEYS)
     return this.#options.bus.admin.replayDeadLetters(channel.topic, options)
   }
 
   /** Rejects with `no-responder`, `timeout`, `schema-mismatch`, or `handler-failed` as the answerer failed. */
-  ask<T, R>(channel: QueryChannel<T, R>, value: NoInfer<T>, options: AskOptions = {}): Promise<R> {
+  async ask<T, R>(channel: QueryChannel<T, R>, value: NoInfer<T>, options: AskOptions = {}): Promise<R> {
+    checkOptions(`ask ${channel.topic}`, options, ASK_KEYS)
     return this.#queries.ask(channel, value, { ...options, identity: this.#identity })
   }
 
   /** Resolves to the way to stop. A throw of the answerer fails that question. */
-  answer<T, R>(
+  async answer<T, R>(
     channel: QueryChannel<T, R>,
     answerer: Answerer<T, R>,
     options: { readonly fields?: SubjectFields } = {},
   ): Promise<() => Promise<void>> {
+    checkOptions(`answer ${channel.topic}`, options, FIELDS)
     return this.#queries.answer(channel, answerer, { identity: this.#identity, fields: options.fields })
   }
 

@@ -1,10 +1,14 @@
+import type { KeysOf } from '../core/index.ts'
 import type { Codec, SchemaSource, ValueOf } from '../schema/index.ts'
 import {
   badDeclaration,
+  CHANNEL_KEYS,
   type Channel,
   type ChannelOptions,
+  checkDeclaration,
   checkDurationMs,
   declareChannel,
+  STORED_KEYS,
   type StoredOptions,
   storedTopic,
 } from './channel.ts'
@@ -32,11 +36,23 @@ export interface CommandOptions<S extends SchemaSource, R extends SchemaSource>
   readonly idempotent?: boolean
 }
 
+const { largePayloads: _, ...STORED } = STORED_KEYS
+const KEYS: KeysOf<CommandOptions<SchemaSource, SchemaSource>> = {
+  ...CHANNEL_KEYS,
+  ...STORED,
+  reply: true,
+  startWithinMs: true,
+  completeWithinMs: true,
+  overlap: true,
+  idempotent: true,
+}
+
 /** Declares an order to one agent: it takes effect once per intent id and agent, in time, or its outcome says what is not known. */
 export function command<const P extends string, const S extends SchemaSource, const R extends SchemaSource = never>(
   pattern: P,
   options: CommandOptions<S, R>,
 ): CommandChannel<ValueOf<S>, [R] extends [never] ? undefined : ValueOf<R>> {
+  checkDeclaration(pattern, options, KEYS)
   if (!pattern.split('.').includes('{agentId}')) {
     throw badDeclaration(pattern, 'a command goes to one agent, so {agentId} must be a level of its pattern')
   }

@@ -1,9 +1,13 @@
+import type { KeysOf } from '../core/index.ts'
 import type { SchemaSource, ValueOf } from '../schema/index.ts'
 import {
+  CHANNEL_KEYS,
   type Channel,
   type ChannelOptions,
+  checkDeclaration,
   declareChannel,
   type KeyField,
+  STORED_KEYS,
   type StoredOptions,
   storedTopic,
 } from './channel.ts'
@@ -19,11 +23,20 @@ export interface EventOptions<P extends string, S extends SchemaSource> extends 
   readonly compaction?: { readonly tombstoneMs?: number }
 }
 
+const KEYS: KeysOf<EventOptions<string, SchemaSource>> = {
+  ...CHANNEL_KEYS,
+  ...STORED_KEYS,
+  key: true,
+  deduplicationWindowMs: true,
+  compaction: { tombstoneMs: true },
+}
+
 /** Declares what happened: at least once, durable, deduplicated by id at the append, in order per key, foldable into views. */
 export function event<const P extends string, const S extends SchemaSource>(
   pattern: P,
   options: EventOptions<P, S>,
 ): EventChannel<ValueOf<S>> {
+  checkDeclaration(pattern, options, KEYS)
   const { deduplicationWindowMs, compaction } = options
   return declareChannel<'event', ValueOf<S>>({
     intent: 'event',

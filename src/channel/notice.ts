@@ -1,5 +1,5 @@
 import type { SchemaSource, ValueOf } from '../schema/index.ts'
-import { type Channel, type ChannelOptions, declareChannel } from './channel.ts'
+import { CHANNEL_KEYS, type Channel, type ChannelOptions, checkDeclaration, declareChannel } from './channel.ts'
 
 export type NoticeChannel<T> = Channel<'notice', T>
 
@@ -8,6 +8,7 @@ export function notice<const P extends string, const S extends SchemaSource>(
   pattern: P,
   options: ChannelOptions<S>,
 ): NoticeChannel<ValueOf<S>> {
+  checkDeclaration(pattern, options, CHANNEL_KEYS)
   return declareChannel<'notice', ValueOf<S>>({
     intent: 'notice',
     pattern,

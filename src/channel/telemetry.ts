@@ -1,9 +1,13 @@
+import type { KeysOf } from '../core/index.ts'
 import type { SchemaSource, ValueOf } from '../schema/index.ts'
 import {
+  CHANNEL_KEYS,
   type Channel,
   type ChannelOptions,
+  checkDeclaration,
   declareChannel,
   type KeyField,
+  STORED_KEYS,
   type StoredOptions,
   storedTopic,
 } from './channel.ts'
@@ -24,11 +28,20 @@ export interface TelemetryOptions<P extends string, S extends SchemaSource> exte
   readonly ttlMs?: number
 }
 
+const KEYS: KeysOf<TelemetryOptions<string, SchemaSource>> = {
+  ...CHANNEL_KEYS,
+  ...STORED_KEYS,
+  key: true,
+  conflate: true,
+  ttlMs: true,
+}
+
 /** Declares measurements: at least once, batched, in order per key, replayable. */
 export function telemetry<const P extends string, const S extends SchemaSource>(
   pattern: P,
   options: TelemetryOptions<P, S>,
 ): TelemetryChannel<ValueOf<S>> {
+  checkDeclaration(pattern, options, KEYS)
   const channel = declareChannel<'telemetry', ValueOf<S>>({
     intent: 'telemetry',
     pattern,

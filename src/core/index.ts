@@ -1,5 +1,7 @@
 export { assert } from './assert.ts'
 export { BufferPool } from './buffer-pool.ts'
+export type { KeysOf, OptionKeys } from './check-options.ts'
+export { checkOptions, EachOption } from './check-options.ts'
 export type { Clock, Timer } from './clock.ts'
 export type { Disk, DiskFile, DiskLock, OpenMode } from './disk.ts'
 export { parentPath } from './disk-path.ts'

@@ -7,9 +7,9 @@ import {
   type QuotasOptions,
   quotas,
 } from '../channel/index.ts'
-import { type Clock, ClosedError, checkSubject } from '../core/index.ts'
+import { type Clock, ClosedError, checkOptions, checkSubject, type KeysOf } from '../core/index.ts'
 import { type ObjectStore, openDirectoryStore } from '../objects/index.ts'
-import type { LivenessPolicy } from '../swarm/index.ts'
+import { LIVENESS_KEYS, type LivenessPolicy } from '../swarm/index.ts'
 import type { Binding } from './binding/binding.ts'
 import { BoundBus } from './binding/bound-bus.ts'
 import { checkChannels, explainRefusal } from './binding/check-channels.ts'
@@ -50,6 +50,23 @@ export interface ConnectOptions extends Partial<Machine> {
   readonly onError?: (error: unknown) => void
 }
 
+const KEYS: KeysOf<ConnectOptions> = {
+  contract: true,
+  safe: true,
+  name: true,
+  principal: true,
+  // Rules, which `quotas()` looks at, or an object of the caller's own.
+  admission: true,
+  objects: true,
+  liveness: LIVENESS_KEYS,
+  connectTimeoutMs: true,
+  signal: true,
+  onError: true,
+  clock: true,
+  random: true,
+  disk: true,
+}
+
 /**
  * Binds a contract to a bus: `memory:` (in this process, gone with it), `embedded:DIRECTORY` (in this process, on its
  * disk), `skein://HOST:PORT` (a node), a broker (`kafka://`, `nats://`, `amqp://`), or several brokers, each for the
@@ -57,6 +74,7 @@ export interface ConnectOptions extends Partial<Machine> {
  * with `bad-argument`, `locked`, `future-version`, `connection-lost`, `unauthorised`, `unsupported`.
  */
 export async function connect(target: string | Binding | ConfigFile, options: ConnectOptions = {}): Promise<Fabric> {
+  checkOptions('connect', options, KEYS)
   const parsed = parseTarget(isConfigFile(target) ? await configuredTarget(target) : target)
   const name = options.name ?? 'fabric'
   checkSubject(name, 'fabric name')
@@ -158,6 +176,7 @@ function admissionOf(given: ConnectOptions['admission'], clock: Clock): Admissio
 
 async function objectsOf(given: ConnectOptions['objects'], machine: Machine): Promise<ObjectStore | undefined> {
   if (given === undefined || 'put' in given) return given
+  checkOptions('use these objects', given, { directory: true })
   return openDirectoryStore({ disk: machine.disk, directory: given.directory })
 }
 

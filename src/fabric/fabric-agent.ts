@@ -10,8 +10,8 @@ import type {
   QueryChannel,
   TelemetryChannel,
 } from '../channel/index.ts'
-import { ClosedError } from '../core/index.ts'
-import type { Agent, AgentChange } from '../swarm/index.ts'
+import { ClosedError, checkOptions } from '../core/index.ts'
+import { AGENT_CHANGE_KEYS, type Agent, type AgentChange } from '../swarm/index.ts'
 import type { AgentCommands } from './agent-commands.ts'
 
 export interface FabricAgentParts {
@@ -102,6 +102,7 @@ export class FabricAgent {
   /** Says what changed: subjects carry the new region from then on. Rejects with `fenced`, `bad-argument`. */
   async change(change: AgentChange, options?: { readonly signal?: AbortSignal }): Promise<void> {
     this.#throwIfOver()
+    checkOptions('change an agent', change, AGENT_CHANGE_KEYS)
     await this.#agent.change(change, options)
     this.#channels = this.#root.as(this.#agent.identity)
   }

@@ -116,7 +116,8 @@ describe('A fabric', () => {
     })
     await assert.rejects(sending, { code: 'schema-mismatch' })
     // @ts-expect-error: a selector has no such field.
-    await fabric.send(MoveTo, { typo: 'rover' }, { latitude: 1, longitude: 2 }, { timeoutMs: 1 })
+    const selecting = fabric.send(MoveTo, { typo: 'rover' }, { latitude: 1, longitude: 2 }, { timeoutMs: 1 })
+    await assert.rejects(selecting, { code: 'bad-argument' })
     // One outcome for one agent, a list for all others: as the types say.
     const list = await fabric.send(MoveTo, { type: 'rover' }, { latitude: 1, longitude: 2 }, { timeoutMs: 1 })
     assert.equal(list.length, 0)

@@ -33,6 +33,7 @@ import type {
   ViewOptions,
   ViewSource,
 } from '../channel/index.ts'
+import { checkSelector } from '../channel/index.ts'
 import { ClosedError } from '../core/index.ts'
 import type { Contract } from './contract.ts'
 import type { FabricAgent } from './fabric-agent.ts'
@@ -91,6 +92,7 @@ export class Fabric implements AsyncDisposable {
   /** Who is in the swarm under the selector, sorted by id. Everyone who has not left, without one. */
   async roster(selector: AgentSelector = {}): Promise<readonly AgentRecord[]> {
     this.#throwIfOver()
+    checkSelector(selector)
     const roster = await this.#parts.swarm.roster()
     await roster.ready()
     return this.#parts.swarm.heard(roster.select(selector))

@@ -7,8 +7,8 @@ import {
   openLocalInbox,
   requestedInbox,
 } from '../channel/index.ts'
-import { SkeinError } from '../core/index.ts'
-import { type Agent, type AgentDescription, joinSwarm } from '../swarm/index.ts'
+import { checkOptions, type KeysOf, SkeinError } from '../core/index.ts'
+import { AGENT_CHANGE_KEYS, type Agent, type AgentDescription, joinSwarm } from '../swarm/index.ts'
 import { AgentCommands } from './agent-commands.ts'
 import { FabricAgent } from './fabric-agent.ts'
 import type { Machine } from './machine.ts'
@@ -22,6 +22,8 @@ export interface JoinOptions extends AgentDescription {
   readonly signal?: AbortSignal
 }
 
+const KEYS: KeysOf<JoinOptions> = { ...AGENT_CHANGE_KEYS, id: true, stateDir: true, timeoutMs: true, signal: true }
+
 export interface JoinParts {
   readonly bus: Bus
   readonly machine: Machine
@@ -34,6 +36,7 @@ export interface JoinParts {
 
 /** Joins the swarm and binds what an agent needs: its pulses, its inbox, its handlers, its name on what it sends. */
 export async function joinAgent(parts: JoinParts, options: JoinOptions): Promise<FabricAgent> {
+  checkOptions('join', options, KEYS)
   const { bus, machine, channels, open, onError } = parts
   const { clock, random } = machine
   const { stateDir, timeoutMs, signal, ...description } = options

@@ -1,5 +1,5 @@
 import { BROADCAST } from '../channel/index.ts'
-import { checkSubject, SkeinError } from '../core/index.ts'
+import { checkSubject, type KeysOf, SkeinError } from '../core/index.ts'
 
 /** Bytes of UTF-8 in an agent's id. */
 export const AGENT_ID_BYTES_MAX = 256
@@ -28,6 +28,8 @@ export interface AgentChange {
   readonly labels?: Readonly<Record<string, string>>
   readonly capabilities?: readonly string[]
 }
+
+export const AGENT_CHANGE_KEYS: KeysOf<AgentChange> = { type: true, region: true, labels: true, capabilities: true }
 
 /** Throws `bad-argument` unless the id is one subject level of at most 256 bytes. */
 export function checkAgentId(id: unknown): asserts id is string {

@@ -1,4 +1,5 @@
 import type { Liveness } from '../channel/index.ts'
+import type { KeysOf } from '../core/index.ts'
 
 export interface LivenessPolicy {
   /** How often an agent pulses, ms. Default 1,000. */
@@ -9,6 +10,13 @@ export interface LivenessPolicy {
   readonly lostAfterPulses: number
   /** How much longer agents have after the decider itself was away (started again, paused), ms. Default 5,000. */
   readonly graceMs: number
+}
+
+export const LIVENESS_KEYS: KeysOf<LivenessPolicy> = {
+  pulseMs: true,
+  suspectAfterPulses: true,
+  lostAfterPulses: true,
+  graceMs: true,
 }
 
 export const DEFAULT_LIVENESS_POLICY: LivenessPolicy = {

@@ -1,4 +1,4 @@
-import { type Clock, SkeinError } from '../../core/index.ts'
+import { type Clock, checkOptions, EachOption, type KeysOf, SkeinError } from '../../core/index.ts'
 import type { Admission, AdmissionRequest } from '../ports.ts'
 import { TokenBucket } from './token-bucket.ts'
 
@@ -25,6 +25,16 @@ export interface QuotasOptions {
   readonly delayMsMax?: number
 }
 
+const QUOTA_KEYS: KeysOf<Quota> = { messagesPerSecond: true, bytesPerSecond: true, burstSeconds: true }
+const RULES_KEYS: KeysOf<QuotaRules> = { each: QUOTA_KEYS, named: new EachOption(QUOTA_KEYS) }
+const KEYS: KeysOf<QuotasOptions> = {
+  clock: true,
+  principals: RULES_KEYS,
+  agents: RULES_KEYS,
+  topics: RULES_KEYS,
+  delayMsMax: true,
+}
+
 const DELAY_MS_MAX = 1_000
 const BUCKETS_MAX = 100_000
 /** Looking through so many takes a while. */
@@ -45,6 +55,7 @@ export interface Quotas extends Admission {
 
 /** Quotas by token bucket on the handed clock: within the burst at once, then after a delay, then refused. */
 export function quotas(options: QuotasOptions): Quotas {
+  checkOptions('use these quotas', options, KEYS)
   return new BucketQuotas(options)
 }
 

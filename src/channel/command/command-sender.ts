@@ -1,5 +1,14 @@
 import { type Bus, openIfMissing, type RequestedDurability, WriteError, type Writer } from '../../bus/index.ts'
-import { type Clock, ClosedError, checkSubject, type Random, SkeinError, uuidV7 } from '../../core/index.ts'
+import {
+  type Clock,
+  ClosedError,
+  checkOptions,
+  checkSubject,
+  type KeysOf,
+  type Random,
+  SkeinError,
+  uuidV7,
+} from '../../core/index.ts'
 import type { AgentRecord, NodeTime, Roster } from '../ports.ts'
 import { backoffMs } from './backoff.ts'
 import { bodyHash } from './body-hash.ts'
@@ -35,6 +44,9 @@ export interface OutcomeOptions {
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
+
+const SEND_KEYS: KeysOf<SendOptions> = { intentId: true, timeoutMs: true, signal: true, onSending: true }
+const OUTCOME_KEYS: KeysOf<OutcomeOptions> = { agentId: true, timeoutMs: true, signal: true }
 
 export interface CommandSenderOptions {
   readonly bus: Bus
@@ -140,6 +152,7 @@ class Sender implements CommandSender {
   }
 
   async outcome(intentId: string, options: OutcomeOptions = {}): Promise<ReadonlyArray<Outcome<unknown>>> {
+    checkOptions('look up an outcome', options, OUTCOME_KEYS)
     const { agentId, timeoutMs = 5_000, signal } = options
     const local = this.#intents.get(intentId)
     if (local !== undefined && local.pending.unanswered.length > 0) {
@@ -178,6 +191,7 @@ class Sender implements CommandSender {
     options: SendOptions,
   ): Promise<ReadonlyArray<Outcome<unknown>>> {
     if (this.#draining || this.#stop.signal.aborted) throw new ClosedError('the command sender')
+    checkOptions('send a command', options, SEND_KEYS)
     options.signal?.throwIfAborted()
     if (options.intentId !== undefined) checkIntentId(options.intentId)
     const encoded = command.value.encode(value)

@@ -1,4 +1,4 @@
-import { nearest, SkeinError } from '../../core/index.ts'
+import { checkOptions, type KeysOf, nearest, SkeinError } from '../../core/index.ts'
 import type { AgentRecord, AgentSelector, Roster } from '../ports.ts'
 import type { Addressee } from './command-record.ts'
 import type { Outcome } from './outcome.ts'
@@ -19,12 +19,20 @@ export type KnownTarget<Target> = Target extends string | readonly unknown[]
 
 /** The agents of a target as the roster has them now, sorted by id. Throws `unknown-agent` naming those it has not. */
 export async function resolveTarget(roster: Roster, target: CommandTarget): Promise<readonly AgentRecord[]> {
+  if (typeof target === 'object' && !isList(target)) checkSelector(target)
   await roster.ready()
   if (typeof target === 'object' && !isList(target)) return roster.select(target)
   const ids = isList(target) ? [...new Set(target)].sort() : [target]
   const missing = ids.filter((id) => roster.get(id) === undefined)
   if (missing.length > 0) throw unknownAgents(missing, roster)
   return ids.map((id) => roster.get(id)!)
+}
+
+const SELECTOR_KEYS: KeysOf<AgentSelector> = { type: true, region: true, labels: true, capability: true }
+
+/** Throws `bad-argument` for a field that selectors do not have: left out of account, it would select too many. */
+export function checkSelector(selector: AgentSelector): void {
+  checkOptions('select agents', selector, SELECTOR_KEYS)
 }
 
 /** A command to an agent that is away is for whichever epoch comes next; to one that is there, for this epoch alone. */

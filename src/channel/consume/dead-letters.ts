@@ -6,6 +6,7 @@ import {
   deadLetterTopic,
   type Headers,
 } from '../../bus/index.ts'
+import type { KeysOf } from '../../core/index.ts'
 
 const LETTERS_MAX = 1_000
 
@@ -26,6 +27,8 @@ export interface DeadLettersOptions {
   /** The newest so many. Default 1,000. */
   readonly max?: number
 }
+
+export const DEAD_LETTERS_KEYS: KeysOf<DeadLettersOptions> = { group: true, max: true }
 
 /** The dead letters of a topic, oldest first; those that were replayed are still among them. */
 export async function readDeadLetters(

@@ -1,5 +1,5 @@
 import type { Bus, Headers, Reply, Request } from '../../bus/index.ts'
-import { type Clock, type Random, SkeinError, uuidV7 } from '../../core/index.ts'
+import { type Clock, type KeysOf, type Random, SkeinError, uuidV7 } from '../../core/index.ts'
 import type { Admission, AgentIdentity } from '../ports.ts'
 import { Address, type SubjectFields } from '../publish/address.ts'
 import { envelopeOf } from '../publish/envelope.ts'
@@ -15,6 +15,8 @@ export interface AskOptions {
   readonly signal?: AbortSignal
   readonly traceparent?: string
 }
+
+export const ASK_KEYS: KeysOf<AskOptions> = { fields: true, timeoutMs: true, signal: true, traceparent: true }
 
 export interface Question<T> {
   readonly value: T

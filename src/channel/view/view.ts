@@ -1,5 +1,5 @@
 import type { Bus, Position, Reader, StartPosition } from '../../bus/index.ts'
-import { type Clock, ClosedError, SkeinError } from '../../core/index.ts'
+import { type Clock, ClosedError, type KeysOf, SkeinError } from '../../core/index.ts'
 import type { ObjectStore } from '../../objects/index.ts'
 import { Inbound } from '../consume/inbound.ts'
 import type { ReceivedMessage } from '../consume/received-message.ts'
@@ -21,6 +21,14 @@ export interface ViewOptions<S, T> {
   readonly version?: number
   /** Messages between snapshots; 0 = none. Default 10,000. The state must be JSON. */
   readonly snapshotEveryMessages?: number
+}
+
+export const VIEW_KEYS: KeysOf<ViewOptions<unknown, unknown>> = {
+  name: true,
+  initial: true,
+  fold: true,
+  version: true,
+  snapshotEveryMessages: true,
 }
 
 export interface ViewDependencies {
