@@ -1,6 +1,6 @@
 /** All agents of one type, in a process of their own. */
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as aTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Durability } from '../../src/bus/index.ts'
 import type { FabricAgent as Agent } from '../../src/fabric/index.ts'
 import { Capture, Frame, Health, Inspect, MoveTo, Plan, Position, Sighting, Survey } from './contract.ts'
@@ -17,6 +17,12 @@ const role = takeRole()
 const { folder, type } = role.arguments
 const fabric = await role.connect()
 let publishing = true
+
+/** Reports made in a row at most, and those on their way at most, by one that does not wait for each. */
+const BURST_MAX = 8
+const UNDER_WAY_MAX = 64
+
+type Publish = (origin: { readonly epoch: number; readonly count: number }) => Promise<{ durability: Durability }>
 
 /** One joined agent with its two ledgers: what it was told is safe, and what it did. */
 class Member {
@@ -42,19 +48,37 @@ class Member {
     this.#effects.write(line)
   }
 
-  async report(
-    channel: string,
-    everyMs: number,
-    publish: (origin: { epoch: number; count: number }) => Promise<{ durability: Durability }>,
-  ): Promise<void> {
+  /** One report after the other, each acknowledged before the next is made. */
+  async report(channel: string, everyMs: number, publish: Publish): Promise<void> {
     while (publishing) {
-      const count = (this.#counts.get(channel) ?? 0) + 1
-      this.#counts.set(channel, count)
-      const { epoch } = this.#agent
-      const receipt = await ifReachable(publish({ epoch, count }))
-      if (receipt !== undefined) this.#acknowledge({ epoch, channel, count, durability: receipt.durability })
+      await this.#publish(channel, publish)
       await sleep(everyMs * (0.8 + 0.4 * Math.random()))
     }
+  }
+
+  /**
+   * Some reports in a row, in turns of their own, without waiting for what is on its way within a bound: their order is
+   * up to whatever lies between here and the log.
+   */
+  async stream(channel: string, everyMs: number, publish: Publish): Promise<void> {
+    const underWay = new Set<Promise<void>>()
+    while (publishing) {
+      for (let left = Math.ceil(Math.random() * BURST_MAX); left > 0; left -= 1) {
+        const published = this.#publish(channel, publish).finally(() => underWay.delete(published))
+        underWay.add(published)
+        await (underWay.size < UNDER_WAY_MAX ? aTurn() : Promise.race(underWay))
+      }
+      await sleep(everyMs * (0.8 + 0.4 * Math.random()))
+    }
+    await Promise.all(underWay)
+  }
+
+  async #publish(channel: string, publish: Publish): Promise<void> {
+    const count = (this.#counts.get(channel) ?? 0) + 1
+    this.#counts.set(channel, count)
+    const { epoch } = this.#agent
+    const receipt = await ifReachable(publish({ epoch, count }))
+    if (receipt !== undefined) this.#acknowledge({ epoch, channel, count, durability: receipt.durability })
   }
 
   #acknowledge(of: Omit<AcknowledgedLine, 'agentId'>): void {
@@ -71,7 +95,7 @@ const BEHAVIOURS: Readonly<
       await member.effect(command.intentId, signal, 600)
       return command.value
     })
-    return [flyAround(agent, member, spec, 25), tellHealth(agent, member, 500)]
+    return [flyAround(agent, member, spec, 80), tellHealth(agent, member, 500)]
   },
   rover(agent, member, spec) {
     agent.handle(Inspect, (command, { signal }) => member.effect(command.intentId, signal, 250))
@@ -97,18 +121,21 @@ const BEHAVIOURS: Readonly<
   },
   scout(agent, member, spec) {
     agent.handle(Survey, (command, { signal }) => member.effect(command.intentId, signal, 400))
-    return [flyAround(agent, member, spec, 25)]
+    return [flyAround(agent, member, spec, 80)]
   },
 }
 
 function flyAround(agent: Agent, member: Member, spec: AgentSpec, everyMs: number): Promise<void> {
   let angle = Math.random() * 2 * Math.PI
   const home = { latitude: spec.region === 'north' ? 47.4 : 46.2, longitude: 8.5 }
-  return member.report(Position.type, everyMs, (origin) => {
+  const isRover = spec.type === 'rover'
+  const publish: Publish = (origin) => {
     angle += 0.01
     const at = { latitude: home.latitude + Math.sin(angle) / 100, longitude: home.longitude + Math.cos(angle) / 100 }
-    return agent.publish(Position, { ...origin, ...at, altitude: spec.type === 'rover' ? 0 : 120 })
-  })
+    return agent.publish(Position, { ...origin, ...at, altitude: isRover ? 0 : 120 })
+  }
+  // What flies has more to say than it waits for.
+  return isRover ? member.report(Position.type, everyMs, publish) : member.stream(Position.type, everyMs, publish)
 }
 
 function tellHealth(agent: Agent, member: Member, everyMs: number): Promise<void> {

@@ -1,5 +1,6 @@
 /**
- * Handles every report and writes each into a ledger of its own, in the order in which it was given them. With
+ * Handles every report and writes each into a ledger of its own, in the order in which it was given them. Now and then
+ * it fails at one: that one is retried, and what its agent reported later must wait for it. With
  * `pauseMs` it is the slow one, which handles one report at a time and falls behind without harming anybody; asked to
  * finish, it hurries through what it has in hand.
  */
@@ -12,6 +13,8 @@ import { Ledger } from './ledger.ts'
 import { leave, takeRole } from './role.ts'
 
 const LAG_EVERY_MS = 50
+/** Of one agent's reports on one channel. */
+const FAILS_EVERY = 40
 
 const role = takeRole()
 const { folder, group = '', pauseMs = '0' } = role.arguments
@@ -25,6 +28,8 @@ async function follow<Report extends { epoch: number; count: number }>(
   channel: TelemetryChannel<Report>,
 ): Promise<void> {
   await fabric.process(channel, { group }, (message) => {
+    const isFailing = !isSlow && !isFinishing && message.attempt === 1 && message.value.count % FAILS_EVERY === 0
+    if (isFailing) throw new Error('Cannot handle this report at the first attempt')
     const line: ConsumedLine = {
       agentId: channel.subject.parse(message.subject)!.agentId!,
       epoch: message.value.epoch,
