@@ -40,7 +40,7 @@ async function openOwnLog(config: NodeConfig, parts: NodeStoreParts): Promise<No
   const health = keep(new DiskHealth(disk, { clock, directory, onChange: onDiskChange }))
   const log = keep(
     await openEmbeddedBus({
-      ...{ disk: health.disk, clock, random, directory, segmentBytes },
+      ...{ disk: health.disk, clock, random, directory, segmentBytes, idBytesMax: config.limits.idBytes },
       sync: sync === 'interval' ? { kind: 'interval', intervalMs: syncIntervalMs } : { kind: sync },
     }),
   )

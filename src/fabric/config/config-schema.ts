@@ -81,6 +81,11 @@ export const configSchema = z.strictObject({
       connections: count.default(10_000),
       subscriptionsPerClient: count.default(1_000),
       pendingBytesPerClient: bytes.default(8 * 1024 * 1024),
+      /** Memory for the message ids by which repeats are known, over all topics. */
+      idBytes: z
+        .int()
+        .min(1024 * 1024)
+        .default(512 * 1024 * 1024),
       httpBodyBytes: bytes.default(8 * 1024 * 1024),
     })
     .prefault({}),

@@ -41,10 +41,10 @@ export class DeadLetters {
     this.#clock = parts.clock
   }
 
-  /** Resolves when the letter is stored; a message that retention has taken meanwhile leaves none. */
-  async bury(partition: Partition, burial: Burial): Promise<void> {
+  /** Resolves when the letter is stored; to false for a message that retention has taken meanwhile: it leaves none. */
+  async bury(partition: Partition, burial: Burial): Promise<boolean> {
     const open = await openAt(partition, burial.offset)
-    if (open === undefined || !advance(open, burial.offset)) return
+    if (open === undefined || !advance(open, burial.offset)) return burial.offset >= partition.log.startOffset
     const { settings } = partition
     const topic = await this.#openFor(settings)
     const letter = letterOf(open.cursor, {
@@ -58,6 +58,7 @@ export class DeadLetters {
       appendedAtMs: open.batch.appendedAtMs,
     })
     await this.#write(topic, [letter])
+    return true
   }
 
   async #openFor(settings: TopicSettings): Promise<LogTopic> {

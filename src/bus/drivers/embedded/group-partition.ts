@@ -169,6 +169,14 @@ export class GroupPartition<Owner> implements Gate {
     this.settled()
   }
 
+  /** Retention has taken what lies before there: whatever of it waited is done with, and nobody can have it. */
+  finishBefore(startOffset: number): void {
+    for (const message of [...this.progress.held.all()]) {
+      if (message.offset < startOffset && message.state !== 'inHand') this.progress.finish(message.offset)
+    }
+    this.settled()
+  }
+
   /** After every settlement. */
   settled(): void {
     if (this.progress.hasWorkInHand) return

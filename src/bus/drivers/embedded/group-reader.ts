@@ -29,7 +29,7 @@ import type { Group, Member, MemberPartition } from './group.ts'
 import { lagOf } from './lag.ts'
 import { RawCollector } from './raw-collector.ts'
 import { ReaderCore, type ReadSizes } from './reader-core.ts'
-import { collectOffsets } from './redelivery.ts'
+import { collectOffsets, goneError } from './redelivery.ts'
 import { startOffset } from './start-position.ts'
 
 const REVOCATION_WAIT_MS = 5_000
@@ -220,6 +220,8 @@ export class GroupReader implements Reader, Member {
       partition.takeBack()
       // Nobody can have it any more, and whoever reads is told so once.
       if (lost.isGone) progress.finish(lost.offset)
+      partition.finishBefore(partition.partition.log.startOffset)
+      this.#group.touch(partition)
       throw lost.error
     } finally {
       partition.isStoring = false
@@ -300,8 +302,9 @@ export class GroupReader implements Reader, Member {
       return
     }
     const { progress } = partition
+    let isBuried = false
     try {
-      await this.#deadLetters.bury(partition.partition, {
+      isBuried = await this.#deadLetters.bury(partition.partition, {
         group: this.#group.name,
         offset: message.offset,
         attempts: message.attempts,
@@ -313,6 +316,7 @@ export class GroupReader implements Reader, Member {
     } finally {
       this.#core.wake()
     }
+    if (!isBuried) this.#core.tell(goneError(partition.partition))
     progress.finish(message.offset)
     this.#settled(partition)
   }

@@ -30,6 +30,7 @@ export class ReaderCore implements TailListener {
   #turn = 0
   #closed = false
   #failure: Error | undefined
+  #news: Error | undefined
 
   constructor(
     topic: LogTopic,
@@ -84,10 +85,19 @@ export class ReaderCore implements TailListener {
     this.wake()
   }
 
+  /** The next read rejects with it, the one after it goes on. */
+  tell(error: Error): void {
+    this.#news = error
+    this.wake()
+  }
+
   #check(signal: AbortSignal | undefined): void {
     signal?.throwIfAborted()
     if (this.#closed) throw this.closedError()
     if (this.#failure !== undefined) throw this.#failure
+    const news = this.#news
+    this.#news = undefined
+    if (news !== undefined) throw news
   }
 
   /**

@@ -7,7 +7,7 @@ import { locatedError } from './located-error.ts'
 import type { Partition } from './partition.ts'
 
 export interface Redelivered {
-  /** Not to be given: expired, or gone by retention or compaction. */
+  /** Not to be given: expired, or gone by compaction. */
   readonly missing: readonly number[]
   /** The one that could not be read; `isGone` when it never will be. */
   readonly lost?: { readonly offset: number; readonly error: unknown; readonly isGone: boolean }
@@ -21,6 +21,9 @@ export async function collectOffsets(
   const missing: number[] = []
   let open: OpenBatch | undefined
   for (const message of what.due) {
+    if (message.offset < partition.log.startOffset) {
+      return { missing, lost: { offset: message.offset, error: goneError(partition), isGone: true } }
+    }
     if (open === undefined || open.batch.lastOffset < message.offset) {
       try {
         open = await openAt(partition, message.offset)
@@ -34,6 +37,15 @@ export async function collectOffsets(
     else missing.push(message.offset)
   }
   return { missing }
+}
+
+/** Says once, of all that waited for a retry or behind one, that retention was faster. */
+export function goneError({ settings, log, index }: Partition): SkeinError {
+  const { startOffset } = log
+  const message =
+    `Cannot give messages of "${settings.name}" again that waited for a retry or behind one: retention has taken all ` +
+    `before offset ${startOffset} of partition ${index}, and they left no dead letters; keep messages for longer, or retry sooner`
+  return new SkeinError('position-gone', message, { details: { topic: settings.name, partition: index, startOffset } })
 }
 
 /** The stored batch around an offset; undefined when retention took it. */
