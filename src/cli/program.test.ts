@@ -95,3 +95,22 @@ test('A misspelt variable names the nearest one before a command reaches for the
     })
   }
 })
+
+test('Every argument and option of every command says what it is', () => {
+  const undescribed: string[] = []
+  const look = (command: Command, path: string) => {
+    if (command.description() === '') undescribed.push(path)
+    for (const argument of command.registeredArguments) {
+      if (argument.description === '') undescribed.push(`${path} <${argument.name()}>`)
+    }
+    for (const option of command.options) if (option.description === '') undescribed.push(`${path} ${option.flags}`)
+    for (const child of command.commands) look(child, `${path} ${child.name()}`)
+  }
+  look(buildProgram(contextIn({})), 'skein')
+  assert.deepEqual(undescribed, [])
+})
+
+test('A topic is deleted only when that is meant', async () => {
+  const told = await refusal('topics', 'delete', 'swarm.scratch')
+  assert.match(told, /topic 'swarm\.scratch' is deleted with every message in it.*add --yes/)
+})

@@ -11,7 +11,7 @@ export function refuseUnknownCommands(group: Command): void {
   group.addCommand(
     new Command('help')
       .description('help for a command')
-      .argument('[command]')
+      .argument('[command]', 'the command; without one, all of them')
       .action((name: string | undefined) => {
         if (name === undefined) return group.outputHelp()
         const found = group.commands.find((command) => command.name() === name)

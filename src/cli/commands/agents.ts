@@ -16,9 +16,9 @@ export function agentsCommand(context: CommandContext): Command {
     'skein agents',
     'skein agents --type quadrotor --region north --json',
   ])
-    .option('--type <type>')
-    .option('--region <region>')
-    .option('--capability <capability>')
+    .option('--type <type>', 'only agents of this type')
+    .option('--region <region>', 'only agents in this region')
+    .option('--capability <capability>', 'only agents that can do this')
     .action((options: AgentsOptions) => agents(options, context))
 }
 

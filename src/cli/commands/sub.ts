@@ -32,7 +32,7 @@ export function subCommand(context: CommandContext): Command {
     'skein sub swarm.telemetry --from earliest --until end --digest --json',
     'skein sub swarm.events --group audit --count 100',
   ])
-    .argument('<topic>')
+    .argument('<topic>', 'its name; single subjects of it are chosen with --subject')
     .option(
       '--from <position>',
       'earliest, latest, a time, or partition:sequence pairs (default: latest, or where the group is)',

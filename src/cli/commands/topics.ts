@@ -79,7 +79,7 @@ async function tellHealth(
 
 function showCommand(context: CommandContext): Command {
   return newClientCommand('show', 'one topic and its partitions', ['skein topics show swarm.telemetry --json'])
-    .argument('<topic>')
+    .argument('<topic>', 'its name, such as swarm.telemetry')
     .action((topic: string, options: ClientOptions) =>
       withBus(options, context, async (bus) => {
         const description = await bus.admin.describeTopic(topic)
@@ -97,12 +97,21 @@ function createCommand(context: CommandContext): Command {
     'skein topics create swarm.telemetry --intent telemetry --partitions 8 --durability durable',
     'skein topics create swarm.state --intent event --compact',
   ])
-    .argument('<topic>')
+    .argument('<topic>', 'its name, such as swarm.telemetry')
     .addOption(
-      new Option('--intent <intent>').choices(['telemetry', 'event', 'command', 'notice', 'query']).default('event'),
+      new Option('--intent <intent>', 'what it is for: it decides the guarantees')
+        .choices(['telemetry', 'event', 'command', 'notice', 'query'])
+        .default('event'),
     )
     .option('--partitions <n>', 'order holds within a partition', wholeNumber(1, 1024), 1)
-    .addOption(new Option('--durability <level>').choices(['none', 'written', 'durable', 'safe']))
+    .addOption(
+      new Option('--durability <level>', 'what an acknowledgment survives (default: by the intent)').choices([
+        'none',
+        'written',
+        'durable',
+        'safe',
+      ]),
+    )
     .option('--ttl <duration>', 'after this long a message is given to nobody any more', durationMs)
     .option('--retain-age <duration>', 'older messages may be deleted', durationMs)
     .option('--retain-bytes <n>', 'beyond this size the oldest may be deleted', wholeNumber(1))
@@ -136,15 +145,21 @@ function topicSpec(name: string, options: CreateOptions) {
 
 function deleteCommand(context: CommandContext): Command {
   return newClientCommand('delete', 'delete a topic and all that is in it', ['skein topics delete swarm.scratch --yes'])
-    .argument('<topic>')
-    .requiredOption('--yes', 'mean it: there is no way back')
-    .action((topic: string, options: ClientOptions) =>
-      withBus(options, context, async (bus) => {
+    .argument('<topic>', 'its name, such as swarm.telemetry')
+    .option('--yes', 'mean it: there is no way back')
+    .action((topic: string, options: ClientOptions & { readonly yes?: true }, command: Command) => {
+      if (!options.yes) unconfirmed(command, topic)
+      return withBus(options, context, async (bus) => {
         checkNotOwnTopic(topic)
         await bus.admin.deleteTopic(topic)
         if (options.json) await context.terminal.line(JSON.stringify({ topic, deleted: true }))
-      }),
-    )
+      })
+    })
+}
+
+function unconfirmed(command: Command, topic: string): never {
+  const message = `error: topic '${topic}' is deleted with every message in it, and there is no way back: if you mean it, add --yes`
+  command.error(message, { code: 'commander.missingMandatoryOptionValue', exitCode: 2 })
 }
 
 async function tell(topics: readonly TopicDescription[], options: ClientOptions, { terminal }: CommandContext) {

@@ -24,7 +24,15 @@ export function upCommand(context: CommandContext): Command {
     .option('--port <n>', '0: the system chooses (default: 7600)', wholeNumber(0, 65_535))
     .option('--host <address>', 'the address to listen on (default: 127.0.0.1)')
     .option('--config <file>', 'settings as YAML; see docs/reference/config.md')
-    .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error', 'silent']))
+    .addOption(
+      new Option('--log-level <level>', 'what the node says on standard error (default: info)').choices([
+        'debug',
+        'info',
+        'warn',
+        'error',
+        'silent',
+      ]),
+    )
     .addHelpText('after', '\nEvery setting is also an environment variable: listen.port is SKEIN_LISTEN_PORT.')
     .action((options: UpOptions) => up(options, context))
 }

@@ -13,9 +13,8 @@ const SYNC_SLOW_MS = 20
 /** Opens a data directory as a node would, and reads all that is in it: every checksum is compared. */
 export async function inspectData(directory: string, context: CommandContext): Promise<readonly Finding[]> {
   const disk = systemDisk()
-  if ((await disk.size(`${directory}/format.json`)) === undefined) {
-    return [broken('data directory', `there is none at ${directory}`)]
-  }
+  const missing = await whatIsMissing(disk, directory)
+  if (missing !== undefined) return [broken('data directory', missing)]
   const { clock, random } = context
   let bus: Bus
   try {
@@ -34,6 +33,16 @@ export async function inspectData(directory: string, context: CommandContext): P
   } finally {
     await bus.close()
   }
+}
+
+/** Looked at before it is opened: opening begins a data directory where there is none. */
+async function whatIsMissing(disk: Disk, directory: string): Promise<string | undefined> {
+  const what = await disk.list(directory).then(
+    (names) => (names.includes('format.json') ? undefined : 'is no data directory: it has no format.json'),
+    (error: SkeinError) =>
+      error.code === 'not-found' ? 'is not there' : `cannot be read as a directory: ${error.message}`,
+  )
+  return what && `${directory} ${what}; give the directory that "skein up --data" was given`
 }
 
 async function inspectTopic(bus: Bus, topic: string, signal: AbortSignal): Promise<readonly Finding[]> {

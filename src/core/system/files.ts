@@ -21,7 +21,9 @@ export interface ByteSource {
 export async function openByteSource(path: string): Promise<ByteSource> {
   if (path === '-') return { sizeBytes: undefined, chunks: process.stdin }
   try {
-    const { size } = await stat(path)
+    const found = await stat(path)
+    if (found.isDirectory()) throw Object.assign(new Error('it is a directory'), { code: 'EISDIR' })
+    const { size } = found
     return { sizeBytes: size, chunks: readChunks(path) }
   } catch (error) {
     throw fileError(path, error)
@@ -40,5 +42,7 @@ function fileError(path: string, error: unknown): SkeinError {
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'ENOENT')
     return new SkeinError('not-found', `Cannot read ${path}: there is no such file`, { cause: error })
+  if (code === 'EISDIR')
+    return new SkeinError('io-failed', `Cannot read ${path}: it is a directory; name a file in it`, { cause: error })
   return new SkeinError('io-failed', `Cannot read ${path}: ${(error as Error).message}`, { cause: error })
 }

@@ -55,6 +55,29 @@ test('An unknown key deep inside names its whole path and line', () => {
   assert.deepEqual(inTopic.details, { file: 'skein.yaml', line: 5, key: 'topics.0.partitons', nearest: 'partitions' })
 })
 
+test('A value that does not fit is refused in words that say what it must be', () => {
+  const cases: ReadonlyArray<readonly [text: string, message: RegExp]> = [
+    ['data: 5', /:1: data: it must be a text, not 5$/],
+    ['data: ""', /:1: data: it must not be empty$/],
+    ['data: d\nlisten: 7', /:2: listen: it must be a map of settings, not 7$/],
+    ['data: d\nlisten:', /:2: listen: it must be a map of settings, not empty$/],
+    ['data: d\nlisten: { port: 70000 }', /:2: listen\.port: it must be at most 65535, not 70000$/],
+    ['data: d\nlimits: { connections: many }', /connections: it must be a number, not "many"$/],
+    ['data: d\nlimits: { connections: 0.5 }', /connections: it must be a whole number, not 0\.5$/],
+    ['data: d\nlimits: { connections: 0 }', /connections: it must be at least 1, not 0$/],
+    ['data: d\nswarm: { laggingSeconds: 0 }', /laggingSeconds: it must be more than 0, not 0$/],
+    ['data: d\ntopics: 3', /topics: it must be a list, not 3$/],
+    ['data: d\ntopics: [ { name: a } ]', /topics\.0\.intent: it is missing; it must be one of "telemetry"\|/],
+    ['brokers: { k: 4 }', /brokers\.k: it must be a map of settings, not 4$/],
+    ['brokers: { k: { } }', /brokers\.k\.url: it is missing; it must be a text$/],
+  ]
+  for (const [text, message] of cases) {
+    const error = failure(() => readConfig(file(`${text}\n`)))
+    assert.equal(error.code, 'bad-config')
+    assert.match(error.message, message)
+  }
+})
+
 test('A topic that is listed twice, and one whose name is none, are refused with file and line', () => {
   const twice = failure(() =>
     readConfig(
@@ -83,7 +106,7 @@ test('A misspelt key is named also where the right one is missing for it', () =>
 
 test('A list that was written as a map, and a value that is nearly a valid one, say what is wanted', () => {
   const map = failure(() => readConfig(file('data: d\ntopics:\n  swarm.events:\n    intent: event\n')))
-  assert.match(map.message, /skein\.yaml:2: topics: .*expected array/)
+  assert.match(map.message, /skein\.yaml:2: topics: it must be a list, not a map/)
   const value = failure(() => readConfig(file('data: d\ntopics:\n  - name: a\n    intent: telemtry\n')))
   assert.match(value.message, /skein\.yaml:4: topics\.0\.intent: "telemtry" is none of .*; did you mean "telemetry"\?/)
   assert.match(failure(() => readConfig(file('data: d\nlogLevel: 7\n'))).message, /logLevel: 7 is none of "debug"\|/)

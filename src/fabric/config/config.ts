@@ -2,6 +2,7 @@ import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { misspeltVariable, nearest, SkeinError } from '../../core/index.ts'
 import { configSchema, type NodeConfig, scalarSettings, validKeys } from './config-schema.ts'
+import { reasonOf } from './reason-of.ts'
 
 type Path = ReadonlyArray<string | number>
 
@@ -149,9 +150,13 @@ function configError(
   const where = place === undefined ? '' : ` at ${place}`
   const [file, line] = place?.includes(':') ? splitPlace(place) : [place, undefined]
   if (unknownKey === undefined) {
-    return new SkeinError('bad-config', `Cannot use the configuration${where}: ${key}: ${reason(issue, values)}`, {
-      details: { file, line, key },
-    })
+    return new SkeinError(
+      'bad-config',
+      `Cannot use the configuration${where}: ${key}: ${reasonOf(issue, valueAt(values, path))}`,
+      {
+        details: { file, line, key },
+      },
+    )
   }
   const valid = validKeys(path)
   const near = nearest(unknownKey, valid)
@@ -159,17 +164,6 @@ function configError(
   return new SkeinError('bad-config', `Cannot use the configuration${where}: unknown key "${key}"; ${hint}`, {
     details: { file, line, key, nearest: near },
   })
-}
-
-/** What the schema says of a value; of one that is no valid word, which was most likely meant. */
-function reason(issue: z.core.$ZodIssue, values: unknown): string {
-  if (issue.code !== 'invalid_value') return issue.message
-  const given = valueAt(values, issue.path as Path)
-  if (given === undefined) return issue.message
-  const words = issue.values.map(String)
-  const near = typeof given === 'string' ? nearest(given, words) : undefined
-  const hint = near === undefined ? '' : `; did you mean "${near}"?`
-  return `${JSON.stringify(given)} is none of ${words.map((word) => `"${word}"`).join('|')}${hint}`
 }
 
 function valueAt(values: unknown, path: Path): unknown {
