@@ -52,5 +52,17 @@ export const REPLICATED_LOGS: Readonly<Record<string, (() => Promise<TestedLog>)
     const create = () => ReplicatedEmbeddedWorld.create()
     return { server: 'two members on an embedded bus, on a real disk', create, stop }
   },
-  'sequenced-kafka': undefined,
+  async 'sequenced-kafka'() {
+    const { KafkaServer, KafkaWorld } = await import('./kafka-world.ts')
+    const { ReplicatedSequencedWorld } = await import('./replicated-sequenced-world.ts')
+    const server = await KafkaServer.start({ killsBroker: true })
+    const create = async () =>
+      ReplicatedSequencedWorld.create(await KafkaWorld.create(server), { electionTimeoutMs: 1_000 })
+    return {
+      server: `Apache Kafka ${server.service.version}, three members over loopback sockets`,
+      create,
+      caseMs: 120_000,
+      stop: () => server.stop(),
+    }
+  },
 }

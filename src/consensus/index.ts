@@ -1,12 +1,13 @@
 export type { ConfigChangeRefusal } from '../raft/index.ts'
 export { ConfigChangeError, NotLeaderError } from '../raft/index.ts'
-export type { BrokerLog, BrokerLogOptions } from './broker-log/index.ts'
-export { openBrokerLog } from './broker-log/index.ts'
+export type { BrokerLog, BrokerLogOptions, SequencedLog, SequencedLogOptions } from './broker-log/index.ts'
+export { openBrokerLog, openSequencedLog } from './broker-log/index.ts'
 export { CompactedError, OutcomeUnknownError } from './errors.ts'
 export type { LogAdmin } from './log-admin.ts'
 export type { LogMember, LogStatus } from './log-status.ts'
-export type { RaftConnections, RaftLog, RaftLogOptions, RaftMember } from './raft-log/index.ts'
+export type { RaftConnections, RaftLog, RaftLogOptions } from './raft-log/index.ts'
 export { openRaftLog } from './raft-log/index.ts'
+export type { RaftMember, RaftMemberOptions } from './raft-node/index.ts'
 export type {
   Appended,
   LogDurability,

@@ -1,3 +1,6 @@
 export type { BrokerLog } from './broker-log.ts'
 export type { BrokerLogOptions } from './open-broker-log.ts'
 export { openBrokerLog } from './open-broker-log.ts'
+export type { SequencedLogOptions } from './open-sequenced-log.ts'
+export { openSequencedLog } from './open-sequenced-log.ts'
+export type { SequencedLog } from './sequenced-log.ts'

@@ -18,6 +18,12 @@ function call(number: number, count: number, epoch = 1): LogRecord[] {
   return Array.from({ length: count }, (_, ordinal) => record({ kind: 'command', epoch, call: number, ordinal, count }))
 }
 
+/** A proposal of one command or more, as its leader has ordered it. */
+function sequenced(at: number, previous: number, { epoch = 1, count = 1 } = {}): LogRecord[] {
+  const origin = { proposer: 'ab'.repeat(12), number: at, previous }
+  return call(at, count, epoch).map((one) => ({ ...one, kind: 'sequenced', origin }))
+}
+
 function compaction(through: number, index: number): LogRecord {
   const snapshot = { index, timeMs: 5, name: `s${index}`, bytes: 1, checksum: 'c' }
   return record({ kind: 'compaction', data: encoder.encode(JSON.stringify({ through, snapshot })) })
@@ -73,6 +79,29 @@ test('Commands of a call that come out of its order, or again, do not count', ()
   assert.deepEqual(fold([claim(1, 'a'), ...call(2, 1), ...call(1, 1), ...call(2, 1)]).commands, [20])
 })
 
+test('Of sequenced proposals none counts twice or is left out, whoever ordered it and whatever came late', () => {
+  const { fold: folded, commands } = fold([
+    ...[claim(1, 'a'), ...sequenced(1, 0), ...sequenced(3, 1, { count: 2 })],
+    // Again, and one whose predecessor never came.
+    ...[...sequenced(3, 1), ...sequenced(9, 7)],
+    // The next leader goes on where the log ends; what the old one writes now is passed over.
+    ...[
+      claim(2, 'b'),
+      ...sequenced(5, 3),
+      ...sequenced(5, 3, { epoch: 2 }),
+      ...sequenced(6, 5),
+      ...sequenced(8, 5, { epoch: 2 }),
+    ],
+  ])
+  assert.deepEqual([commands, folded.sequenced], [[20, 30, 40, 90, 110], 8])
+})
+
+test('A sequenced proposal that came in part and is sent again counts once, whole', () => {
+  const [first, second] = sequenced(1, 0, { count: 2 })
+  const { fold: folded, commands } = fold([claim(1, 'a'), first!, first!, second!, second!, ...sequenced(2, 1)])
+  assert.deepEqual([commands, folded.sequenced], [[30, 40, 60], 2])
+})
+
 test('A compaction lets go through its index; an older one, and one beyond what is committed, has no effect', () => {
   const records = [claim(1, 'a'), ...call(1, 3), compaction(30, 40), compaction(20, 30), compaction(99, 990)]
   const { fold: folded } = fold(records)
@@ -86,11 +115,18 @@ test('Log time is the greatest that was appended', () => {
 })
 
 test('A record comes back as it was encoded; another version, kind or length is refused', () => {
-  for (const one of [claim(3, 'a'), ...call(7, 2), compaction(1, 2), record({ kind: 'barrier', timeMs: 1.7e12 })]) {
+  for (const one of [
+    claim(3, 'a'),
+    ...call(7, 2),
+    ...sequenced(5, 4),
+    compaction(1, 2),
+    record({ kind: 'barrier', timeMs: 1.7e12 }),
+  ]) {
     assert.deepEqual(decodeRecord(encodeRecord(one)), one)
   }
   const bytes = encodeRecord(claim(3, 'a'))
   assert.throws(() => decodeRecord(bytes.subarray(0, 20)), { code: 'corrupt' })
   assert.throws(() => decodeRecord(bytes.with(1, 9)), { code: 'corrupt' })
   assert.throws(() => decodeRecord(bytes.with(0, 2)), { code: 'future-version' })
+  assert.throws(() => decodeRecord(encodeRecord(sequenced(1, 0)[0]!).subarray(0, 60)), { code: 'corrupt' })
 })

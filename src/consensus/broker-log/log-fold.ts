@@ -1,10 +1,12 @@
 import type { SnapshotRef } from '../snapshot-ref.ts'
-import type { LogRecord } from './record-codec.ts'
+import type { LogRecord, Origin } from './record-codec.ts'
 
 /** Who leads by the newest claim. `nonce` tells two lives of one id apart. */
 export interface Claim {
   readonly id: string
   readonly nonce: string
+  /** The Raft group that elected it; none where nobody is elected. */
+  readonly cluster?: string
 }
 
 export interface Compaction {
@@ -18,6 +20,8 @@ export interface FoldedCall {
   readonly call: number
   /** Of each command, rising. */
   readonly indexes: readonly number[]
+  /** Of a sequenced call alone. */
+  readonly origin?: Origin
 }
 
 /** What a record did. */
@@ -48,6 +52,7 @@ export class LogFold {
   #through = 0
   #open: OpenCall | undefined
   #lastCall = 0
+  #sequenced = 0
   readonly #epochs: Array<{ readonly from: number; readonly epoch: number }> = []
   /** Commands of calls that were never finished. */
   readonly #unfinished = new Set<number>()
@@ -60,6 +65,11 @@ export class LogFold {
     return this.#open === undefined ? this.#through : this.#open.indexes[0]! - 1
   }
 
+  /** The last proposal that is in the log, over all epochs: its place in their topic and one. */
+  get sequenced(): number {
+    return this.#sequenced
+  }
+
   get compacted(): number {
     return this.compaction?.through ?? 0
   }
@@ -70,7 +80,7 @@ export class LogFold {
 
   take(index: number, record: LogRecord): Folded {
     this.#through = index
-    if (record.kind === 'command') return this.#takeCommand(index, record)
+    if (isOfCall(record)) return this.#takeCommand(index, record)
     if (record.kind === 'claim') this.#takeClaim(index, record)
     else if (record.kind === 'compaction') this.#takeCompaction(record)
     return {}
@@ -98,11 +108,12 @@ export class LogFold {
     if (firstSize > 0) this.#sizes = this.#sizes.slice(firstSize)
   }
 
-  #takeCommand(index: number, { epoch, call, ordinal, count, timeMs, data }: LogRecord): Folded {
+  #takeCommand(index: number, record: LogRecord): Folded {
+    const { epoch, call, ordinal, count, timeMs, data, origin } = record
     if (epoch !== this.epoch) return { isPassedOver: true }
     if (ordinal === 0) {
       this.#giveUpOpen()
-      if (call > this.#lastCall) this.#open = { call, count, indexes: [] }
+      if (this.#continues(record)) this.#open = { call, count, indexes: [] }
     }
     const open = this.#open
     if (open?.call !== call || open.indexes.length !== ordinal) {
@@ -114,8 +125,14 @@ export class LogFold {
     this.timeMs = Math.max(this.timeMs, timeMs)
     if (open.indexes.length < count) return {}
     this.#open = undefined
-    this.#lastCall = call
-    return { call: { epoch, call, indexes: open.indexes } }
+    if (origin === undefined) this.#lastCall = call
+    else this.#sequenced = call
+    return { call: { epoch, call, indexes: open.indexes, ...(origin && { origin }) } }
+  }
+
+  /** Calls of one writer rise; sequenced ones are a chain, so that none is left out or taken twice, whoever leads. */
+  #continues({ call, origin }: LogRecord): boolean {
+    return origin === undefined ? call > this.#lastCall : origin.previous === this.#sequenced && call > origin.previous
   }
 
   #count(index: number, bytes: number): void {
@@ -131,9 +148,13 @@ export class LogFold {
 
   /** Whether a record that was folded is a command of the log. Asked of places behind the compacted ones. */
   isCommand(index: number, { kind, epoch }: Pick<LogRecord, 'kind' | 'epoch'>): boolean {
-    if (kind !== 'command' || this.#unfinished.has(index)) return false
+    if (!isOfCall({ kind }) || this.#unfinished.has(index)) return false
     return this.#epochs.findLast(({ from }) => from <= index)?.epoch === epoch
   }
+}
+
+function isOfCall({ kind }: Pick<LogRecord, 'kind'>): boolean {
+  return kind === 'command' || kind === 'sequenced'
 }
 
 function parse<T>(data: Uint8Array): T {

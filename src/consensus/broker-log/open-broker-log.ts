@@ -1,8 +1,9 @@
 import type { Bus, RequestedDurability } from '../../bus/index.ts'
-import { type Clock, type Random, SkeinError, UnsupportedError } from '../../core/index.ts'
+import { type Clock, type Random, SkeinError } from '../../core/index.ts'
 import type { ObjectStore } from '../../objects/index.ts'
 import { SnapshotStore } from '../snapshot-store.ts'
 import { BrokerLog } from './broker-log.ts'
+import { checkLogCapabilities } from './check-log-capabilities.ts'
 import { RECORD_HEADER_BYTES } from './record-codec.ts'
 
 export interface BrokerLogOptions {
@@ -46,12 +47,7 @@ export async function openBrokerLog(options: BrokerLogOptions): Promise<BrokerLo
     deduplicationWindowMs: 0,
     messageBytesMax: commandBytesMax + RECORD_HEADER_BYTES,
   })
-  if (!capabilities.totalOrder || capabilities.replayByPosition === 'none' || capabilities.broadcast === 'none') {
-    throw new UnsupportedError(
-      'a replicated log',
-      `${capabilities.driver} has no topic in total order that can be read again`,
-    )
-  }
+  checkLogCapabilities(capabilities)
   const snapshots = new SnapshotStore({ objects, random, prefix: `log/${topic}/${id}/` })
   const log = new BrokerLog({ ...options, snapshots, commandBytesMax, pendingBytesMax, driver: capabilities.driver })
   try {

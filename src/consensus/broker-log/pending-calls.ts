@@ -3,11 +3,12 @@ import { OutcomeUnknownError } from '../errors.ts'
 import type { FoldedCall } from './log-fold.ts'
 
 interface Pending {
+  readonly sinceMs: number
   readonly resolve: (call: FoldedCall) => void
   readonly reject: (error: unknown) => void
 }
 
-/** Calls that this writer has sent and not yet met in the topic. */
+/** Calls that this writer has sent and not yet met in the topic, by their number, the oldest first. */
 export class PendingCalls {
   readonly #pending = new Map<number, Pending>()
 
@@ -15,18 +16,19 @@ export class PendingCalls {
     return this.#pending.size
   }
 
-  wait(call: number, signal: AbortSignal | undefined): Promise<FoldedCall> {
+  /** `sinceMs`: by any clock that does not go back. */
+  wait(call: number, signal: AbortSignal | undefined, sinceMs = 0): Promise<FoldedCall> {
     const { promise, resolve, reject } = Promise.withResolvers<FoldedCall>()
-    this.#pending.set(call, { resolve, reject })
+    this.#pending.set(call, { sinceMs, resolve, reject })
     if (signal === undefined) return promise
     const onAbort = () => reject(new OutcomeUnknownError('the caller stopped waiting', { cause: signal.reason }))
     signal.addEventListener('abort', onAbort, { once: true })
     return promise.finally(() => signal.removeEventListener('abort', onAbort))
   }
 
-  folded(call: FoldedCall): void {
-    this.#pending.get(call.call)?.resolve(call)
-    this.#pending.delete(call.call)
+  folded(call: number, folded: FoldedCall): void {
+    this.#pending.get(call)?.resolve(folded)
+    this.#pending.delete(call)
   }
 
   fail(call: number, error: unknown): void {
@@ -34,9 +36,16 @@ export class PendingCalls {
     this.#pending.delete(call)
   }
 
-  failAll(error: (call: number) => unknown): void {
-    for (const [call, { reject }] of this.#pending) reject(error(call))
-    this.#pending.clear()
+  /** Those that were sent earlier. */
+  failBefore(timeMs: number, error: () => unknown): void {
+    for (const [call, { sinceMs }] of this.#pending) {
+      if (sinceMs >= timeMs) return
+      this.fail(call, error())
+    }
+  }
+
+  failAll(error: () => unknown): void {
+    for (const call of [...this.#pending.keys()]) this.fail(call, error())
   }
 }
 

@@ -1,8 +1,19 @@
 import { type Clock, ClosedError, SkeinError } from '../../core/index.ts'
-import { type Entry, isJoint, isVoter, membersOf, NOBODY, type NodeId, NotLeaderError } from '../../raft/index.ts'
+import { type Entry, isJoint, NOBODY, type NodeId, NotLeaderError } from '../../raft/index.ts'
 import type { LogAdmin } from '../log-admin.ts'
-import type { LogMember, LogStatus } from '../log-status.ts'
-import type { DriverSink, PeerState, RaftDriver, SnapshotRecord, StoredState } from '../raft-node/index.ts'
+import type { LogStatus } from '../log-status.ts'
+import {
+  type DriverSink,
+  memberOf,
+  membersIn,
+  type PeerState,
+  PendingProposals,
+  RaftAdmin,
+  type RaftDriver,
+  type SnapshotRecord,
+  type StoredState,
+  successorOf,
+} from '../raft-node/index.ts'
 import type { Appended, LogDurability, LogRead, ReadOptions, ReplicatedLog } from '../replicated-log.ts'
 import type { SnapshotRef } from '../snapshot-ref.ts'
 import type { SnapshotStore } from '../snapshot-store.ts'
@@ -11,8 +22,6 @@ import { Wake } from '../wake.ts'
 import { Barriers } from './barriers.ts'
 import { COMMAND_HEADER_BYTES, encodeCommands, timeOf } from './command-codec.ts'
 import { CommittedLog } from './committed-log.ts'
-import { PendingProposals } from './pending-proposals.ts'
-import { RaftAdmin } from './raft-admin.ts'
 
 export interface RaftLogParts {
   readonly clock: Clock
@@ -73,7 +82,7 @@ export class RaftLog implements ReplicatedLog {
       driver: () => this.#usable(),
       clock: parts.clock,
       pending: this.#changesPending,
-      members: () => this.#members(),
+      members: () => membersIn(this.#driver),
       news: this.#news,
       everyMs: parts.heartbeatMs,
       giveUpMs: 10 * parts.electionTimeoutMs,
@@ -232,23 +241,14 @@ export class RaftLog implements ReplicatedLog {
       state: isOut ? 'closed' : role === 'leader' ? 'leading' : following,
       id: String(id),
       term,
-      leader: leader === NOBODY ? undefined : this.#member(leader),
+      leader: leader === NOBODY ? undefined : memberOf(this.#driver, leader),
       firstIndex: this.#committed.firstIndex,
       committedIndex: this.#committed.committed,
       snapshot: this.#committed.snapshot,
       retainedBytes: this.#committed.bytes,
-      members: this.#members(),
+      members: membersIn(this.#driver),
       failure,
     }
-  }
-
-  #members(): readonly LogMember[] {
-    return membersOf(this.#driver.status.configuration).map((id) => this.#member(id))
-  }
-
-  #member(id: NodeId): LogMember {
-    const kind = isVoter(this.#driver.status.configuration, id) ? 'voter' : 'learner'
-    return { id: String(id), address: this.#driver.members.addressOf(id), kind }
   }
 
   async *changes({ signal }: WaitOptions = {}): AsyncGenerator<LogStatus, void, undefined> {
@@ -292,12 +292,10 @@ export class RaftLog implements ReplicatedLog {
     await this.close()
   }
 
-  /** The voter who is furthest, if this member leads and there is one. */
+  /** If this member leads, and there is one. */
   #successor(): NodeId {
     if (this.#isClosed || this.#driver.failure !== undefined) return NOBODY
-    const { id, peers } = this.#driver.status
-    const able = peers.filter((peer) => peer.id !== id && peer.voter && peer.recentlyActive)
-    return able.sort((left, right) => right.match - left.match)[0]?.id ?? NOBODY
+    return successorOf(this.#driver.status)
   }
 
   close(): Promise<void> {

@@ -47,7 +47,7 @@ export class TopicStore {
     const settings = resolveTopic(spec)
     checkKeepable(settings)
     const found = await this.#find(spec.name)
-    const topic = found ?? (await this.#create(settings))
+    const topic = found === undefined ? await this.#create(settings) : await this.#asRecorded(found, settings)
     if (found !== undefined) {
       checkSameTopic({ ...topic.settings, ...racksAsAsked(topic.settings, spec) }, spec)
       if (spec.durability !== undefined) checkDurability(topic, spec.durability)
@@ -124,6 +124,11 @@ export class TopicStore {
     const topic = (await this.#find(name))!
     checkDurability(topic, durability)
     return topic
+  }
+
+  /** What differs may only not be recorded yet: several who open a topic for the first time do so at once. */
+  #asRecorded(found: KafkaTopic, asked: TopicSettings): KafkaTopic | Promise<KafkaTopic> {
+    return found.settings.intent === asked.intent ? found : this.#madeMeanwhile(found.name)
   }
 
   /** Somebody else creates it at this moment, and then records what it is. */

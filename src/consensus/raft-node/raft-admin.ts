@@ -2,10 +2,11 @@ import { type Clock, SkeinError } from '../../core/index.ts'
 import { type ConfigChange, isVoter, type MemberChange, type NodeId, NotLeaderError } from '../../raft/index.ts'
 import type { LogAdmin } from '../log-admin.ts'
 import type { LogMember } from '../log-status.ts'
-import { encodeAddresses, type RaftDriver } from '../raft-node/index.ts'
 import type { WaitOptions } from '../wait-options.ts'
 import type { Wake } from '../wake.ts'
+import { encodeAddresses } from './group-members.ts'
 import type { PendingProposals } from './pending-proposals.ts'
+import type { RaftDriver } from './raft-driver.ts'
 
 export interface RaftAdminParts {
   /** Throws when the log is closed or has failed. */
