@@ -30,6 +30,7 @@ class BodyCursor implements RecordCursor {
   valueStart = 0
   valueEnd = 0
   readonly #view: DataView
+  readonly #end: number
   readonly #baseOffset: number
   readonly #firstTimestampMs: number
   readonly #subjects: readonly string[]
@@ -47,6 +48,7 @@ class BodyCursor implements RecordCursor {
   constructor(body: Uint8Array, baseOffset: number, firstTimestampMs: number) {
     this.bytes = textBuffer(body)
     this.#view = new DataView(body.buffer, body.byteOffset, body.byteLength)
+    this.#end = body.byteLength
     this.#baseOffset = baseOffset
     this.#firstTimestampMs = firstTimestampMs
     this.#subjects = readSubjects(this.bytes, this.#view)
@@ -55,7 +57,7 @@ class BodyCursor implements RecordCursor {
   }
 
   next(): boolean {
-    if (this.#at === this.#view.byteLength) return false
+    if (this.#at === this.#end) return false
     this.#enter(this.#at)
     return true
   }
@@ -68,7 +70,7 @@ class BodyCursor implements RecordCursor {
 
   #enter(start: number): void {
     const view = this.#view
-    const left = view.byteLength - start
+    const left = this.#end - start
     if (left < RECORD_HEADER_BYTES) throw malformedBody('the last record is cut short')
     const length = view.getUint32(start, true)
     const word = view.getUint32(start + SUBJECT_AT, true)
@@ -126,9 +128,14 @@ class BodyCursor implements RecordCursor {
     const known = this.#knownStart
     const start = this.#headersStart
     if (known === start) return true
-    const bytes = this.bytes
-    for (let index = 0; index < this.#headersLength; index += 1) {
-      if (bytes[known + index] !== bytes[start + index]) return false
+    const view = this.#view
+    const length = this.#headersLength
+    let index = 0
+    for (; index + 4 <= length; index += 4) {
+      if (view.getUint32(known + index, true) !== view.getUint32(start + index, true)) return false
+    }
+    for (; index < length; index += 1) {
+      if (view.getUint8(known + index) !== view.getUint8(start + index)) return false
     }
     return true
   }

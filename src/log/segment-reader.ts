@@ -14,6 +14,8 @@ interface Hint {
 
 const HINTS = 64
 const READ_BYTES_MIN = 64 * 1024
+/** More is not read on the word of the index alone. */
+const READ_BYTES_BY_INDEX_MAX = 512 * 1024
 const RETRIES = 3
 
 /** Told when a read met damage, with the segment it is in. */
@@ -79,7 +81,7 @@ export class SegmentReader {
     const hint = this.#hints.get(from)
     let at = hint?.segment === segment ? hint.at : await this.#indexedPosition(segment, from)
     const end = segment.readableBytes
-    let wanted = Math.max(maxBytes, READ_BYTES_MIN)
+    let wanted = wantedBytes(segment, at, maxBytes)
     while (at < end) {
       const chunk = Buffer.allocUnsafeSlow(Math.min(wanted, end - at))
       const start = at
@@ -202,6 +204,14 @@ export class SegmentReader {
   reportDamage(segment: Segment, reason: string): void {
     if (this.#state.segments.includes(segment)) this.#onDamage(segment, reason)
   }
+}
+
+/** About `maxBytes`, up to where a batch ends as far as the index knows: what is cut would be read once more. */
+function wantedBytes(segment: Segment, at: number, maxBytes: number): number {
+  const most = Math.max(maxBytes, READ_BYTES_MIN)
+  const boundary = segment.index.boundaryAfter(at, most)
+  if (boundary === undefined || boundary - at > READ_BYTES_BY_INDEX_MAX) return most
+  return boundary - at
 }
 
 interface Taking {

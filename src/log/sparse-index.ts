@@ -38,6 +38,16 @@ export class SparseIndex {
     return at === -1 ? undefined : { offset: this.#offsets[at]!, position: this.#positions[at]! }
   }
 
+  /**
+   * Where a read from this position should end so that it cuts no noted batch: at the last that begins within `bytesMax`,
+   * or else at the first one behind. Undefined when none is noted behind the position.
+   */
+  boundaryAfter(position: number, bytesMax: number): number | undefined {
+    const at = lastAtMost(this.#positions, position + bytesMax)
+    const within = at === -1 ? position : this.#positions[at]!
+    return within > position ? within : this.#positions[at + 1]
+  }
+
   /** Offset of the last noted batch that was appended before the time. */
   offsetBefore(timestampMs: number): number | undefined {
     const at = lastAtMost(this.#times, timestampMs - 1)

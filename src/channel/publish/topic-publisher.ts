@@ -3,7 +3,8 @@ import { type Clock, ClosedError, SkeinError } from '../../core/index.ts'
 import { GatheredBatch } from './gathered-batch.ts'
 import type { PublishReceipt } from './publish-receipt.ts'
 
-const BATCH_BYTES_MAX = 256 * 1024
+/** With what each message takes beside its value, one body of what drivers store and send at once. */
+const BATCH_BYTES_MAX = 192 * 1024
 const BATCH_MESSAGES_MAX = 4_096
 const LINGER_MS = 2
 const PENDING_BYTES_MAX = 16 * 1024 * 1024
