@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Clock } from '../core/index.ts'
 import { systemClock, systemDisk, systemRandom } from '../core/system/index.ts'
-import { readConfig } from '../fabric/index.ts'
+import { connect, readConfig } from '../fabric/index.ts'
 import type { NodeLog } from './node-log.ts'
 import { startNode } from './start-node.ts'
 
@@ -44,4 +44,14 @@ test("A node's time goes on from what is stored when the machine's clock was set
   const second = await start(t, data, 0)
   assert.ok((await appendedAtMs(second.node.url, 'two')) >= toldMs)
   assert.match(second.warnings[0]!, /clock is behind/)
+})
+
+test('A node closes while clients are connected to it, and so do they when it is gone', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'skein-node-close-'))
+  t.after(() => rm(data, { recursive: true, force: true }))
+  const { node } = await start(t, data, 0)
+  const fabric = await connect(node.url.replace('http:', 'skein:'))
+  await fabric.join({ id: 'drone-7', type: 'quadrotor', region: 'north' })
+  await node.close()
+  await fabric.close()
 })

@@ -72,7 +72,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const admission = quotasOf(config, clock)
   if (admission !== undefined && store.log === undefined) tellUngoverned(log)
   const handed = { clock, random, onError, admission }
-  const sockets = store.log && keep(openSockets(store.log, services, config, handed))
+  const sockets = store.log && openSockets(store.log, services, config, handed)
   cutOff = (connection, why) => sockets?.disconnect(connection, why)
   const http = keep(
     await httpGateway({
@@ -80,7 +80,8 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
       ...{ bodyBytesMax, pendingBytesMax },
     }),
   )
-  if (sockets !== undefined) takeUpgrades(http.server, sockets)
+  // Kept behind HTTP, it is closed before it: a server is not closed while one of its sockets is open.
+  if (sockets !== undefined) takeUpgrades(http.server, keep(sockets))
   await port.close()
   const url = urlOf(config.listen.host, await http.listen(config.listen))
   probes.enter('running')
