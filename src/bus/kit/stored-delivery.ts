@@ -21,6 +21,7 @@ export class StoredDelivery implements Delivery {
   readonly offset: number
   readonly attempt: number
   readonly #recordStart: number
+  #headers: Headers | undefined
 
   /** Of the record that the source's cursor stands on. */
   constructor(source: DeliverySource, offset: number, attempt: number) {
@@ -28,6 +29,13 @@ export class StoredDelivery implements Delivery {
     this.offset = offset
     this.attempt = attempt
     this.#recordStart = source.cursor.recordStart
+  }
+
+  /** As the constructor, for who has looked at the headers already: they are not compared with others again. */
+  static withHeaders(source: DeliverySource, offset: number, attempt: number): StoredDelivery {
+    const delivery = new StoredDelivery(source, offset, attempt)
+    delivery.#headers = source.cursor.headers()
+    return delivery
   }
 
   get topic(): string {
@@ -56,7 +64,8 @@ export class StoredDelivery implements Delivery {
   }
 
   get headers(): Headers {
-    return this.#record().headers()
+    this.#headers ??= this.#record().headers()
+    return this.#headers
   }
 
   get id(): string | undefined {

@@ -1,5 +1,5 @@
 import { recordCursor } from '../../../log/index.ts'
-import type { Batch, Delivery } from '../../index.ts'
+import type { Batch, Delivery, Headers } from '../../index.ts'
 import { StoredDelivery, TTL_HEADER } from '../../kit/index.ts'
 
 /** One piece of a delivered batch as its head tells it. */
@@ -58,6 +58,8 @@ export class DeliveredBatch {
   readonly #receivedAtMs: number
   #deliveries: readonly Delivery[] | undefined
   #taken = 0
+  /** Some message has an end to its life. */
+  #mayExpire: boolean
 
   constructor(head: DeliveredHead, parts: DeliveredParts) {
     this.head = head
@@ -65,6 +67,7 @@ export class DeliveredBatch {
     this.byteLength = parts.body.byteLength
     this.#topic = parts.topic
     this.#ttlMs = parts.ttlMs
+    this.#mayExpire = parts.ttlMs !== undefined
     this.#body = parts.body
     this.#fromSequence = parts.fromSequence
     this.#receivedAtMs = parts.receivedAtMs
@@ -119,17 +122,23 @@ export class DeliveredBatch {
     const { partition } = this.head
     const source = { topic: this.#topic, partition, generation: this.generation, appendedAtMs, cursor }
     const { attempts, deliveries } = into
+    let known: Headers | undefined
     for (let index = 0; cursor.next(); index += 1) {
       const offset = offsets === null ? cursor.offset : offsets[index]!
       if (offset < fromOffset || offset < this.#fromSequence) continue
       if (offset > throughOffset) break
-      deliveries.push(new StoredDelivery(source, offset, attempts?.get(offset) ?? 1))
+      const delivery = StoredDelivery.withHeaders(source, offset, attempts?.get(offset) ?? 1)
+      deliveries.push(delivery)
+      // Records with the same headers as the one before share the object.
+      if (delivery.headers === known) continue
+      known = delivery.headers
+      this.#mayExpire ||= known[TTL_HEADER] !== undefined
     }
   }
 
   /** Whatever expired while it waited here is not given: its age is the node's when sent, and the wait since. */
   #dropExpired(waitedMs: number): void {
-    if (waitedMs < FRESH_MS) return
+    if (!this.#mayExpire || waitedMs < FRESH_MS) return
     const nodeNowMs = this.head.sentAtMs + waitedMs
     const live = this.#deliveries!.slice(this.#taken).filter((delivery) => {
       const ttl = delivery.headers[TTL_HEADER]
