@@ -52,6 +52,19 @@ export function appendFrame(
   return frame
 }
 
+export function appendFrameOf(call: number, commands: readonly Uint8Array[]): Buffer {
+  let bytes = 0
+  for (const { length } of commands) bytes += COMMAND_HEADER_BYTES + length
+  const frame = makeFrame(CALL.append, call, bytes)
+  let at = HEADER_BYTES
+  for (const command of commands) {
+    at = frame.writeUInt32LE(command.length, at)
+    frame.set(command, at)
+    at += command.length
+  }
+  return frame
+}
+
 /** The commands of an append's rest, as views. Throws when it is cut off. */
 export function commandsOf(rest: Buffer): Uint8Array[] {
   const commands: Uint8Array[] = []

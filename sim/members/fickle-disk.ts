@@ -1,4 +1,5 @@
-import type { Disk, DiskFile, DiskLock, OpenMode } from '../../src/core/index.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Disk, type DiskFile, type DiskLock, type OpenMode, SkeinError } from '../../src/core/index.ts'
 
 interface Unsynced {
   readonly bytes: Buffer
@@ -12,6 +13,10 @@ interface Unsynced {
 export class FickleDisk implements Disk {
   readonly kind: Disk['kind']
   readonly #disk: Disk
+  /** There is no room for anything that is written from now on. */
+  isFull = false
+  /** A sync takes so long: a kill finds much that is not synced. */
+  syncDelayMs = 0
 
   constructor(disk: Disk) {
     this.#disk = disk
@@ -19,7 +24,7 @@ export class FickleDisk implements Disk {
   }
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    return new FickleFile(await this.#disk.open(path, mode))
+    return new FickleFile(await this.#disk.open(path, mode), this)
   }
 
   list(directory: string): Promise<string[]> {
@@ -53,12 +58,14 @@ export class FickleDisk implements Disk {
 
 class FickleFile implements DiskFile {
   readonly #file: DiskFile
+  readonly #disk: FickleDisk
   #unsynced: Unsynced[] = []
   /** One thing after the other: the order of writes is the order on the disk. */
   #work: Promise<void> = Promise.resolve()
 
-  constructor(file: DiskFile) {
+  constructor(file: DiskFile, disk: FickleDisk) {
     this.#file = file
+    this.#disk = disk
   }
 
   #then<Result>(next: () => Promise<Result>): Promise<Result> {
@@ -73,6 +80,7 @@ class FickleFile implements DiskFile {
   writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
     const bytes = Buffer.concat(buffers)
     return this.#then(async () => {
+      if (this.#disk.isFull) throw new SkeinError('disk-full', 'Cannot write: the disk was said to be full')
       this.#unsynced.push({ bytes, position })
     })
   }
@@ -86,6 +94,7 @@ class FickleFile implements DiskFile {
 
   datasync(): Promise<void> {
     return this.#then(async () => {
+      if (this.#disk.syncDelayMs > 0) await delay(this.#disk.syncDelayMs)
       await this.#settle()
       await this.#file.datasync()
     })

@@ -27,6 +27,8 @@ export interface MapAudit {
   readonly ranges: Readonly<Record<string, Ranges>>
   /** Of everything: members that agree have the same. */
   readonly digest: string
+  /** How often an entry's log time was before that of the entry before it. */
+  readonly timeWentBack: number
 }
 
 /** A map, with sessions that keep a command from taking effect twice, and a record of what took effect. */
@@ -34,9 +36,14 @@ export class MapMachine implements Machine {
   #values: Record<string, OperationValue> = {}
   #sessions: Record<string, Session> = {}
   #ranges: Record<string, Ranges> = {}
+  #time = { lastMs: 0, wentBack: 0 }
 
   apply(entries: readonly LogEntry[]): void {
-    for (const { data } of entries) this.#apply(parse(data))
+    for (const { data, timeMs } of entries) {
+      if (timeMs < this.#time.lastMs) this.#time.wentBack += 1
+      this.#time.lastMs = timeMs
+      this.#apply(parse(data))
+    }
   }
 
   #apply({ client, number, key, value, expected }: MapCommand): void {
@@ -63,11 +70,11 @@ export class MapMachine implements Machine {
   }
 
   snapshot(): Uint8Array {
-    return Buffer.from(JSON.stringify([this.#values, this.#sessions, this.#ranges]))
+    return Buffer.from(JSON.stringify([this.#values, this.#sessions, this.#ranges, this.#time]))
   }
 
   restore(state: Uint8Array): void {
-    ;[this.#values, this.#sessions, this.#ranges] = JSON.parse(Buffer.from(state).toString())
+    ;[this.#values, this.#sessions, this.#ranges, this.#time] = JSON.parse(Buffer.from(state).toString())
   }
 
   audit(): MapAudit {
@@ -75,8 +82,12 @@ export class MapMachine implements Machine {
       Object.entries(part).sort(([left], [right]) => (left < right ? -1 : 1)),
     )
     const digest = createHash('sha256').update(JSON.stringify(sorted)).digest('hex')
-    return { ranges: this.#ranges, digest }
+    return { ranges: this.#ranges, digest, timeWentBack: this.#time.wentBack }
   }
+}
+
+export function encodeMapCommand(command: MapCommand): Uint8Array {
+  return Buffer.from(JSON.stringify(command))
 }
 
 function parse(bytes: Uint8Array): MapCommand {

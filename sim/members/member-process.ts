@@ -9,14 +9,15 @@ import { Replica } from './replica.ts'
 import { ShiftedClock } from './shifted-clock.ts'
 import { TallyMachine } from './tally-machine.ts'
 
-const { machine, snapshotBytes, clientPort, disk, ...options }: MemberSpec = JSON.parse(process.argv[2]!)
+const { machine, snapshotBytes, clientPort, disk: kind, ...options }: MemberSpec = JSON.parse(process.argv[2]!)
 const clock = new ShiftedClock()
+const disk = new FickleDisk(systemDisk())
 const log: RaftLog = await openRaftLog({
   ...options,
   clock,
   random: systemRandom,
   network: systemNetwork,
-  disk: disk === 'fickle' ? new FickleDisk(systemDisk()) : systemDisk(),
+  disk: kind === 'fickle' ? disk : systemDisk(),
 })
 const replica = new Replica(log, { machine: machine === 'map' ? new MapMachine() : new TallyMachine(), snapshotBytes })
 // A member that has failed can do nothing but be started again; whoever watches the process sees it end.
@@ -40,6 +41,8 @@ function status(): MemberStatus {
 async function obey(control: Control): Promise<unknown> {
   if ('audit' in control) return replica.audit()
   if ('clockOffsetMs' in control) clock.offsetMs = control.clockOffsetMs
+  if ('isDiskFull' in control) disk.isFull = control.isDiskFull
+  if ('syncDelayMs' in control) disk.syncDelayMs = control.syncDelayMs
   return status()
 }
 

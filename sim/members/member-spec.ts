@@ -13,6 +13,7 @@ export interface MemberSpec {
   readonly heartbeatMs: number
   readonly electionTimeoutMs: number
   readonly machine: 'tally' | 'map'
+  readonly segmentBytes?: number
   /** Entries held since the last snapshot, beyond which another is written. Default: none ever is. */
   readonly snapshotBytes?: number
   /** `fickle`: what was not synced is lost when the process is killed, as if the power had failed. */
@@ -26,6 +27,10 @@ export type Control =
   | { readonly call: number; readonly audit: true }
   /** From now on its wall clock is wrong by so much. */
   | { readonly call: number; readonly clockOffsetMs: number }
+  /** From now on its disk has no room, or has some again. A `fickle` one only. */
+  | { readonly call: number; readonly isDiskFull: boolean }
+  /** From now on a sync takes so long. A `fickle` one only. */
+  | { readonly call: number; readonly syncDelayMs: number }
 
 export interface MemberStatus {
   readonly state: string

@@ -84,6 +84,14 @@ export class Member {
     await this.#ask({ clockOffsetMs })
   }
 
+  async fillDisk(isDiskFull: boolean): Promise<void> {
+    await this.#ask({ isDiskFull })
+  }
+
+  async slowSyncs(syncDelayMs: number): Promise<void> {
+    await this.#ask({ syncDelayMs })
+  }
+
   #ask(control: Without<Control, 'call'>): Promise<unknown> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     if (!this.isUp) return Promise.reject(new Error(`Member ${this.id} is gone`))

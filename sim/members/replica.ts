@@ -1,4 +1,5 @@
 import type { LogDurability, RaftLog } from '../../src/consensus/index.ts'
+import { SkeinError } from '../../src/core/index.ts'
 import type { Machine } from './machine.ts'
 
 export interface ReplicaOptions {
@@ -61,9 +62,13 @@ export class Replica {
 
   async #compact(timeMs: number): Promise<void> {
     const index = this.#applied
-    const snapshot = await this.#log.snapshots.write({ index, timeMs }, this.#machine.snapshot())
-    const through = Math.max(index - ENTRIES_KEPT, this.#log.status().firstIndex - 1)
-    await this.#log.compact(through, snapshot)
+    try {
+      const snapshot = await this.#log.snapshots.write({ index, timeMs }, this.#machine.snapshot())
+      await this.#log.compact(Math.max(index - ENTRIES_KEPT, this.#log.status().firstIndex - 1), snapshot)
+    } catch (error) {
+      // Nothing is let go of; the next entries try again, perhaps with more room.
+      if (!(error instanceof SkeinError && error.code === 'disk-full')) throw error
+    }
   }
 
   #reached(index: number): Promise<void> | undefined {

@@ -101,6 +101,7 @@ const STEPS: readonly StepPlan[] = [
     isSlow: true,
     scope: CONSENSUS,
   },
+  { name: 'Raft members, tormented', tests: ['sim/chaos/'], covers: [], isSlow: true, scope: CONSENSUS },
   {
     name: 'the command line and its nodes',
     tests: ['test/integration/cli/'],
