@@ -137,6 +137,25 @@ const appendFaults: readonly FaultyLog[] = [
       }),
   },
   {
+    name: 'acknowledges what it is given after it was deposed',
+    wrap: (log) => {
+      let receipt: Appended | undefined
+      const append: ReplicatedLog['append'] = async (commands, options) => {
+        try {
+          receipt = await log.append(commands, options)
+        } catch (error) {
+          if (receipt === undefined || (error as { code?: string }).code !== 'not-leader') throw error
+        }
+        return receipt
+      }
+      return delegate(log, { append })
+    },
+  },
+  {
+    name: 'hands on what it refused to whoever leads',
+    wrap: handingOn(),
+  },
+  {
     name: 'promises more than it keeps',
     wrap: (log) =>
       delegate(log, {
@@ -148,6 +167,23 @@ const appendFaults: readonly FaultyLog[] = [
   },
 ]
 
+/** What one member refused is appended by the next one that can, though its caller was told that it is not. */
+function handingOn(): FaultyLog['wrap'] {
+  let left: Uint8Array[][] = []
+  return (log) => {
+    const append: ReplicatedLog['append'] = async (commands, options) => {
+      const copies = commands.map((command) => command.slice())
+      const due = log.status().state === 'leading' ? left.splice(0) : []
+      for (const refused of due) await log.append(refused)
+      return log.append(copies, options).catch((error: { code?: string }) => {
+        if (error.code === 'not-leader') left = [...left, copies]
+        throw error
+      })
+    }
+    return delegate(log, { append })
+  }
+}
+
 const readFaults: readonly FaultyLog[] = [
   { name: 'gives entries out of order', wrap: entries((given) => given.toReversed()) },
   { name: 'gives an entry twice', wrap: entries((given) => given.flatMap((entry) => [entry, entry])) },
@@ -155,6 +191,26 @@ const readFaults: readonly FaultyLog[] = [
   {
     name: 'says that each entry is of the first term',
     wrap: entries((given) => given.map((entry) => ({ ...entry, term: 1 }))),
+  },
+  {
+    name: 'gives what a deposed leader wrote behind the claim of its successor',
+    wrap: reading(async function* (reads) {
+      let before: LogEntry | undefined
+      for await (const read of reads) {
+        if ('snapshot' in read) {
+          yield read
+          continue
+        }
+        const given: LogEntry[] = []
+        for (const entry of read.entries) {
+          const isSucceeding = before !== undefined && before.term < entry.term && before.index < entry.index - 1
+          if (isSucceeding) given.push({ ...before!, index: entry.index - 1 })
+          given.push(entry)
+          before = entry
+        }
+        yield { ...read, entries: given }
+      }
+    }),
   },
   {
     name: 'has no log time',
