@@ -73,7 +73,7 @@ export class SequencedGroup {
 }
 
 /** Lets pass, or holds. */
-export class Gate {
+class Gate {
   #opened = Promise.resolve()
   #open: () => void = () => undefined
   /** Writes that it holds. */
