@@ -10,6 +10,7 @@ const VARIANTS: Readonly<Record<string, string>> = {
   commands: './crash/commands.ts',
   transactions: './crash/transactions.ts',
   broker: './crash/broker.ts',
+  bridge: './crash/bridge.ts',
 }
 
 const HELP = `Breaks the machine under the log, or a broker and its clients, and counts what was lost.
@@ -25,6 +26,8 @@ const HELP = `Breaks the machine under the log, or a broker and its clients, and
   transactions   a processor on Kafka is killed while it consumes, processes and produces
   broker         a broker (--driver kafka|jetstream|rabbitmq) and its client are killed in turn under load;
                  with --nodes 3 a node of a cluster loses its disk instead
+  bridge         what moves messages between two brokers is killed under load, and the brokers now and then
+                 (--driver from,to; default jetstream and kafka, both ways)
 
   --rounds N     how often; each variant has its own default
   --seed N       of what is drawn at random (default 1)

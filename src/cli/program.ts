@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { misspeltVariable, SkeinError, VERSION } from '../core/index.ts'
 import { agentsCommand } from './commands/agents.ts'
+import { bridgeCommand } from './commands/bridge.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { lagCommand } from './commands/lag.ts'
@@ -29,6 +30,7 @@ export function buildProgram(context: CommandContext): Command {
     topicsCommand,
     lagCommand,
     dlqCommand,
+    bridgeCommand,
     doctorCommand,
   ]
   for (const make of commands) program.addCommand(make(context))

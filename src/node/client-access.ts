@@ -7,6 +7,8 @@ import { PULSES_TOPIC, ROSTER_TOPIC, SWARM_TOPIC } from '../swarm/index.ts'
 /** Where only the node decides what is written; agents do report outcomes themselves. */
 const NODE_TOPICS = [ROSTER_TOPIC, SWARM_TOPIC, PULSES_TOPIC, INBOX_TOPIC]
 const DEAD_LETTERS = 'skein.dead.'
+/** What bridges remember: they are clients like any other. */
+const BRIDGES = 'skein.bridges'
 /** Those that clients open too, as the node made them. */
 const OPEN_TOPICS = [...NODE_TOPICS, OUTCOMES_TOPIC]
 
@@ -18,11 +20,14 @@ export const clientAccess: Authorise = (_principal, verb, subject) => {
   if (!isOwnTopic(subject)) return
   if (verb === 'answer') throw refused('answer', subject)
   if (verb === 'administer' && !subject.startsWith(DEAD_LETTERS)) throw refused('administer', subject)
-  if (verb === 'open' && !subject.startsWith(DEAD_LETTERS) && !OPEN_TOPICS.includes(subject)) {
-    throw refused('open', subject)
-  }
+  if (verb === 'open' && !mayOpen(subject)) throw refused('open', subject)
   if (verb !== 'publish') return
   if (NODE_TOPICS.some((topic) => subject === topic || subject.startsWith(`${topic}.`))) throw refused('write', subject)
+}
+
+function mayOpen(topic: string): boolean {
+  if (topic === BRIDGES || topic.startsWith(`${BRIDGES}.`) || topic.startsWith(DEAD_LETTERS)) return true
+  return OPEN_TOPICS.includes(topic)
 }
 
 function refused(what: string, subject: string): SkeinError {

@@ -16,6 +16,7 @@ import type { FencedAgent } from '../swarm/index.ts'
 import { clientAccess } from './client-access.ts'
 import type { DiskState } from './disk-health.ts'
 import { checkListenHost } from './listen-address.ts'
+import { runNodeBridges } from './node-bridges.ts'
 import type { NodeLog } from './node-log.ts'
 import { NodeProbes } from './node-probes.ts'
 import { type NodeStore, openNodeStore } from './node-store.ts'
@@ -86,11 +87,12 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const url = urlOf(config.listen.host, await http.listen(config.listen))
   probes.enter('running')
   log.info('listening', { url, data: store.place, version: VERSION })
+  const bridges = keep(runNodeBridges(config, { clock, random, disk: dependencies.disk, log }))
   return runningNode({
     url,
     clock,
     graceMs: config.shutdown.graceMs,
-    drainInOrder: [...(sockets ? [sockets] : []), http, commands, services, bus],
+    drainInOrder: [bridges, ...(sockets ? [sockets] : []), http, commands, services, bus],
     cutOff: parts.move(),
     onDrain: () => {
       probes.enter('stopping')

@@ -1,3 +1,4 @@
+import type { Bus } from '../../bus/index.ts'
 import { SkeinError } from '../../core/index.ts'
 import type { NodeMachine } from '../machine.ts'
 import type { OpenBusOptions } from '../open-bus.ts'
@@ -36,6 +37,15 @@ export async function openBoundBus(
   if (failed === undefined) return new BoundBus(brokers, bindIntents(brokers, binding.bind))
   await Promise.all(brokers.map(({ bus }) => bus.close()))
   throw failed.reason
+}
+
+/** Connects to one broker under a name, for whoever needs it by itself. Rejects as `openBoundBus` does. */
+export async function openNamedBroker(
+  name: string,
+  given: Binding['brokers'][string],
+  at: { readonly machine: NodeMachine; readonly options: OpenBusOptions },
+): Promise<Bus> {
+  return openBroker(await addressOf(name, given), at.machine, at.options)
 }
 
 async function addressOf(name: string, given: Binding['brokers'][string]): Promise<AddressedBroker> {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { checkSubject } from '../../core/index.ts'
 import type { Binding } from '../binding/binding.ts'
 import { bindSchema, brokersSchema } from './binding-schema.ts'
+import { bridgesSchema } from './bridges-schema.ts'
 
 const count = z.int().min(1)
 const bytes = z.int().min(1024)
@@ -118,6 +119,8 @@ export const configSchema = z.strictObject({
   /** For a node on brokers, and for whoever connects to them. */
   brokers: brokersSchema.optional(),
   bind: bindSchema.optional(),
+  /** Topics moved from broker to broker, by `skein up` and by `skein bridge`. */
+  bridges: bridgesSchema.default([]),
 })
 
 export type NodeConfig = z.output<typeof configSchema>

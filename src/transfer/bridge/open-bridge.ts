@@ -1,0 +1,148 @@
+import {
+  type Capabilities,
+  checkNotOwnTopic,
+  satisfies,
+  type TopicDescription,
+  type TopicSpec,
+} from '../../bus/index.ts'
+import { SkeinError, UnsupportedError } from '../../core/index.ts'
+import { brokerIdentity, IDENTITY_TOPIC } from '../broker-identity.ts'
+import { describeIfThere } from '../own-topic.ts'
+import { Bridge } from './bridge.ts'
+import type { BridgeEnd, BridgeOptions } from './bridge-options.ts'
+import { BridgePlaces } from './bridge-places.ts'
+import { MovedBefore } from './moved-before.ts'
+
+const WINDOW_BYTES = 16 * 1024 * 1024
+const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
+const NAME_CHARACTERS_MAX = 120
+/** A second guard beside what the target is searched for: it also knows what a dying process still has on its way. */
+const DEDUPLICATION_WINDOW_MS = 120_000
+/** A message is never given up because the bridge died with it in hand. */
+const RETRY = { attemptsMax: 1_000_000 }
+
+/**
+ * Checks both sides and makes a bridge, which moves nothing before `run()`. Rejects with `not-found` (a topic that is not
+ * there), `bad-argument` (source and target are one topic; the name), `bad-config` (the name is another bridge's),
+ * `unsupported` (a topic that stores nothing, a durability that the target does not grant), `unauthorised`.
+ */
+export async function openBridge(options: BridgeOptions): Promise<Bridge> {
+  const { source, target, clock, random } = options
+  const stop = new AbortController()
+  const from = await describeSource(source)
+  checkNotOwnTopic(target.topic)
+  const name = bridgeName(options)
+  const parts = { clock, random, signal: stop.signal }
+  const [sourceId, targetId] = [await brokerIdentity(source.bus, parts), await brokerIdentity(target.bus, parts)]
+  const [sourcePlace, targetPlace] = [`${sourceId}/${source.topic}`, `${targetId}/${target.topic}`]
+  if (sourcePlace === targetPlace) throw sameTopic(source.topic)
+  const capabilities = await openTarget(options, from)
+  const bridge = `${name}@${sourceId}`
+  const between = { source: sourcePlace, target: targetPlace }
+  const places = new BridgePlaces(target.bus, `${IDENTITY_TOPIC}.${name}.${sourceId}`, between)
+  await places.load(stop.signal)
+  const group = bridgeGroup(name, targetId)
+  const writer = target.bus.writer(target.topic)
+  return new Bridge({
+    ...{ name, group, places, stop, clock, random },
+    by: { bridge, ...between, sourceTopic: source.topic, targetTopic: target.topic },
+    reader: source.bus.reader(source.topic, {
+      ...{ mode: 'group', group, from: options.from ?? 'earliest', retry: RETRY },
+      ...(options.subjects && { subjects: options.subjects }),
+    }),
+    before: new MovedBefore({
+      ...{ bus: target.bus, topic: target.topic, bridge, signal: stop.signal },
+      load: () => places.load(stop.signal),
+    }),
+    target: { writer, clock, random },
+    durability: capabilities.durability,
+    windowBytes: options.windowBytes ?? WINDOW_BYTES,
+    onProblem: options.onProblem ?? (() => {}),
+  })
+}
+
+/** Under which the source keeps the place of a bridge. */
+function bridgeGroup(name: string, targetId: string): string {
+  return `bridge.${name}.${targetId}`
+}
+
+function bridgeName({ name, source, target }: BridgeOptions): string {
+  const made = source.topic === target.topic ? source.topic : `${source.topic}.to.${target.topic}`
+  const chosen = name ?? made
+  if (NAME.test(chosen) && chosen.length <= NAME_CHARACTERS_MAX) return chosen
+  throw new SkeinError(
+    'bad-argument',
+    `Cannot name a bridge "${chosen}": use letters, digits, ".", "_" and "-", at most ${NAME_CHARACTERS_MAX}`,
+    { details: { name: chosen } },
+  )
+}
+
+function sameTopic(topic: string): SkeinError {
+  return new SkeinError(
+    'bad-argument',
+    `Cannot bridge "${topic}" to itself: source and target are one topic of one broker; name another of either`,
+    { details: { topic } },
+  )
+}
+
+async function describeSource({ bus, topic }: BridgeEnd): Promise<TopicDescription> {
+  const found = await bus.admin.describeTopic(topic)
+  const { spec, capabilities } = found
+  if (spec.storage === 'ephemeral' || capabilities.groups === 'none') {
+    throw new UnsupportedError(
+      `topic "${topic}" as the source of a bridge`,
+      'it stores nothing, and what a bridge was away for would be lost; bridge a topic of telemetry, events or commands',
+    )
+  }
+  return found
+}
+
+/** The target's topic as it is, or made like the source's. */
+async function openTarget(options: BridgeOptions, from: TopicDescription): Promise<Capabilities> {
+  const { bus, topic } = options.target
+  const durability = options.durability ?? (from.spec.intent === 'telemetry' ? 'written' : 'safe')
+  const found = await describeIfThere(bus, topic)
+  if (found === undefined) {
+    if (!options.create) throw missingTarget(topic)
+    return createLike(options.target, { ...from.spec, durability })
+  }
+  const { spec, capabilities } = found
+  if (spec.storage === 'ephemeral') {
+    throw new UnsupportedError(
+      `topic "${topic}" as the target of a bridge`,
+      'it stores nothing; bridge to a topic that does',
+    )
+  }
+  if (satisfies(capabilities.durability, durability)) return capabilities
+  throw new UnsupportedError(
+    `durability "${durability}" on topic "${topic}"`,
+    `the target grants "${capabilities.durability}": ask for that, or make the topic safer`,
+  )
+}
+
+function missingTarget(topic: string): SkeinError {
+  return new SkeinError(
+    'not-found',
+    `Cannot bridge to topic "${topic}": the target has none of that name; make it, or have the bridge make it (--create)`,
+    { details: { target: topic } },
+  )
+}
+
+/** What is a matter of one broker (replicas, retention, compression) is not carried over. */
+async function createLike({ bus, topic }: BridgeEnd, like: TopicSpec): Promise<Capabilities> {
+  const { intent, partitions, durability, compaction, ttlMs, messageBytesMax } = like
+  const spec: TopicSpec = {
+    ...{ name: topic, intent },
+    ...(partitions !== undefined && { partitions }),
+    ...(durability !== undefined && { durability }),
+    ...(compaction !== undefined && { compaction }),
+    ...(ttlMs !== undefined && { ttlMs }),
+    ...(messageBytesMax !== undefined && { messageBytesMax }),
+  }
+  try {
+    return await bus.open({ ...spec, deduplicationWindowMs: DEDUPLICATION_WINDOW_MS })
+  } catch (error) {
+    if (!(error instanceof UnsupportedError) || error.feature !== 'deduplication') throw error
+    return bus.open({ ...spec, deduplicationWindowMs: 0 })
+  }
+}
