@@ -56,11 +56,12 @@ export class TopicStore {
     return topic.capabilities
   }
 
-  /** As it is now; rejects with `not-found`. */
+  /** As it is now, and from now on usable as it is; rejects with `not-found`. */
   async describe(name: string): Promise<KafkaTopic> {
     checkName(name)
     const topic = await this.#find(name)
     if (topic === undefined) throw notOpen(name)
+    if (!this.#open.has(name)) this.#open.set(name, topic)
     return topic
   }
 
