@@ -1,24 +1,36 @@
 import type { Entry } from '../../raft/index.ts'
+import { ENTRY_HEADER_BYTES, writeEntryHeader } from '../raft-node/index.ts'
 import type { LogEntry } from '../replicated-log.ts'
 
 /** Log time stands before the command's bytes: a double, little-endian. */
 export const COMMAND_HEADER_BYTES = 8
 
-/** The commands of one call as the data of entries: copied once, into one piece of memory. */
-export function encodeCommands(commands: readonly Uint8Array[], timeMs: number): Uint8Array[] {
+export interface CommandStamp {
+  readonly timeMs: number
+  /** Of the leader that proposes them. */
+  readonly term: number
+}
+
+/**
+ * The commands of one call as the data of entries: copied once, into one piece of memory in which they lie as they will be sent
+ * and stored.
+ */
+export function encodeCommands(commands: readonly Uint8Array[], { timeMs, term }: CommandStamp): Uint8Array[] {
   let bytes = 0
-  for (const { length } of commands) bytes += COMMAND_HEADER_BYTES + length
+  for (const { length } of commands) bytes += ENTRY_HEADER_BYTES + COMMAND_HEADER_BYTES + length
   const slab = Buffer.allocUnsafeSlow(bytes)
   const view = new DataView(slab.buffer)
   const encoded: Uint8Array[] = []
   let at = 0
   for (const command of commands) {
-    const end = at + COMMAND_HEADER_BYTES + command.length
+    const length = COMMAND_HEADER_BYTES + command.length
+    writeEntryHeader(view, at, { length, kind: 'command', term })
+    at += ENTRY_HEADER_BYTES
     view.setFloat64(at, timeMs, true)
     slab.set(command, at + COMMAND_HEADER_BYTES)
     // Made directly: `subarray` looks up how to make its result each time.
-    encoded.push(new Uint8Array(slab.buffer, at, end - at))
-    at = end
+    encoded.push(new Uint8Array(slab.buffer, at, length))
+    at += length
   }
   return encoded
 }

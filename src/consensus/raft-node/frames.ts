@@ -4,10 +4,16 @@ import { SkeinError } from '../../core/index.ts'
 /** Length of the body (4) and its CRC-32 (4), little-endian; then the body, whose first byte says what it is. */
 export const FRAME_HEADER_BYTES = 8
 
-/** Completes a frame whose body stands behind the room for its header. */
-export function sealFrame(frame: Buffer): Buffer {
-  frame.writeUInt32LE(frame.length - FRAME_HEADER_BYTES, 0)
-  frame.writeUInt32LE(crc32(frame.subarray(FRAME_HEADER_BYTES)), 4)
+/** Completes a frame whose body stands behind the room for its header, and goes on in `rest`. */
+export function sealFrame(frame: Buffer, rest: readonly Uint8Array[] = []): Buffer {
+  let bytes = frame.length - FRAME_HEADER_BYTES
+  let checksum = crc32(frame.subarray(FRAME_HEADER_BYTES))
+  for (const part of rest) {
+    bytes += part.length
+    checksum = crc32(part, checksum)
+  }
+  frame.writeUInt32LE(bytes, 0)
+  frame.writeUInt32LE(checksum, 4)
   return frame
 }
 

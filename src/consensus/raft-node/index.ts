@@ -1,4 +1,5 @@
 export type { DriverSink, RaftTimes } from './driver-options.ts'
+export { ENTRY_HEADER_BYTES, writeEntryHeader } from './entry-codec.ts'
 export { memberOf, membersIn } from './members-in.ts'
 export type { RaftMember, RaftMemberOptions } from './open-raft-member.ts'
 export { openRaftMember, RAFT_TIMES } from './open-raft-member.ts'

@@ -4,14 +4,12 @@ import fc from 'fast-check'
 import { seededRandom } from '../../../testing/index.ts'
 import { SkeinError } from '../../core/index.ts'
 import type { Entry } from '../../raft/index.ts'
-import { type LinkMessage, messageBytes, readMessage, writeMessage } from './message-codec.ts'
+import { encodeMessage, type LinkMessage, readMessage } from './message-codec.ts'
 
 const WAY = { from: 3, to: 7 }
 
 function encode(message: LinkMessage): Buffer {
-  const bytes = Buffer.alloc(messageBytes(message))
-  writeMessage(message, bytes, 0)
-  return bytes
+  return Buffer.concat(encodeMessage(message, 0))
 }
 
 const number = fc.maxSafeNat()

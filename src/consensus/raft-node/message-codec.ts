@@ -1,6 +1,6 @@
 import { SkeinError } from '../../core/index.ts'
 import type { AppendMessage, Message, NodeId } from '../../raft/index.ts'
-import { encodedEntriesBytes, readEntries, writeEntries } from './entry-codec.ts'
+import { encodeEntries, readEntries } from './entry-codec.ts'
 
 /** Snapshots travel on a lane of their own. */
 export type LinkMessage = Exclude<Message, { readonly type: 'snapshot' }>
@@ -119,21 +119,21 @@ const CODES = new Map(SHAPES.map(({ type }, code) => [type, code]))
 const HEADER_BYTES = 9
 const COUNT_BYTES = 4
 
-/** Bytes of the body of a frame with this message; then `writeMessage`. */
-export function messageBytes(message: LinkMessage): number {
-  const fixed = HEADER_BYTES + SHAPES[CODES.get(message.type)!]!.count * 8
-  return message.type === 'append' ? fixed + COUNT_BYTES + encodedEntriesBytes(message.entries) : fixed
-}
-
-/** Type (1), term and the type's numbers (8 each, doubles); of an append then the count of its entries (4), and they. */
-export function writeMessage(message: LinkMessage, target: Buffer, from: number): void {
+/**
+ * The body of a frame with this message, in pieces; the first has room for `headRoom` bytes before it. Type (1), term and the
+ * type's numbers (8 each, doubles); of an append then the count of its entries (4), and they.
+ */
+export function encodeMessage(message: LinkMessage, headRoom: number): [head: Buffer, ...entries: Uint8Array[]] {
   const code = CODES.get(message.type)!
-  let at = target.writeUInt8(code, from)
-  at = target.writeDoubleLE(message.term, at)
-  for (const value of SHAPES[code]!.fields(message as never)) at = target.writeDoubleLE(value, at)
-  if (message.type !== 'append') return
-  at = target.writeUInt32LE(message.entries.length, at)
-  writeEntries(message.entries, target, at)
+  const { count, fields } = SHAPES[code]!
+  const isAppend = message.type === 'append'
+  const head = Buffer.allocUnsafeSlow(headRoom + HEADER_BYTES + count * 8 + (isAppend ? COUNT_BYTES : 0))
+  let at = head.writeUInt8(code, headRoom)
+  at = head.writeDoubleLE(message.term, at)
+  for (const value of fields(message as never)) at = head.writeDoubleLE(value, at)
+  if (!isAppend) return [head]
+  head.writeUInt32LE(message.entries.length, at)
+  return [head, ...encodeEntries(message.entries)]
 }
 
 /** The message in a frame's body; who speaks is known from the connection. Throws `malformed-frame`. */

@@ -39,9 +39,9 @@ export class PeerLink {
     return this.#connection !== undefined
   }
 
-  /** Queues a frame for `flush()`; to be called only while connected. */
-  send(frame: Uint8Array): void {
-    this.#outgoing.push(frame)
+  /** Queues a frame, in pieces, for `flush()`; to be called only while connected. */
+  send(frame: readonly Uint8Array[]): void {
+    for (const part of frame) this.#outgoing.push(part)
   }
 
   flush(): void {

@@ -127,6 +127,10 @@ export class RaftDriver {
     return this.#record
   }
 
+  get term(): number {
+    return this.#raft.term
+  }
+
   get status(): RaftStatus {
     return this.#raft.status()
   }

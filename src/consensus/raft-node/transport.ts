@@ -6,7 +6,7 @@ import { FRAME_HEADER_BYTES, sealFrame } from './frames.ts'
 import { greet } from './greet.ts'
 import { type Greeting, type Identity, PROTOCOL } from './greeting.ts'
 import type { KnownPeers } from './known-peers.ts'
-import { type LinkMessage, messageBytes, readMessage, writeMessage } from './message-codec.ts'
+import { encodeMessage, type LinkMessage, readMessage } from './message-codec.ts'
 import { type AcceptorCounts, PeerAcceptor } from './peer-acceptor.ts'
 import { checkPeer } from './peer-check.ts'
 import { PeerLink, parseAddress } from './peer-link.ts'
@@ -65,7 +65,7 @@ export class Transport {
   #isClosed = false
   /** The same append goes to several. */
   #lastMessage: Extract<LinkMessage, { readonly type: 'append' }> | undefined
-  #lastFrame: Buffer | undefined
+  #lastFrame: readonly Uint8Array[] | undefined
 
   constructor(options: TransportOptions, handlers: TransportHandlers) {
     this.#options = options
@@ -174,14 +174,14 @@ export class Transport {
   send(message: LinkMessage): void {
     const link = this.#link(message.to)
     if (link === undefined || !link.isConnected) this.#handlers.onUnreachable(message.to)
-    else link.send(message.type === 'append' ? this.#encodeAppend(message) : encodeMessage(message))
+    else link.send(message.type === 'append' ? this.#encodeAppend(message) : encodeFrameOf(message))
   }
 
-  #encodeAppend(message: Extract<LinkMessage, { readonly type: 'append' }>): Buffer {
+  #encodeAppend(message: Extract<LinkMessage, { readonly type: 'append' }>): readonly Uint8Array[] {
     const last = this.#lastMessage
     if (last !== undefined && areEqual(last, message)) return this.#lastFrame!
     this.#lastMessage = message
-    this.#lastFrame = encodeMessage(message)
+    this.#lastFrame = encodeFrameOf(message)
     return this.#lastFrame
   }
 
@@ -205,11 +205,10 @@ export class Transport {
   }
 }
 
-function encodeMessage(message: LinkMessage): Buffer {
-  const frame = Buffer.allocUnsafeSlow(FRAME_HEADER_BYTES + 1 + messageBytes(message))
-  frame.writeUInt8(FRAME.message, FRAME_HEADER_BYTES)
-  writeMessage(message, frame, FRAME_HEADER_BYTES + 1)
-  return sealFrame(frame)
+function encodeFrameOf(message: LinkMessage): readonly Uint8Array[] {
+  const [head, ...entries] = encodeMessage(message, FRAME_HEADER_BYTES + 1)
+  head.writeUInt8(FRAME.message, FRAME_HEADER_BYTES)
+  return [sealFrame(head, entries), ...entries]
 }
 
 /** Entries are never changed, so the first and the last stand for all between. */

@@ -1,6 +1,6 @@
 import { SkeinError } from '../../core/index.ts'
 import type { Entry } from '../../raft/index.ts'
-import { encodedEntriesBytes, readEntries, writeEntries } from './entry-codec.ts'
+import { encodeEntries, readEntries } from './entry-codec.ts'
 import type { SnapshotRecord } from './snapshot-record.ts'
 
 /** What is written to the log on the disk at once: a crash leaves it whole or not at all. */
@@ -17,10 +17,10 @@ const VERSION = 1
 const FLAG_REPLACES = 1
 const HEADER_BYTES = 28
 
-/** Version (1), flags (1), bytes of the snapshot's record (4 from 4), commit, first index (8 each, doubles), count (4), the record as JSON, entries. */
-export function encodeWalFrame({ commit, entries, snapshot, replacesLog }: WalFrame): Buffer {
+/** Version (1), flags (1), bytes of the snapshot's record (4 from 4), commit, first index (8 each, doubles), count (4), the record as JSON, entries: in pieces. */
+export function encodeWalFrame({ commit, entries, snapshot, replacesLog }: WalFrame): Uint8Array[] {
   const record = snapshot === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(snapshot))
-  const bytes = Buffer.allocUnsafeSlow(HEADER_BYTES + record.length + encodedEntriesBytes(entries))
+  const bytes = Buffer.allocUnsafeSlow(HEADER_BYTES + record.length)
   bytes.writeUInt8(VERSION, 0)
   bytes.writeUInt8(replacesLog === true ? FLAG_REPLACES : 0, 1)
   bytes.writeUInt16LE(0, 2)
@@ -29,8 +29,7 @@ export function encodeWalFrame({ commit, entries, snapshot, replacesLog }: WalFr
   bytes.writeDoubleLE(entries[0]?.index ?? 0, 16)
   bytes.writeUInt32LE(entries.length, 24)
   bytes.set(record, HEADER_BYTES)
-  writeEntries(entries, bytes, HEADER_BYTES + record.length)
-  return bytes
+  return [bytes, ...encodeEntries(entries)]
 }
 
 /** Throws `future-version`, and `corrupt` for what passed its checksum and yet makes no sense. */

@@ -94,10 +94,10 @@ export class Wal {
 
   /** Resolves when the frame is durable. Order of calls is the order on the disk. */
   async append(frame: WalFrame): Promise<void> {
-    const bytes = encodeWalFrame(frame)
+    const parts = encodeWalFrame(frame)
     const records = {
-      parts: [bytes],
-      byteLength: bytes.length,
+      parts,
+      byteLength: parts.reduce((sum, { length }) => sum + length, 0),
       count: 1,
       firstTimestampMs: 0,
       lastTimestampMs: 0,
