@@ -209,6 +209,7 @@ export class SegmentReader {
 /** About `maxBytes`, up to where a batch ends as far as the index knows: what is cut would be read once more. */
 function wantedBytes(segment: Segment, at: number, maxBytes: number): number {
   const most = Math.max(maxBytes, READ_BYTES_MIN)
+  if (at + most >= segment.readableBytes) return most
   const boundary = segment.index.boundaryAfter(at, most)
   if (boundary === undefined || boundary - at > READ_BYTES_BY_INDEX_MAX) return most
   return boundary - at
