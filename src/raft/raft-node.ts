@@ -45,10 +45,6 @@ export class RaftNode {
     restartElectionTimer(this.#core)
   }
 
-  get term(): number {
-    return this.#core.term
-  }
-
   /** A unit of time has passed. */
   tick(): void {
     tick(this.#core)

@@ -156,7 +156,7 @@ export class RaftLog implements ReplicatedLog {
     this.#checkSize(commands)
     this.#checkRoom(driver)
     const timeMs = Math.max(this.#parts.clock.nowMs(), this.#logTimeMs)
-    const proposed = driver.propose(encodeCommands(commands, { timeMs, term: driver.term }))
+    const proposed = driver.propose(encodeCommands(commands, { timeMs, term: driver.status.term }))
     this.#logTimeMs = timeMs
     const { first, last, term } = await this.#appends.wait(proposed, signal)
     return { first, last, term, durability: this.#durability() }

@@ -127,10 +127,6 @@ export class RaftDriver {
     return this.#record
   }
 
-  get term(): number {
-    return this.#raft.term
-  }
-
   get status(): RaftStatus {
     return this.#raft.status()
   }
