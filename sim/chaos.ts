@@ -59,6 +59,9 @@ function shortfalls(report: ChaosReport): string[] {
   return bars.filter(([isMet]) => !isMet).map(([, sentence]) => sentence)
 }
 
+// What was mounted, made and started goes with this process, however it ends.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(130))
+
 const report = await torment({
   rounds: positiveInteger('rounds', values.rounds),
   seed: positiveInteger('seed', values.seed),

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Random } from '../../src/core/index.ts'
@@ -36,7 +37,8 @@ export class ChaosGroup {
   readonly mesh: Mesh
   readonly disk: DiskKind
   readonly #seats: ReadonlyMap<number, Seat>
-  readonly #directory: string
+  /** Also when the process ends before it was asked to. */
+  readonly #remove: () => void
 
   private constructor(parts: {
     readonly mesh: Mesh
@@ -47,7 +49,8 @@ export class ChaosGroup {
     this.mesh = parts.mesh
     this.disk = parts.disk
     this.#seats = parts.seats
-    this.#directory = parts.directory
+    this.#remove = () => rmSync(parts.directory, { recursive: true, force: true })
+    process.on('exit', this.#remove)
   }
 
   /** A small disk needs root: without it the disks are fickle. */
@@ -165,7 +168,8 @@ export class ChaosGroup {
   async close(): Promise<void> {
     await Promise.all([...this.#seats.values()].map(({ member }) => member.kill()))
     await this.mesh.close()
-    for (const { disk } of this.#seats.values()) await disk?.unmount()
-    await rm(this.#directory, { recursive: true, force: true })
+    for (const { disk } of this.#seats.values()) disk?.unmount()
+    process.off('exit', this.#remove)
+    this.#remove()
   }
 }

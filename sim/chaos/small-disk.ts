@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { rmdirSync } from 'node:fs'
 import { mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,12 +9,11 @@ const BLOCK_BYTES = 64 * 1024
 /** A file system of its own, small enough to be filled. Only root can make one. */
 export class SmallDisk {
   readonly directory: string
-  readonly #unmount = () => execFileSync('umount', ['--lazy', this.directory])
   #isMounted = true
 
   private constructor(directory: string) {
     this.directory = directory
-    process.on('exit', this.#unmount)
+    process.on('exit', this.unmount)
   }
 
   /** Undefined where this process may not mount anything. */
@@ -45,11 +45,12 @@ export class SmallDisk {
     await rm(this.#ballast, { force: true })
   }
 
-  async unmount(): Promise<void> {
+  /** Also when the process ends before it was asked to. */
+  readonly unmount = (): void => {
     if (!this.#isMounted) return
     this.#isMounted = false
-    process.off('exit', this.#unmount)
-    this.#unmount()
-    await rmdir(this.directory)
+    process.off('exit', this.unmount)
+    execFileSync('umount', ['--lazy', this.directory])
+    rmdirSync(this.directory)
   }
 }

@@ -33,7 +33,11 @@ export class Member {
       if (said.failed === undefined) call?.resolve(said.answer)
       else call?.reject(new Error(`Member ${id}: ${said.failed}`))
     })
+    // One that stands still would not notice that nobody is left.
+    const end = () => child.kill('SIGKILL')
+    process.on('exit', end)
     child.on('exit', () => {
+      process.off('exit', end)
       for (const { reject } of this.#calls.values()) reject(new Error(`Member ${id} is gone`))
       this.#calls.clear()
     })
