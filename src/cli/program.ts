@@ -6,6 +6,7 @@ import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { lagCommand } from './commands/lag.ts'
 import { pubCommand } from './commands/pub.ts'
+import { raftCommand } from './commands/raft.ts'
 import { replayCommand } from './commands/replay.ts'
 import { sendCommand } from './commands/send.ts'
 import { subCommand } from './commands/sub.ts'
@@ -31,6 +32,7 @@ export function buildProgram(context: CommandContext): Command {
     lagCommand,
     dlqCommand,
     bridgeCommand,
+    raftCommand,
     doctorCommand,
   ]
   for (const make of commands) program.addCommand(make(context))

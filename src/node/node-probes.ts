@@ -1,4 +1,4 @@
-import type { ProbeReport, Probes } from '../gateway/http/index.ts'
+import type { HostedLog, ProbeReport, Probes } from '../gateway/http/index.ts'
 import type { DiskHealth } from './disk-health.ts'
 
 type Phase = 'starting' | 'running' | 'stopping'
@@ -9,8 +9,11 @@ export class NodeProbes implements Probes {
   /** Undefined on brokers: there is no log of this node's own. */
   readonly #disk: DiskHealth | undefined
 
-  constructor(disk: DiskHealth | undefined) {
+  readonly #logs: ReadonlyMap<string, HostedLog>
+
+  constructor(disk: DiskHealth | undefined, logs: ReadonlyMap<string, HostedLog>) {
     this.#disk = disk
+    this.#logs = logs
   }
 
   enter(phase: 'running' | 'stopping'): void {
@@ -28,8 +31,15 @@ export class NodeProbes implements Probes {
       node: this.#phase,
       log: this.#disk?.syncFailed ? 'poisoned by a failed sync: restart' : 'ok',
       disk: this.#disk?.full ? 'full: make room' : 'ok',
+      ...this.#raft(),
     }
     return { ok: checks.node === 'running' && checks.log === 'ok' && checks.disk === 'ok', checks }
+  }
+
+  /** A member that takes part no more is told; the node is ready without it. */
+  #raft(): Readonly<Record<string, string>> {
+    const told = [...this.#logs].map(([name, { status }]) => [`raft ${name}`, status.failure?.message ?? status.state])
+    return Object.fromEntries(told)
   }
 
   started(): ProbeReport {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import Type from 'typebox'
-import { systemClock, systemDisk, systemRandom } from '../core/system/index.ts'
+import { systemClock, systemDisk, systemNetwork, systemRandom } from '../core/system/index.ts'
 import { command, connect, event, type Fabric, readConfig, telemetry } from '../fabric/index.ts'
 import { startNode } from './start-node.ts'
 
@@ -28,7 +28,13 @@ async function start(t: TestContext, quotas: string) {
   const log = { debug: ignore, info: ignore, error: ignore, warn: ignore }
   const text = `data: ${data}\nlisten: { port: 0 }\nquotas:\n${quotas}\n`
   const config = readConfig({ file: { name: 'skein.yaml', text } })
-  const node = await startNode(config, { clock: systemClock, disk: systemDisk(), random: systemRandom, log })
+  const node = await startNode(config, {
+    clock: systemClock,
+    disk: systemDisk(),
+    network: systemNetwork,
+    random: systemRandom,
+    log,
+  })
   const url = node.url.replace('http:', 'skein:')
   const clients: Fabric[] = []
   t.after(async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Clock } from '../core/index.ts'
-import { systemClock, systemDisk, systemRandom } from '../core/system/index.ts'
+import { systemClock, systemDisk, systemNetwork, systemRandom } from '../core/system/index.ts'
 import { connect, readConfig } from '../fabric/index.ts'
 import type { NodeLog } from './node-log.ts'
 import { startNode } from './start-node.ts'
@@ -17,7 +17,7 @@ async function start(t: TestContext, data: string, offsetMs: number) {
   const log: NodeLog = { debug: ignore, info: ignore, error: ignore, warn: (message) => warnings.push(message) }
   const clock: Clock = { ...systemClock, nowMs: () => Date.now() + offsetMs }
   const config = readConfig({ flags: { data, 'listen.port': 0 } })
-  const node = await startNode(config, { clock, disk: systemDisk(), random: systemRandom, log })
+  const node = await startNode(config, { clock, disk: systemDisk(), network: systemNetwork, random: systemRandom, log })
   t.after(() => node.close())
   return { node, warnings }
 }

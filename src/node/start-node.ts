@@ -3,6 +3,7 @@ import { openCommandSender, type Quotas, type QuotasOptions, quotas } from '../c
 import {
   type Clock,
   type Disk,
+  type Network,
   type Random,
   SkeinError,
   type SteadyClock,
@@ -15,11 +16,13 @@ import { websocketGateway } from '../gateway/websocket/index.ts'
 import type { FencedAgent } from '../swarm/index.ts'
 import { clientAccess } from './client-access.ts'
 import type { DiskState } from './disk-health.ts'
+import type { HostedRaftLog } from './hosted-raft-log.ts'
 import { checkListenHost } from './listen-address.ts'
 import { runNodeBridges } from './node-bridges.ts'
 import type { NodeLog } from './node-log.ts'
 import { NodeProbes } from './node-probes.ts'
 import { type NodeStore, openNodeStore } from './node-store.ts'
+import { openRaftLogs } from './open-raft-logs.ts'
 import { reservePort } from './reserved-port.ts'
 import { type RunningNode, runningNode } from './running-node.ts'
 import { takeUpgrades } from './upgrade.ts'
@@ -28,6 +31,8 @@ export interface NodeDependencies {
   readonly disk: Disk
   readonly clock: Clock
   readonly random: Random
+  /** For a member of a replicated log. */
+  readonly network: Network
   readonly log: NodeLog
 }
 
@@ -51,7 +56,9 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const onDiskChange = (state: DiskState) => tellDisk(log, state)
   const store = await openNodeStore(config, { clock, random, disk: dependencies.disk, onDiskChange, keep })
   const { bus } = store
-  const probes = new NodeProbes(store.health)
+  const { disk, network } = dependencies
+  const logs = await openRaftLogs(config, { clock, random, disk, network, keep })
+  const probes = new NodeProbes(store.health, logs)
   keepTime(clock, store.newestMs, log)
   for (const topic of config.topics) await bus.open(topic as TopicSpec)
   let cutOff: (connection: string, why: string) => void = () => {}
@@ -78,7 +85,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const http = keep(
     await httpGateway({
       ...{ bus, clock, random, roster, commands, probes, version: VERSION, onError, admission },
-      ...{ bodyBytesMax, pendingBytesMax },
+      ...{ bodyBytesMax, pendingBytesMax, logs },
     }),
   )
   // Kept behind HTTP, it is closed before it: a server is not closed while one of its sockets is open.
@@ -92,13 +99,17 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
     url,
     clock,
     graceMs: config.shutdown.graceMs,
-    drainInOrder: [bridges, ...(sockets ? [sockets] : []), http, commands, services, bus],
+    drainInOrder: [bridges, ...(sockets ? [sockets] : []), http, ...membersIn(logs), commands, services, bus],
     cutOff: parts.move(),
     onDrain: () => {
       probes.enter('stopping')
       log.info('draining', { url })
     },
   })
+}
+
+function membersIn(logs: ReadonlyMap<string, HostedRaftLog>) {
+  return [...logs.values()].map(({ log }) => log)
 }
 
 /** So many clients of HTTP may have as much pending as one may; then all wait. */

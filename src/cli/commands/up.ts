@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { readTextFile, systemDisk } from '../../core/system/index.ts'
+import { readTextFile, systemDisk, systemNetwork } from '../../core/system/index.ts'
 import { newCommand } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { nodeLog } from '../node-log.ts'
@@ -50,7 +50,7 @@ async function up(options: UpOptions, context: CommandContext): Promise<void> {
     flags: { data: options.data, 'listen.port': options.port, 'listen.host': options.host, logLevel: options.logLevel },
   })
   const log = nodeLog({ level: config.logLevel, json: options.json === true, clock, write: terminal.note })
-  const node = await startNode(config, { disk: systemDisk(), clock, random, log })
+  const node = await startNode(config, { disk: systemDisk(), network: systemNetwork, clock, random, log })
   await terminal.line(options.json ? JSON.stringify({ ready: true, url: node.url }) : `ready: ${node.url}`)
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
   await node.drain()

@@ -3,6 +3,7 @@ import { checkSubject } from '../../core/index.ts'
 import type { Binding } from '../binding/binding.ts'
 import { bindSchema, brokersSchema } from './binding-schema.ts'
 import { bridgesSchema } from './bridges-schema.ts'
+import { raftSchema } from './raft-schema.ts'
 
 const count = z.int().min(1)
 const bytes = z.int().min(1024)
@@ -121,6 +122,8 @@ export const configSchema = z.strictObject({
   bind: bindSchema.optional(),
   /** Topics moved from broker to broker, by `skein up` and by `skein bridge`. */
   bridges: bridgesSchema.default([]),
+  /** The replicated logs of which this node is a member. */
+  raft: raftSchema.default({}),
 })
 
 export type NodeConfig = z.output<typeof configSchema>

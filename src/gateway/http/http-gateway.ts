@@ -8,6 +8,8 @@ import { agentRoutes } from './routes/agents.ts'
 import { commandRoutes } from './routes/commands.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { lagRoute } from './routes/lag.ts'
+import { logEntryRoutes } from './routes/log-entries.ts'
+import { logRoutes } from './routes/logs.ts'
 import { pollRoute } from './routes/poll.ts'
 import { probeRoutes } from './routes/probes.ts'
 import { publishRoute } from './routes/publish.ts'
@@ -99,6 +101,8 @@ const ROUTES = [
   lagRoute,
   agentRoutes,
   commandRoutes,
+  logRoutes,
+  logEntryRoutes,
 ]
 
 async function prepare(app: FastifyInstance, { version, onError }: HttpGatewayOptions): Promise<void> {
@@ -125,7 +129,7 @@ async function prepare(app: FastifyInstance, { version, onError }: HttpGatewayOp
         description: 'A node of the coordination fabric. Errors are application/problem+json with a stable `code`.',
         version,
       },
-      tags: ['messages', 'topics', 'commands', 'swarm', 'health'].map((name) => ({ name })),
+      tags: ['messages', 'topics', 'commands', 'swarm', 'logs', 'health'].map((name) => ({ name })),
     },
   })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())

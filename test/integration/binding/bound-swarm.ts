@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import Type from 'typebox'
-import { systemClock, systemDisk, systemRandom } from '../../../src/core/system/index.ts'
+import { systemClock, systemDisk, systemNetwork, systemRandom } from '../../../src/core/system/index.ts'
 import {
   type Bindings,
   command,
@@ -68,7 +68,7 @@ export async function boundSwarm(
   const ignore = () => {}
   const log = { debug: ignore, info: ignore, warn: ignore, error: ignore }
   const machine = { clock: systemClock, random: systemRandom, disk: systemDisk() }
-  const node = await startNode(config, { ...machine, log })
+  const node = await startNode(config, { ...machine, network: systemNetwork, log })
   const fabrics: Fabric[] = []
   t.after(async () => {
     await Promise.all(fabrics.map((fabric) => fabric.close()))
