@@ -18,8 +18,12 @@ export interface Ended {
 }
 
 /** Starts `skein` as a process of its own, killed at the end of the test if it is still there. */
-export function spawnSkein(t: TestContext, argv: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
-  const child = spawn(process.execPath, [COMMAND, ...argv], { env: { ...process.env, ...environment } })
+export function spawnSkein(
+  t: TestContext,
+  argv: readonly string[],
+  { environment = {}, cwd }: { readonly environment?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+): ChildProcess {
+  const child = spawn(process.execPath, [COMMAND, ...argv], { cwd, env: { ...process.env, ...environment } })
   t.after(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill('SIGKILL')
@@ -34,7 +38,7 @@ export async function skein(
   argv: readonly string[],
   { input = '', environment = {} }: { input?: string | Uint8Array; environment?: NodeJS.ProcessEnv } = {},
 ): Promise<Ended> {
-  const child = spawnSkein(t, argv, environment)
+  const child = spawnSkein(t, argv, { environment })
   child.stdin!.end(input)
   const [stdout, stderr, [code]] = await Promise.all([
     buffer(child.stdout!),
@@ -60,12 +64,22 @@ export interface NodeUnderTest {
   stop(signal: NodeJS.Signals): Promise<number | null>
 }
 
-export async function startNode(
+export function startNode(
   t: TestContext,
   dataDirectory: string,
   more: readonly string[] = [],
+  { port = 0 } = {},
 ): Promise<NodeUnderTest> {
-  const child = spawnSkein(t, ['up', '--data', dataDirectory, '--port', '0', '--json', ...more])
+  return startNodeWith(t, ['up', '--data', dataDirectory, '--port', String(port), '--json', ...more])
+}
+
+/** A node by a whole command, which has `--json`. */
+export async function startNodeWith(
+  t: TestContext,
+  argv: readonly string[],
+  { cwd }: { readonly cwd?: string } = {},
+): Promise<NodeUnderTest> {
+  const child = spawnSkein(t, argv, { ...(cwd !== undefined && { cwd }) })
   const output: string[] = []
   const errors: Buffer[] = []
   child.stderr!.on('data', (chunk) => errors.push(chunk))
