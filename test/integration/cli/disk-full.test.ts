@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
+import { smallDisk } from '../../small-disk.ts'
 import { startNode } from './skein.ts'
 
 const DISK_BYTES = 24 * 1024 * 1024
@@ -11,26 +10,8 @@ const BALLAST_BYTES = 8 * 1024 * 1024
 const TYPED_WITHIN_MS = 1_000
 const HEALED_WITHIN_MS = 10_000
 
-/** A file system of its own, so small that it can be filled; a string says why there can be none. */
-async function smallDisk(t: TestContext): Promise<{ readonly path: string } | string> {
-  if (process.getuid?.() !== 0) return 'a file system of its own can be mounted by root only'
-  const path = await mkdtemp(join(tmpdir(), 'skein-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', path], { stdio: 'pipe' })
-  } catch (error) {
-    await rm(path, { recursive: true, force: true })
-    return `this machine mounts no tmpfs: ${(error as { stderr?: Buffer }).stderr ?? error}`
-  }
-  // Lazily: the node on it may be stopped after this.
-  t.after(async () => {
-    execFileSync('umount', ['--lazy', path])
-    await rm(path, { recursive: true, force: true })
-  })
-  return { path }
-}
-
 test('On a full disk writes are refused within a second and reads go on; with room it heals without a restart', async (t) => {
-  const disk = await smallDisk(t)
+  const disk = await smallDisk(t, DISK_BYTES)
   if (typeof disk === 'string') return t.skip(disk)
   const ballast = join(disk.path, 'ballast')
   await writeFile(ballast, Buffer.alloc(BALLAST_BYTES))
