@@ -33,6 +33,7 @@ export async function run(options: CrashOptions): Promise<BridgeReport> {
   const given = options.driver?.split(',') as [string, string] | undefined
   const pairs = given === undefined ? PAIRS.slice(0, rounds) : [given]
   const total = { moved: 0, lost: 0, doubled: 0, reordered: 0, changed: 0, acked: 0, kills: 0, brokerKills: 0 }
+  let firstRound = 0
   for (const [index, pair] of pairs.entries()) {
     const share = Math.floor(rounds / pairs.length) + (index < rounds % pairs.length ? 1 : 0)
     const folder = await mkdtemp(join(tmpdir(), 'skein-crash-bridge-'))
@@ -42,11 +43,13 @@ export async function run(options: CrashOptions): Promise<BridgeReport> {
       const found = await new BridgeRun(pair, {
         folder,
         rounds: share,
+        firstRound,
         ackedPerRound,
         seed: seed + index,
         progress,
       }).play()
       for (const name of Object.keys(total) as Array<keyof typeof total>) total[name] += found[name]
+      firstRound += share
     } finally {
       await rm(folder, { recursive: true, force: true })
     }

@@ -75,6 +75,15 @@ export class Child {
     return !isLate
   }
 
+  /** Whether it ended, by itself or by whoever killed it, within the time. */
+  async ended(withinMs: number): Promise<boolean> {
+    const over = new AbortController()
+    const late = sleep(withinMs, false, { signal: over.signal }).catch(() => false)
+    const hasEnded = await Promise.race([this.#ended.then(() => true), late])
+    over.abort()
+    return hasEnded
+  }
+
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL')
     await this.#ended

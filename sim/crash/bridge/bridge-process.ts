@@ -1,8 +1,9 @@
 import { systemClock, systemRandom } from '../../../src/core/system/index.ts'
 import { openBridge } from '../../../src/transfer/index.ts'
 import { BRIDGE, type BridgeRunArguments, connectEnd, TOPIC } from './bridge-ends.ts'
+import { dyingAt, type Moment } from './weak-moments.ts'
 
-/** A bridge until it is killed. Says `ready`, then how much it has moved so far. */
+/** A bridge until it dies. Says `ready`, then whether it has moved anything. */
 const told = JSON.parse(process.argv[2]!) as BridgeRunArguments
 const TELL_EVERY_MS = 20
 
@@ -13,7 +14,8 @@ process.on('message', (word) => {
   isFinishing = true
   stop.abort()
 })
-const [source, target] = await Promise.all([connectEnd(told.from, told.fromUrl), connectEnd(told.to, told.toUrl)])
+const [from, to] = await Promise.all([connectEnd(told.from, told.fromUrl), connectEnd(told.to, told.toUrl)])
+const { source, target } = dyingAt(told.moment as Moment, Number(told.nth), { source: from, target: to })
 const bridge = await openBridge({
   source: { bus: source, topic: TOPIC },
   target: { bus: target, topic: TOPIC },

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Bus } from '../../../src/bus/index.ts'
+import type { Random } from '../../../src/core/index.ts'
 import { readToEnd } from '../../../src/transfer/index.ts'
 import { findService } from '../../../test/services/find-service.ts'
 import type { Service } from '../../../test/services/service.ts'
@@ -11,20 +12,24 @@ import { ACKED_FILE } from '../broker/load.ts'
 import { crashWorld } from '../broker/worlds.ts'
 import { BRIDGE, type BridgeRunArguments, connectEnd, TOPIC } from './bridge-ends.ts'
 import { checkMoved, type FoundMessage, type MovedFindings } from './check-moved.ts'
+import { MOMENTS, type Moment } from './weak-moments.ts'
 
 /** Other counts on the two sides: what lies in one partition there comes from several here. */
 const PARTITIONS = { source: 3, target: 2 }
 const LOAD_WITHIN_MS = 120_000
 const MOVED_WITHIN_MS = 180_000
 const LOOK_EVERY_MS = 100
-/** A bridge is killed within so long after it moved its first messages. */
+const DEAD_WITHIN_MS = 60_000
+/** At any moment: within so long after the bridge has moved its first messages. */
 const KILL_WITHIN_MS = 400
-/** In every so many rounds a broker is killed too, source and target in turn. */
-const BROKER_EVERY = 4
+/** A bridge dies at the first to the so manieth such moment. */
+const NTH_MAX = 3
 
 export interface BridgeRunOptions {
   readonly folder: string
   readonly rounds: number
+  /** Of the whole run: decides the moments. */
+  readonly firstRound: number
   readonly ackedPerRound: number
   readonly seed: number
   progress(text: string): void
@@ -84,24 +89,32 @@ export class BridgeRun {
     }
   }
 
-  /** A bridge lives from its first moved message to a random moment. */
+  /** A bridge finds a backlog and dies while it moves it: at a moment that is weak, or at any. */
   async #round(round: number, told: BridgeRunArguments, services: readonly [Service, Service]): Promise<void> {
-    const { seed, rounds, ackedPerRound, progress } = this.#options
+    const { seed, rounds, firstRound, ackedPerRound, progress } = this.#options
     const random = seededRandom(seed * 1_000 + round)
-    const bridge = spawnBridge(told)
+    const moment = MOMENTS[(firstRound + round) % MOMENTS.length]!
+    await this.#untilAcked((round + 1) * ackedPerRound)
+    const bridge = spawnBridge(told, moment, 1 + Math.floor(random.float() * NTH_MAX))
     try {
-      await bridge.ready()
-      const isMoving = await bridge.says('moving', { withinMs: MOVED_WITHIN_MS, signal: new AbortController().signal })
-      if (!isMoving) throw new Error(`the bridge moved nothing within ${MOVED_WITHIN_MS / 1_000} s`)
-      await this.#untilAcked((round + 0.5) * ackedPerRound)
-      if (round % BROKER_EVERY === 1) await this.#killBroker(services[Math.floor(round / BROKER_EVERY) % 2]!)
-      await this.#untilAcked((round + 1) * ackedPerRound)
-      await delay(random.float() * KILL_WITHIN_MS)
+      if (moment === 'anywhere') await this.#killAnywhere(bridge, services[this.#brokerKills % 2]!, random)
+      else if (!(await bridge.ended(DEAD_WITHIN_MS))) throw new Error(`no bridge came to the moment "${moment}"`)
     } finally {
       await bridge.kill()
     }
     this.#kills += 1
-    progress(`${this.#pair.join(' to ')}: round ${round + 1} of ${rounds}, ${this.#acked()} acknowledged`)
+    progress(`${this.#pair.join(' to ')}: round ${round + 1} of ${rounds} (${moment}), ${this.#acked()} acknowledged`)
+  }
+
+  /** A broker is killed under the bridge, and the bridge after it has got over that, or not yet. */
+  async #killAnywhere(bridge: Child, broker: Service, random: Random): Promise<void> {
+    await bridge.ready()
+    const signal = new AbortController().signal
+    const isMoving = await bridge.says('moving', { withinMs: MOVED_WITHIN_MS, signal })
+    if (!isMoving) throw new Error(`the bridge moved nothing within ${MOVED_WITHIN_MS / 1_000} s`)
+    await delay(random.float() * KILL_WITHIN_MS)
+    await this.#killBroker(broker)
+    await delay(random.float() * KILL_WITHIN_MS)
   }
 
   async #killBroker({ nodes }: Service): Promise<void> {
@@ -126,7 +139,7 @@ export class BridgeRun {
   /** The last bridge lives until nothing is left at the source; what does not come by then is lost, and the report says so. */
   async #moveTheRest(told: BridgeRunArguments): Promise<void> {
     this.#options.progress('moving the rest')
-    const bridge = spawnBridge(told)
+    const bridge = spawnBridge(told, 'anywhere', 1)
     const bus = await connectEnd(told.from, told.fromUrl)
     try {
       await bridge.ready()
@@ -140,8 +153,8 @@ export class BridgeRun {
   }
 }
 
-function spawnBridge(told: BridgeRunArguments): Child {
-  return new Child('bridge', import.meta.resolve('./bridge-process.ts'), told)
+function spawnBridge(told: BridgeRunArguments, moment: Moment, nth: number): Child {
+  return new Child('bridge', import.meta.resolve('./bridge-process.ts'), { ...told, moment, nth: String(nth) })
 }
 
 /** Nothing that the bridge's group has not acknowledged. */

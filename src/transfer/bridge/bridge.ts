@@ -131,7 +131,7 @@ export class Bridge {
       if (!chunk.hasLeft(batch.partition)) this.#unacknowledged.set(batch.partition, batch)
       this.#sinceNoted += batch.deliveries.length
     }
-    this.#acknowledging = this.#acknowledge([...this.#parts.before.ends])
+    this.#acknowledging = this.#acknowledge(this.#parts.before.searchFrom())
   }
 
   async #fill(chunk: Chunk, batch: Batch): Promise<void> {
@@ -151,8 +151,8 @@ export class Bridge {
     }
   }
 
-  /** `ends`: of the target, as they were when everything that is acknowledged now was stored. */
-  async #acknowledge(ends: readonly number[]): Promise<void> {
+  /** `scan`: where the target is to be searched, as it was when everything that is acknowledged now was stored. */
+  async #acknowledge(scan: readonly number[]): Promise<void> {
     const { reader } = this.#parts
     await Promise.all(
       [...this.#unacknowledged].map(async ([partition, { last, generation }]) => {
@@ -168,14 +168,14 @@ export class Bridge {
         this.#unacknowledged.delete(partition)
       }),
     )
-    if (this.#unacknowledged.size === 0) this.#sound = { next: new Map(this.#next), ends }
+    if (this.#unacknowledged.size === 0) this.#sound = { next: new Map(this.#next), scan }
     const isDue = this.#parts.clock.monotonicMs() - this.#notedAtMs >= NOTE_EVERY_MS
     if (isDue || this.#sinceNoted >= NOTE_EVERY_MESSAGES) await this.#note()
     this.#stopAtEnd()
   }
 
-  /** Places that belong together: nothing from `next` on stands before `ends`. */
-  #sound: { readonly next: ReadonlyMap<number, number>; readonly ends: readonly number[] } | undefined
+  /** Places that belong together: nothing from `next` on stands before `scan`. */
+  #sound: { readonly next: ReadonlyMap<number, number>; readonly scan: readonly number[] } | undefined
 
   async #note(): Promise<void> {
     const { clock, places } = this.#parts
@@ -185,7 +185,7 @@ export class Bridge {
     this.#notedAtMs = clock.monotonicMs()
     this.#sinceNoted = 0
     try {
-      await places.save(sound.next, sound.ends)
+      await places.save(sound.next, sound.scan)
     } catch (error) {
       // An older note is right as well: there is only more to search.
       if (!(error instanceof SkeinError)) throw error
@@ -196,8 +196,8 @@ export class Bridge {
   #onIdle(): void {
     if (this.#chunk !== undefined || !this.#feed.isEmpty) return
     if (this.#unacknowledged.size > 0) {
-      const { ends } = this.#parts.before
-      this.#acknowledging = this.#acknowledging.then(() => this.#acknowledge([...ends]))
+      const searchFrom = this.#parts.before.searchFrom()
+      this.#acknowledging = this.#acknowledging.then(() => this.#acknowledge(searchFrom))
     } else if (this.#sound !== undefined) this.#acknowledging = this.#acknowledging.then(() => this.#note())
     if (this.#ends !== undefined) void this.#stopWhenIdle()
   }

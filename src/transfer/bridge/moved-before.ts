@@ -17,6 +17,8 @@ interface KnownTokens {
   readonly tokens: Set<string>
   /** The last of them: nothing behind it is known, and nothing has to be looked up. */
   through: number
+  /** By partition of the target: they stand there or behind. */
+  readonly from: readonly number[]
 }
 
 /**
@@ -35,9 +37,14 @@ export class MovedBefore {
     this.#parts = parts
   }
 
-  /** Where the target has to be searched for what is moved from now on. */
-  get ends(): readonly number[] {
-    return this.#ends
+  /**
+   * Where the target has to be searched for what is not acknowledged yet: what is moved from now on, and what was found there
+   * and has not been given again.
+   */
+  searchFrom(): readonly number[] {
+    let from: readonly number[] = this.#ends
+    for (const known of this.#known.values()) from = from.map((end, at) => Math.min(end, known.from[at] ?? 0))
+    return [...from]
   }
 
   noteStored(partition: number, sequence: number): void {
@@ -51,7 +58,9 @@ export class MovedBefore {
     const place = (await this.#parts.load()).get(partition)
     // A source that begins again before the noted place lost its own: then all of the target tells.
     const isNoted = place !== undefined && first >= place.next
-    const ends = await this.#read({ from: isNoted ? place.scan : undefined, partition, first })
+    const { known, ends } = await this.#read({ from: isNoted ? place.scan : undefined, partition, first })
+    if (known.tokens.size === 0) this.#known.delete(partition)
+    else this.#known.set(partition, known)
     for (const [at, end] of ends.entries()) this.noteStored(at, end - 1)
     this.#searched.set(partition, generation)
   }
@@ -61,13 +70,17 @@ export class MovedBefore {
    * whoever comes after this process must find what it stored.
    */
   async searchAgain(unknown: readonly Delivery[]): Promise<void> {
-    const from = this.#ends
+    const from = [...this.#ends]
     const firsts = new Map<number, number>()
     for (const { position } of unknown) {
       const first = firsts.get(position.partition)
       if (first === undefined || position.sequence < first) firsts.set(position.partition, position.sequence)
     }
-    for (const [partition, first] of firsts) await this.#read({ from, partition, first })
+    for (const [partition, first] of firsts) {
+      const { known } = await this.#read({ from, partition, first })
+      const before = this.#known.get(partition)
+      if (known.tokens.size > 0) this.#known.set(partition, before === undefined ? known : union(before, known))
+    }
   }
 
   /** Asked of each message in the order of its partition. */
@@ -85,24 +98,31 @@ export class MovedBefore {
     readonly from: readonly number[] | undefined
     readonly partition: number
     readonly first: number
-  }): Promise<readonly number[]> {
+  }): Promise<{ readonly known: KnownTokens; readonly ends: readonly number[] }> {
     const { bus, topic, bridge, signal } = this.#parts
     const { partitions } = await bus.admin.describeTopic(topic)
     const from = partitions.map(({ partition, start }) => ({
       partition,
       sequence: Math.max(start.sequence, where.from?.[partition] ?? 0),
     }))
-    const found: KnownTokens = { tokens: new Set(), through: -1 }
+    const known = { tokens: new Set<string>(), through: -1, from: from.map(({ sequence }) => sequence) }
     const ends: number[] = partitions.map(({ end }) => end.sequence)
     for await (const deliveries of readToEnd(bus, topic, { from, signal })) {
       for (const { headers, position } of deliveries) {
         ends[position.partition] = Math.max(ends[position.partition]!, position.sequence + 1)
         const token = movedToken(headers, bridge)
-        if (token !== undefined) note(found, token, where)
+        if (token !== undefined) note(known, token, where)
       }
     }
-    if (found.tokens.size > 0) this.#known.set(where.partition, found)
-    return ends
+    return { known, ends }
+  }
+}
+
+function union(one: KnownTokens, other: KnownTokens): KnownTokens {
+  return {
+    tokens: one.tokens.union(other.tokens),
+    through: Math.max(one.through, other.through),
+    from: one.from.map((sequence, at) => Math.min(sequence, other.from[at] ?? 0)),
   }
 }
 
