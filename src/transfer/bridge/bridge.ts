@@ -222,7 +222,10 @@ export class Bridge {
     this.#chunk?.lose(partitions)
     await this.#moving.catch(() => {})
     await this.#acknowledging
-    for (const partition of partitions) this.#next.delete(partition)
+    for (const partition of partitions) {
+      this.#next.delete(partition)
+      this.#parts.before.forget(partition)
+    }
     this.#sound = undefined
   }
 

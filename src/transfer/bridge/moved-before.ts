@@ -83,6 +83,12 @@ export class MovedBefore {
     }
   }
 
+  /** Another process has the partition now. */
+  forget(partition: number): void {
+    this.#known.delete(partition)
+    this.#searched.delete(partition)
+  }
+
   /** Asked of each message in the order of its partition. */
   has(partition: number, sequence: number, token: string): boolean {
     const known = this.#known.get(partition)
@@ -120,7 +126,7 @@ export class MovedBefore {
 
 function union(one: KnownTokens, other: KnownTokens): KnownTokens {
   return {
-    tokens: one.tokens.union(other.tokens),
+    tokens: new Set([...one.tokens, ...other.tokens]),
     through: Math.max(one.through, other.through),
     from: one.from.map((sequence, at) => Math.min(sequence, other.from[at] ?? 0)),
   }
