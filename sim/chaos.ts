@@ -25,6 +25,7 @@ const ACKED_PER_ROUND = 5_500
 const ACKED_MIN = 5_000
 const READS_MIN = 500
 const FAULTS_PER_ROUND = 3
+const SESSIONS = 24
 
 const { values, positionals } = parseCommand(HELP, {
   rounds: { type: 'string', default: '20' },
@@ -69,6 +70,7 @@ const report = await torment({
   histories: values.histories && resolve(process.env.INIT_CWD ?? process.cwd(), values.histories),
   ackedPerRound: ACKED_PER_ROUND,
   faultsPerRound: FAULTS_PER_ROUND,
+  sessions: SESSIONS,
   kinds,
   groups: [
     { members: 3, disk: 'small' },

@@ -16,6 +16,8 @@ export interface ChaosOptions {
   readonly histories?: string | undefined
   /** Commands that must be acknowledged in each round. */
   readonly ackedPerRound: number
+  /** Who write and read, one call at a time each. */
+  readonly sessions: number
   /** Which groups, one after the other: the rounds are shared out among them. */
   readonly groups: ReadonlyArray<{ readonly members: number; readonly disk: DiskKind }>
   readonly faultsPerRound: number
@@ -42,7 +44,6 @@ export interface ChaosReport {
   readonly problems: readonly string[]
 }
 
-const SESSIONS = 24
 const KEYS = 24
 const FINAL_READ_MS = 10_000
 const ROUND_WITHIN_MS = 180_000
@@ -79,7 +80,7 @@ class ChaosRun {
     this.#groups.push({ members: wanted.members, disk: group.disk })
     const callers = await Callers.start({
       seed: this.#options.seed * 100 + this.#groups.length,
-      sessions: SESSIONS,
+      sessions: this.#options.sessions,
       targets: group.targets,
       startNs: this.#startNs,
     })
@@ -123,7 +124,7 @@ class ChaosRun {
   /** After a fault work goes on: something new is acknowledged. */
   async #serves(callers: Callers): Promise<void> {
     const { acked } = await callers.counts()
-    await until(async () => (await callers.counts()).acked > acked + SESSIONS, {
+    await until(async () => (await callers.counts()).acked > acked + this.#options.sessions, {
       withinMs: ROUND_WITHIN_MS,
       everyMs: 20,
     })
