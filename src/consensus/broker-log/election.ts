@@ -29,7 +29,8 @@ export class Election {
   readonly admin: LogAdmin
   readonly #changes = new PendingProposals()
   #driver: RaftDriver | undefined
-  #isElected = false
+  /** As it was when this member heard that it leads: the group may be further already. */
+  #term: number | undefined
   #isClosed = false
 
   constructor(parts: ElectionParts) {
@@ -40,14 +41,14 @@ export class Election {
         if (!this.#changes.isEmpty) this.#changes.committed(entries)
       },
       onRole: ({ role }) => {
-        this.#isElected = role === 'leader'
-        if (!this.#isElected) this.#changes.abandon('this member no longer leads')
+        this.#term = role === 'leader' ? this.#driver?.status.term : undefined
+        if (role !== 'leader') this.#changes.abandon('this member no longer leads')
         parts.onRole()
         news.wake()
       },
       onMembers: () => news.wake(),
       onFailed: (error) => {
-        this.#isElected = false
+        this.#term = undefined
         this.#changes.abandon('this member has stopped', error)
         parts.onFailed(error)
       },
@@ -77,7 +78,7 @@ export class Election {
 
   /** In which this member leads; undefined while it does not. */
   get term(): number | undefined {
-    return this.#isElected ? this.#driver?.status.term : undefined
+    return this.#term
   }
 
   get leader(): LogMember | undefined {
@@ -96,7 +97,7 @@ export class Election {
 
   /** Leads no more, if there is somebody else who can: whether there is. */
   handOver(): boolean {
-    if (!this.#isElected || this.#driver === undefined) return false
+    if (this.#term === undefined || this.#driver === undefined) return false
     const successor = successorOf(this.#driver.status)
     if (successor === NOBODY) return false
     this.#driver.transfer(successor)
@@ -105,7 +106,7 @@ export class Election {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#isElected = false
+    this.#term = undefined
     this.#changes.abandon('the log was closed')
     await this.#driver?.close()
   }

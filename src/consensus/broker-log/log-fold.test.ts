@@ -9,8 +9,9 @@ function record(given: Partial<LogRecord> & Pick<LogRecord, 'kind'>): LogRecord 
   return { epoch: 1, timeMs: 5, call: 1, ordinal: 0, count: 1, data: new Uint8Array(10), ...given }
 }
 
-function claim(epoch: number, id: string): LogRecord {
-  return record({ kind: 'claim', epoch, data: encoder.encode(JSON.stringify({ id, nonce: `${id}${epoch}` })) })
+function claim(epoch: number, id: string, cluster?: string): LogRecord {
+  const data = encoder.encode(JSON.stringify({ id, nonce: `${id}${epoch}`, cluster }))
+  return record({ kind: 'claim', epoch, data })
 }
 
 /** Commands of one call. */
@@ -63,6 +64,18 @@ test('What an older writer appends behind a newer claim is passed over, by whoev
 test('Of two claims of one epoch the first is in force', () => {
   const { fold: folded } = fold([claim(1, 'a'), claim(1, 'b')])
   assert.equal(folded.leader?.id, 'a')
+})
+
+test('A topic belongs to the group of its first claim: those of others, later ones too, have no effect', () => {
+  for (const [own, foreign] of [
+    ['north', 'south'],
+    ['north', undefined],
+    [undefined, 'north'],
+  ] as const) {
+    const records = [claim(1, 'a', own), claim(7, 'x', foreign), ...call(1, 1), claim(2, 'b', own), ...call(1, 1, 2)]
+    const { fold: folded, commands } = fold(records)
+    assert.deepEqual([folded.leader?.id, folded.epoch, commands], ['b', 2, [30, 50]])
+  }
 })
 
 test('A call that was never finished is not in the log, and holds back what may be read until that is certain', () => {

@@ -86,12 +86,17 @@ export class LogFold {
     return {}
   }
 
-  /** The first claim of an epoch begins it; others of the same or an earlier one come too late. */
+  /**
+   * The first claim of an epoch begins it; others of the same or an earlier one come too late. A topic belongs to whom the first
+   * of all was made for: its epochs mean nothing to another group.
+   */
   #takeClaim(index: number, { epoch, data }: LogRecord): void {
-    if (epoch <= this.epoch) return
+    const claim = parse<Claim>(data)
+    const isForeign = this.leader !== undefined && this.leader.cluster !== claim.cluster
+    if (epoch <= this.epoch || isForeign) return
     this.#giveUpOpen()
     this.epoch = epoch
-    this.leader = parse<Claim>(data)
+    this.leader = claim
     this.#lastCall = 0
     this.#epochs.push({ from: index, epoch })
   }

@@ -147,8 +147,9 @@ export class SequencedLog implements ReplicatedLog {
     const { clock, outcomeWithinMs } = this.#parts
     this.#timer = clock.setTimer(() => {
       this.#timer = undefined
+      const cause = this.#sequencer.problem
       const why = `no leader has ordered it within ${outcomeWithinMs} ms`
-      this.#calls.failBefore(clock.monotonicMs() - outcomeWithinMs, () => new OutcomeUnknownError(why))
+      this.#calls.failBefore(clock.monotonicMs() - outcomeWithinMs, () => new OutcomeUnknownError(why, { cause }))
       if (this.#calls.count > 0) this.#watch()
     }, outcomeWithinMs / 4)
   }
@@ -186,6 +187,11 @@ export class SequencedLog implements ReplicatedLog {
 
   changes(options: WaitOptions = {}): AsyncGenerator<LogStatus, void, undefined> {
     return this.#topic.changes(() => this.status(), options)
+  }
+
+  /** Messages among the proposals that are none, passed over by this member as it led. */
+  get unreadable(): number {
+    return this.#sequencer.unreadable
   }
 
   /** Where others reach this member. */

@@ -31,8 +31,10 @@ export class Sequencer {
   #reign: { readonly term: number; readonly stop: AbortController } | undefined
   /** Those of earlier terms may still be about to end. */
   #reigning: Promise<unknown> = Promise.resolve()
-  /** Proposals passed over because they were none. */
+  /** Messages of the topic of proposals that were passed over because they are none. */
   unreadable = 0
+  /** Why it had to begin again, the last time. */
+  problem: unknown
 
   constructor(parts: SequencerParts) {
     this.#parts = parts
@@ -56,9 +58,10 @@ export class Sequencer {
     for (let attempts = 1; !signal.aborted; attempts += 1) {
       try {
         await this.#claim(term, signal)
-        await this.#sequence(signal)
+        await this.#sequence(term, signal)
       } catch (error) {
         if (signal.aborted) return
+        this.problem = error
         const { code = '' } = error as Partial<SkeinError>
         if (LASTING.includes(code)) return this.#parts.onFailed(error as Error)
         if (code === 'not-leader' && attempts >= ATTEMPTS_MAX) return this.#parts.onFailed(this.#overtaken(term, error))
@@ -96,7 +99,7 @@ export class Sequencer {
     return new SkeinError('fenced', message, { cause, details: { found: epoch, term } })
   }
 
-  async #sequence(signal: AbortSignal): Promise<void> {
+  async #sequence(term: number, signal: AbortSignal): Promise<void> {
     const { bus, proposals, ordered } = this.#parts
     const { writer, fold } = ordered
     const broken = new AbortController()
@@ -106,7 +109,7 @@ export class Sequencer {
       await checkNotAnew(reader, proposals, fold.sequenced)
       for (let previous = fold.sequenced; ; ) {
         const deliveries = await readOn(reader, until)
-        const { messages, last } = this.#ordered(deliveries, previous)
+        const { messages, last } = this.#ordered(deliveries, { term, previous })
         previous = last
         if (messages.length === 0) continue
         if (writer.full) await writer.drained({ signal: until })
@@ -119,9 +122,11 @@ export class Sequencer {
   }
 
   /** The commands of these proposals as records that continue the log behind `previous`. */
-  #ordered(deliveries: readonly Delivery[], previous: number): { readonly messages: Message[]; readonly last: number } {
+  #ordered(
+    deliveries: readonly Delivery[],
+    { term, previous }: { readonly term: number; readonly previous: number },
+  ): { readonly messages: Message[]; readonly last: number } {
     const { ordered } = this.#parts
-    const { epoch } = ordered.fold
     const timeMs = ordered.nextTimeMs()
     const messages: Message[] = []
     let last = previous
@@ -130,7 +135,7 @@ export class Sequencer {
       const proposal = call > last ? this.#read(value) : undefined
       if (proposal === undefined) continue
       const { proposer, number, commands } = proposal
-      const shared = { kind: 'sequenced', epoch, timeMs, call, count: commands.length } as const
+      const shared = { kind: 'sequenced', epoch: term, timeMs, call, count: commands.length } as const
       const origin = { proposer, number, previous: last }
       for (const [ordinal, data] of commands.entries()) {
         messages.push(ordered.message({ ...shared, ordinal, data, origin }))

@@ -126,6 +126,7 @@ test('What is no proposal in the topic of proposals holds nobody up', async (t) 
   const writer = group.bus.writer(`${TOPIC}-proposals`)
   await writer.write([{ subject: `${TOPIC}-proposals.call`, key: 'log', value: 'garbage' }])
   await leader.propose([bytes('a')])
+  assert.ok(group.logs.some(({ unreadable }) => unreadable === 1))
   assert.deepEqual(wordsOf(await contents(leader)), ['a'])
 })
 
