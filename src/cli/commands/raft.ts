@@ -107,6 +107,7 @@ function read(context: CommandContext): Command {
         options.json
           ? JSON.stringify({ index, term, timeMs, ...data })
           : `${index}\t${data.text ?? `base64:${data.base64}`}`
-      return readCommands(new RaftClient(options, context), options, (entry) => context.terminal.line(line(entry)))
+      const print = (entry: Entry) => context.terminal.line(line(entry))
+      return readCommands(new RaftClient(options, context), options, { print, signal: context.signal })
     })
 }

@@ -16,6 +16,11 @@ export interface ReadFlags {
   readonly poll: number
 }
 
+interface Page {
+  readonly entries: readonly Entry[]
+  readonly next: number
+}
+
 const PAGE = 1_000
 
 export async function appendCommands(
@@ -33,17 +38,21 @@ export async function appendCommands(
   await context.terminal.line(options.json ? JSON.stringify(appended) : `${where}, ${durability}`)
 }
 
-/** Until the end, or for ever. */
+/** Until the end, or until it is interrupted while following. */
 export async function readCommands(
   client: RaftClient,
   { from, local, follow, poll }: ReadFlags,
-  print: (entry: Entry) => Promise<void> | undefined,
+  { print, signal }: { readonly print: (entry: Entry) => Promise<void> | undefined; readonly signal: AbortSignal },
 ): Promise<void> {
   for (let next = from; ; ) {
     const query = new URLSearchParams({ from: String(next), max: String(PAGE) })
     if (local) query.set('local', 'true')
     if (follow) query.set('waitMs', String(Math.min(poll, 60_000)))
-    const page = await client.at<{ readonly entries: readonly Entry[]; readonly next: number }>(`/entries?${query}`)
+    const page = await client.at<Page>(`/entries?${query}`).catch((error: unknown) => {
+      if (follow && signal.aborted) return undefined
+      throw error
+    })
+    if (page === undefined) return
     for (const entry of page.entries) await print(entry)
     next = page.next
     if (page.entries.length === 0 && !follow) return

@@ -44,6 +44,7 @@ export class RaftClient {
   readonly #options: RaftOptions
   readonly #context: CommandContext
   #url: string
+  #name: Promise<string> | undefined
 
   constructor(options: RaftOptions, context: CommandContext) {
     this.#options = options
@@ -56,7 +57,12 @@ export class RaftClient {
   }
 
   /** The log that is meant: `--log`, or the only one there is. */
-  async name(): Promise<string> {
+  name(): Promise<string> {
+    this.#name ??= this.#findName()
+    return this.#name
+  }
+
+  async #findName(): Promise<string> {
     const { log } = this.#options
     if (log !== undefined) return log
     const names = (await this.logs()).map(({ name }) => name)

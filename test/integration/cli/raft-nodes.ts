@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { freePorts } from '../../services/free-ports.ts'
 import { until } from '../../until.ts'
-import { type Ended, type NodeUnderTest, skein, startNode, temporaryDirectory } from './skein.ts'
+import { type Ended, type NodeUnderTest, skein, spawnSkein, startNode, temporaryDirectory } from './skein.ts'
 
 /** What `skein raft status --json` tells, as far as tests ask. */
 export interface Told {
@@ -108,6 +109,27 @@ export class RaftNodes {
     const { stdout, code, stderr } = await this.raft(id, 'read', '--json', ...flags)
     if (code !== 0) throw new Error(`skein raft read exited with ${code}: ${stderr}`)
     const lines = stdout.split('\n').filter((line) => line !== '')
-    return lines.map((line) => (JSON.parse(line) as { text: string }).text)
+    return lines.map((line) => (JSON.parse(line) as Entry).text)
   }
+
+  /** A process that prints what comes until it is stopped. */
+  follow(id: number, from: number): { readonly texts: string[]; stop(): Promise<number | null> } {
+    const argv = ['raft', 'read', '--follow', '--json', '--from', `${from}`, '--url', this.url(id)]
+    const child = spawnSkein(this.#t, argv)
+    const texts: string[] = []
+    createInterface({ input: child.stdout! }).on('line', (line) => texts.push((JSON.parse(line) as Entry).text))
+    return {
+      texts,
+      async stop() {
+        const exited = once(child, 'exit')
+        child.kill('SIGINT')
+        const [code] = await exited
+        return code
+      },
+    }
+  }
+}
+
+interface Entry {
+  readonly text: string
 }

@@ -78,6 +78,10 @@ test('Leadership is handed over, a learner waits, and a snapshot keeps what the 
     assert.deepEqual(await group.read(id), [...texts, 'after'])
   }
   assert.deepEqual(await group.read(4, '--from', `${snapshot.index + 1}`), ['after'])
+  const followed = group.follow(4, snapshot.index + 1)
+  await group.json(next, 'append', 'later')
+  await until(() => followed.texts.includes('later'), PATIENT)
+  assert.deepEqual([followed.texts, await followed.stop()], [['after', 'later'], 0])
 })
 
 test('What cannot be done says why, with an exit code of its own', LONG, async (t) => {
