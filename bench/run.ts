@@ -7,6 +7,7 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   remote: './remote.ts',
   consensus: './consensus.ts',
   drivers: './drivers.ts',
+  bridge: './bridge.ts',
 }
 
 const HELP = `Measures against the machine's own limits, or a raw client, in the same run.
@@ -19,6 +20,7 @@ const HELP = `Measures against the machine's own limits, or a raw client, in the
   remote    the same over a node in three processes; commands while telemetry fills the connection
   consensus the replicated log of a Raft group against etcd, and against replicating and syncing without agreement
   drivers   the drivers of real brokers against their raw clients
+  bridge    moving a topic from JetStream to Kafka against the raw clients doing the same
 
 The result is the last line of standard output, with the durability it was measured at. Exit codes: 0 the bar was met; 1 it was
 missed; 2 not understood.

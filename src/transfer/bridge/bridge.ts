@@ -1,4 +1,4 @@
-import type { Batch, Delivery, Position, Reader } from '../../bus/index.ts'
+import type { Batch, Delivery, Lag, Position, Reader } from '../../bus/index.ts'
 import { type Clock, type Random, SkeinError } from '../../core/index.ts'
 import { retrying } from '../retrying.ts'
 import type { BridgeStatus } from './bridge-options.ts'
@@ -18,6 +18,8 @@ export interface BridgeParts {
   readonly group: string
   readonly by: BridgedBy
   readonly reader: Reader
+  /** Of all the group's partitions, whoever has them. */
+  readonly groupLag: () => Promise<readonly Lag[]>
   readonly places: BridgePlaces
   readonly before: MovedBefore
   readonly target: Omit<ConstructorParameters<typeof BridgeTarget>[1], 'signal' | 'onProblem' | 'onRefused' | 'before'>
@@ -205,8 +207,16 @@ export class Bridge {
   /** The last messages may be none that is given: then only the source can say that nothing is left. */
   async #stopWhenIdle(): Promise<void> {
     await this.#acknowledging
-    const lags = await this.#parts.reader.lag().catch(() => undefined)
-    if (lags?.every(({ messages }) => messages === 0)) this.#parts.stop.abort()
+    const { reader, groupLag, stop } = this.#parts
+    const nothing: readonly Lag[] = []
+    const own = await reader.lag().catch(() => nothing)
+    // Partitions that are not this process's, or not yet.
+    const isElsewhere = this.#ends!.some(
+      ({ partition, sequence }) => sequence > 0 && !own.some((lag) => lag.partition === partition),
+    )
+    const lags = isElsewhere ? await groupLag().catch(() => nothing) : own
+    const isDone = (partition: number) => lags.some((lag) => lag.partition === partition && lag.messages === 0)
+    if (this.#ends!.every(({ partition, sequence }) => sequence === 0 || isDone(partition))) stop.abort()
   }
 
   #stopAtEnd(): void {

@@ -50,6 +50,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
       ...{ mode: 'group', group, from: options.from ?? 'earliest', retry: RETRY },
       ...(options.subjects && { subjects: options.subjects }),
     }),
+    groupLag: () => source.bus.admin.lag(source.topic, group),
     before: new MovedBefore({
       ...{ bus: target.bus, topic: target.topic, bridge, signal: stop.signal },
       load: () => places.load(stop.signal),
@@ -142,7 +143,7 @@ async function createLike({ bus, topic }: BridgeEnd, like: TopicSpec): Promise<C
   try {
     return await bus.open({ ...spec, deduplicationWindowMs: DEDUPLICATION_WINDOW_MS })
   } catch (error) {
-    if (!(error instanceof UnsupportedError) || error.feature !== 'deduplication') throw error
+    if (!(error instanceof UnsupportedError) || !error.feature.startsWith('deduplication')) throw error
     return bus.open({ ...spec, deduplicationWindowMs: 0 })
   }
 }
