@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, before, describe, it, type TestContext, test } from 'node:test'
 import { until } from '../../../test/until.ts'
 import { requireService } from '../../services/require-service.ts'
+import type { Service } from '../../services/service.ts'
 import { skein, skeinJson, spawnSkein, startNode, temporaryDirectory } from './skein.ts'
 
 const TOPIC = 'swarm.sightings'
@@ -79,18 +80,17 @@ const services = [await requireService('nats'), await requireService('kafka'), a
 const skip = services.find((service) => service.skip !== false)?.skip ?? false
 
 describe('bridges in a ring of a node, JetStream, Kafka and RabbitMQ', { skip, timeout: 600_000 }, () => {
-  let urls: readonly string[] = []
+  let started: readonly Service[] = []
 
   before(async () => {
-    const started = await Promise.all(services.map((service) => service.start()))
-    after(() => Promise.all(started.map((service) => service.stop())))
-    urls = started.map(({ url }) => url)
+    started = await Promise.all(services.map((service) => service.start()))
   })
+  after(() => Promise.all(started.map((service) => service.stop())))
 
   it('move everything to each once, and nothing back to where it came from', async (t) => {
     const node = await startNode(t, await temporaryDirectory(t))
     await publish(t, node.url)
-    const ring = [node.url, ...urls, node.url]
+    const ring = [node.url, ...started.map(({ url }) => url), node.url]
     for (let index = 1; index < ring.length; index += 1) {
       const status = await moveAll(t, ring[index - 1]!, ring[index]!)
       const isHome = index === ring.length - 1
