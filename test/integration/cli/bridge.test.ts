@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, it, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { until } from '../../../test/until.ts'
-import { requireService } from '../../services/require-service.ts'
-import type { Service } from '../../services/service.ts'
 import { skein, skeinJson, spawnSkein, startNode, temporaryDirectory } from './skein.ts'
 
 const TOPIC = 'swarm.sightings'
@@ -75,27 +73,3 @@ function named<Spec extends { readonly from: { readonly broker: string }; readon
     to: { ...spec.to, broker: skeinUrl(spec.to.broker) },
   }))
 }
-
-const services = [await requireService('nats'), await requireService('kafka'), await requireService('rabbitmq')]
-const skip = services.find((service) => service.skip !== false)?.skip ?? false
-
-describe('bridges in a ring of a node, JetStream, Kafka and RabbitMQ', { skip, timeout: 600_000 }, () => {
-  let started: readonly Service[] = []
-
-  before(async () => {
-    started = await Promise.all(services.map((service) => service.start()))
-  })
-  after(() => Promise.all(started.map((service) => service.stop())))
-
-  it('move everything to each once, and nothing back to where it came from', async (t) => {
-    const node = await startNode(t, await temporaryDirectory(t))
-    await publish(t, node.url)
-    const ring = [node.url, ...started.map(({ url }) => url), node.url]
-    for (let index = 1; index < ring.length; index += 1) {
-      const status = await moveAll(t, ring[index - 1]!, ring[index]!)
-      const isHome = index === ring.length - 1
-      assert.deepEqual([status.moved, status.looped], isHome ? [0, 200] : [200, 0], ring[index])
-    }
-    assert.deepEqual(await textsOf(t, node.url), LINES)
-  })
-})
