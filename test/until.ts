@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 
-const WITHIN_MS = 10_000
+const WITHIN_MS = 30_000
 
 export interface Patience {
-  /** Default 10,000. What waits for a server to begin again needs more. */
+  /** Default 30,000. What waits for a server to begin again needs more. */
   readonly withinMs?: number
   /** How long to wait between two looks that cost something. Default: as little as can be. */
   readonly everyMs?: number
