@@ -79,7 +79,9 @@ export class RaftNodes {
   }
 
   raft(id: number, ...argv: readonly string[]): Promise<Ended> {
-    return skein(this.#t, ['raft', ...argv, '--url', this.url(id)])
+    // A machine that is busy with other tests takes longer to elect somebody.
+    const patience = argv.includes('--connect-timeout') ? [] : ['--connect-timeout', '60s']
+    return skein(this.#t, ['raft', ...argv, '--url', this.url(id), ...patience])
   }
 
   async json<Result>(id: number, ...argv: readonly string[]): Promise<Result> {
