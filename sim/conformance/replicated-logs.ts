@@ -61,7 +61,7 @@ export const REPLICATED_LOGS: Readonly<Record<string, (() => Promise<TestedLog>)
     return {
       server: `Apache Kafka ${server.service.version}, three members over loopback sockets`,
       create,
-      caseMs: 120_000,
+      caseMs: 300_000,
       stop: () => server.stop(),
     }
   },

@@ -1,8 +1,8 @@
 import { openRaftLog } from '../consensus/index.ts'
-import type { Clock, Disk, MutualTls, Network, Random } from '../core/index.ts'
+import { type Clock, type Disk, type MutualTls, type Network, type Random, SkeinError } from '../core/index.ts'
 import { type NodeConfig, type RaftConfig, resolveSecret } from '../fabric/index.ts'
 import { HostedRaftLog } from './hosted-raft-log.ts'
-import { checkListenHost } from './listen-address.ts'
+import { isLoopback } from './listen-address.ts'
 
 export interface RaftLogParts {
   readonly clock: Clock
@@ -29,8 +29,7 @@ async function open(
   { config, keep, ...machine }: RaftLogParts & { readonly config: NodeConfig },
 ): Promise<HostedRaftLog> {
   const { members, join, advertise, directory, tls, ...rest } = group
-  // Who proves who they are may come from anywhere.
-  if (tls === undefined) checkListenHost(group.listen.slice(0, group.listen.lastIndexOf(':')))
+  if (tls === undefined) checkListen(name, group.listen)
   const log = await openRaftLog({
     ...machine,
     ...rest,
@@ -42,6 +41,14 @@ async function open(
   keep(log)
   const urls = members.flatMap(({ id, url }) => (url === undefined ? [] : [[String(id), url] as const]))
   return new HostedRaftLog(log, new Map(urls))
+}
+
+/** Members who prove who they are may come from anywhere. */
+function checkListen(name: string, listen: string): void {
+  const host = listen.slice(0, listen.lastIndexOf(':'))
+  if (isLoopback(host)) return
+  const message = `Cannot listen for members of "${name}" on ${listen}: it is wider than loopback; give raft.${name}.tls, by which members prove who they are`
+  throw new SkeinError('unauthorised', message, { details: { host } })
 }
 
 async function certificates({ key, certificate, authority }: MutualTls): Promise<MutualTls> {
