@@ -80,6 +80,8 @@ const STEPS: readonly StepPlan[] = [
     tests: ['src/swarm/', 'src/fabric/', 'examples/'],
     covers: ['src/swarm/', 'src/fabric/'],
   },
+  { name: 'unit tests of transfers', tests: ['src/transfer/'], covers: ['src/transfer/'] },
+  { name: 'a bridge killed between its steps', tests: ['sim/crash/bridge'], covers: ['src/transfer/'], isSlow: true },
   {
     name: 'unit tests of gateways, node and command line',
     tests: ['src/gateway/', 'src/node/', 'src/cli/'],

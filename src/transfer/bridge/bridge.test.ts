@@ -6,6 +6,7 @@ import { type Bus, type Delivery, deadLetterTopic, type Message, type TopicSpec,
 import { memoryDisk, SkeinError } from '../../core/index.ts'
 import { systemClock, systemRandom } from '../../core/system/index.ts'
 import { readToEnd } from '../read-to-end.ts'
+import type { Bridge } from './bridge.ts'
 import type { BridgeOptions } from './bridge-options.ts'
 import { openBridge } from './open-bridge.ts'
 
@@ -101,19 +102,75 @@ test('what was stored and not acknowledged when a bridge died is not stored agai
   await here.writer(POSITIONS.name).write(messages)
   // No deduplication in the target: only the search of the target can tell.
   await there.open({ ...POSITIONS, deduplicationWindowMs: 0 })
-  const dying = await openBridge({
-    ...{ source: { bus: forgetful(here), topic: POSITIONS.name }, target: { bus: there, topic: POSITIONS.name } },
-    ...{ durability: 'none', ...machine },
-  })
-  const stop = new AbortController()
-  const running = dying.run({ signal: stop.signal })
-  await until(async () => (await all(there, POSITIONS.name)).length === 500)
-  stop.abort()
-  await running
+  await runUntil(forgetful(here), there, async () => (await all(there, POSITIONS.name)).length === 500)
   const status = await moveAll(here, there)
   assert.deepEqual([status.moved, status.repeats], [0, 500])
   checkMoved(await all(there, POSITIONS.name), messages)
 })
+
+test('what one bridge stored and the next one had only begun to find is found by the third', async (t) => {
+  const { here, there } = await twoBuses(t)
+  const messages = reports(500).map(({ id: _, ...message }) => message)
+  await here.writer(POSITIONS.name).write(messages)
+  await there.open({ ...POSITIONS, deduplicationWindowMs: 0 })
+  await runUntil(forgetful(here), there, async () => (await all(there, POSITIONS.name)).length === 500)
+  await runUntil(shortSpoken(here, 3), there, async (bridge) => (await bridge.status()).repeats === 90)
+  const status = await moveAll(here, there)
+  assert.deepEqual([status.moved, status.repeats], [0, 410])
+  checkMoved(await all(there, POSITIONS.name), messages)
+})
+
+test('what a bridge could not store before it was ended is left to the next one', async (t) => {
+  const { here, there } = await twoBuses(t)
+  const messages = reports(100)
+  await here.writer(POSITIONS.name).write(messages)
+  await there.open(POSITIONS)
+  let tries = 0
+  const away = changed(there, {
+    writer: (topic, options) =>
+      changed(there.writer(topic, options), {
+        async write() {
+          tries += 1
+          throw new SkeinError('connection-lost', 'Lost the connection', { retryable: true })
+        },
+      }),
+  })
+  // Gives both brokers their identities, which could not be written later.
+  await moveAll(there, here, { name: 'other' })
+  await runUntil(here, away, async () => tries > 2)
+  assert.equal((await moveAll(here, there)).moved, 100)
+  checkMoved(await all(there, POSITIONS.name), messages)
+})
+
+/** Runs a bridge until something holds, and then ends it. */
+async function runUntil(source: Bus, target: Bus, holds: (bridge: Bridge) => Promise<boolean>): Promise<void> {
+  const topic = POSITIONS.name
+  const ends = { source: { bus: source, topic }, target: { bus: target, topic } }
+  const bridge = await openBridge({ ...ends, durability: 'none', ...machine })
+  const stop = new AbortController()
+  const running = bridge.run({ signal: stop.signal })
+  await until(() => holds(bridge))
+  stop.abort()
+  await running
+}
+
+/** A source whose readers give a few small batches, and then nothing more. */
+function shortSpoken(bus: Bus, batches: number): Bus {
+  return changed(bus, {
+    reader: (topic, options) => {
+      const reader = bus.reader(topic, options)
+      let left = batches
+      return changed(reader, {
+        async read(limits) {
+          left -= 1
+          if (left >= 0) return reader.read({ ...limits, maxMessages: 30 })
+          await systemClock.sleep(20)
+          return null
+        },
+      })
+    },
+  })
+}
 
 /** A source that takes acknowledgments and keeps none: what a kill at the worst moment leaves behind. */
 function forgetful(bus: Bus): Bus {
@@ -146,6 +203,16 @@ test('two opposite bridges do not echo, and each moves what was written on its s
     assert.equal(ids.length, 40)
     assert.equal(new Set(ids).size, 40)
   }
+})
+
+test('three bridges in a ring bring nothing back to where it has been', async (t) => {
+  const { here, there } = await twoBuses(t)
+  const third = await openMemory(t)
+  await here.writer(POSITIONS.name).write(reports(20))
+  await moveAll(here, there)
+  await moveAll(there, third)
+  const status = await moveAll(third, here)
+  assert.deepEqual([status.moved, status.looped], [0, 20])
 })
 
 test('a message that the target will never take becomes a dead letter of the source, and the others go on', async (t) => {
