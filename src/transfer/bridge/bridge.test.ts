@@ -102,7 +102,7 @@ test('what was stored and not acknowledged when a bridge died is not stored agai
   await here.writer(POSITIONS.name).write(messages)
   // No deduplication in the target: only the search of the target can tell.
   await there.open({ ...POSITIONS, deduplicationWindowMs: 0 })
-  await runUntil(forgetful(here), there, async () => (await all(there, POSITIONS.name)).length === 500)
+  await runUntil(deaf(here), there, async () => (await all(there, POSITIONS.name)).length === 500)
   const status = await moveAll(here, there)
   assert.deepEqual([status.moved, status.repeats], [0, 500])
   checkMoved(await all(there, POSITIONS.name), messages)
@@ -113,7 +113,7 @@ test('what one bridge stored and the next one had only begun to find is found by
   const messages = reports(500).map(({ id: _, ...message }) => message)
   await here.writer(POSITIONS.name).write(messages)
   await there.open({ ...POSITIONS, deduplicationWindowMs: 0 })
-  await runUntil(forgetful(here), there, async () => (await all(there, POSITIONS.name)).length === 500)
+  await runUntil(deaf(here), there, async () => (await all(there, POSITIONS.name)).length === 500)
   await runUntil(shortSpoken(here, 3), there, async (bridge) => (await bridge.status()).repeats === 90)
   const status = await moveAll(here, there)
   assert.deepEqual([status.moved, status.repeats], [0, 410])
@@ -172,10 +172,15 @@ function shortSpoken(bus: Bus, batches: number): Bus {
   })
 }
 
-/** A source that takes acknowledgments and keeps none: what a kill at the worst moment leaves behind. */
-function forgetful(bus: Bus): Bus {
+/** A source that hears no acknowledgment: what a kill at the worst moment leaves behind. */
+function deaf(bus: Bus): Bus {
   return changed(bus, {
-    reader: (...args) => changed(bus.reader(...args), { acknowledge: async () => {} }),
+    reader: (...args) =>
+      changed(bus.reader(...args), {
+        async acknowledge() {
+          throw new SkeinError('connection-lost', 'Lost the connection', { retryable: true })
+        },
+      }),
   })
 }
 
