@@ -41,6 +41,21 @@ describe('on a real broker', { skip: kafka.skip }, () => {
     assert.match(error.message, /shrank from 4 to 2/)
   })
 
+  test('several who open a topic for the first time at about the same time all find it as it was asked for', async (t) => {
+    const buses = await Promise.all(Array.from({ length: 6 }, () => busOf(t, broker)))
+    for (let round = 0; round < 6; round += 1) {
+      const spec = { name: `topics.at-once-${round}`, intent: 'event', durability: 'written', partitions: 2 } as const
+      // One after the other, a few milliseconds apart: some find it made, and not yet recorded.
+      const opened = await Promise.all(
+        buses.map(async (bus, at) => {
+          await new Promise((resolve) => setTimeout(resolve, at * (2 + 3 * round)))
+          return bus.open(spec)
+        }),
+      )
+      assert.deepEqual(new Set(opened.map(({ partitions }) => partitions)), new Set([2]))
+    }
+  })
+
   test("a topic of somebody else's is taken as it is, and a setting that differs is named and not changed", async (t) => {
     const admin = await adminOf(t)
     const configs = [{ name: 'retention.ms', value: '60000' }]

@@ -128,8 +128,11 @@ export class TopicStore {
   }
 
   /** What differs may only not be recorded yet: several who open a topic for the first time do so at once. */
-  #asRecorded(found: KafkaTopic, asked: TopicSettings): KafkaTopic | Promise<KafkaTopic> {
-    return found.settings.intent === asked.intent ? found : this.#madeMeanwhile(found.name)
+  async #asRecorded(found: KafkaTopic, asked: TopicSettings): Promise<KafkaTopic> {
+    if (found.settings.intent === asked.intent) return found
+    const configs = await this.#configs(found.name)
+    // As this driver makes topics, and hardly anybody else.
+    return configs.get('message.timestamp.type') === 'LogAppendTime' ? this.#madeMeanwhile(found.name) : found
   }
 
   /** Somebody else creates it at this moment, and then records what it is. */
