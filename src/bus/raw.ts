@@ -45,6 +45,11 @@ export interface EncodedReceipt {
 export interface RawReader extends Omit<Reader, 'read' | 'acknowledge' | 'settle'> {
   readRaw(limits?: ReadLimits): Promise<RawBatch | null>
   /**
+   * Of a broadcast reader over what is stored: the next message of every partition, so that its client can go on from there
+   * after a broken connection. Undefined for a group, whose place is stored, and where nothing is.
+   */
+  places(): Promise<readonly Position[] | undefined>
+  /**
    * As `Reader.acknowledge`. `ordinal`: of the last batch of this partition that the application has taken; what was sent
    * ahead of it stays in hand, even where a message comes for the second time.
    */

@@ -73,9 +73,17 @@ export class HandedOut {
     return this.#ordinals.get(partition) ?? 0
   }
 
-  clear(): void {
+  /**
+   * The client has forgotten what it was sent: that of the partitions that are sought, or of all when none is named, is of no
+   * use; what was not taken of the others is given back.
+   */
+  async releaseOthers(sought: readonly number[] | undefined): Promise<void> {
+    const partitions = new Set(this.#entries.map((entry) => entry.batch.partition))
+    for (const partition of sought ?? partitions) partitions.delete(partition)
+    await this.release([...partitions])
     this.#entries = []
-    this.#ordinals.clear()
+    if (sought === undefined) this.#ordinals.clear()
+    else for (const partition of sought) this.#ordinals.delete(partition)
   }
 
   /** Gives back what was not taken: of these partitions, or of all. */

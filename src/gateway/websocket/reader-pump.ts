@@ -50,6 +50,9 @@ export class ReaderPump {
   #isClosed = false
   #isPaused = false
   #isReading = false
+  #isSeeking = false
+  /** The read that is under way, and what is done with what it gives. */
+  #bringing: Promise<void> = Promise.resolve()
   /** To be applied to the next batch as well. */
   #withdrawals: Withdrawal[] = []
   #reading = new AbortController()
@@ -126,16 +129,25 @@ export class ReaderPump {
     return this.reader.acknowledge(through, generation, this.#handedOut?.ordinalOf(through.partition))
   }
 
-  async seek(to: StartPosition, options: { readonly epoch: number; readonly credit: number }): Promise<void> {
-    this.#epoch = options.epoch
-    this.#isPaused = true
+  /** Resolves to the places of a broadcast reader behind it. */
+  async seek(
+    to: StartPosition,
+    options: { readonly epoch: number; readonly credit: number },
+  ): Promise<readonly Position[] | undefined> {
+    this.#isSeeking = true
     this.#reading.abort()
     try {
-      this.#handedOut?.clear()
+      // What it gives after all was taken from the old place, or from the new one: neither may be lost between them.
+      await this.#bringing
+      this.#epoch = options.epoch
+      await this.#handedOut?.releaseOthers(partitionsOf(to))
       await this.reader.seek(to)
+      return await this.reader.places()
     } finally {
+      this.#epoch = options.epoch
       this.#credit = Math.min(options.credit, CREDIT_BYTES_MAX)
       this.#isPaused = false
+      this.#isSeeking = false
       this.#wake()
     }
   }
@@ -154,27 +166,29 @@ export class ReaderPump {
 
   async #run(): Promise<void> {
     while (!this.#isClosed) {
-      if (this.#isPaused || this.#credit <= 0) await this.#untilMoved()
+      if (this.#isSeeking || this.#isPaused || this.#credit <= 0) await this.#untilMoved()
       else if (!this.#options.session.hasRoom(this.#options.lane)) await this.#options.session.room()
-      else await this.#bringInTurn()
+      else {
+        this.#bringing = this.#bringInTurn()
+        await this.#bringing
+      }
     }
   }
 
   async #bringInTurn(): Promise<void> {
     const { lane, precedence } = this.#options
     if (lane === Lane.bulk) await precedence.clear()
-    await this.#bring()
+    if (!this.#isSeeking && !this.#isClosed) await this.#bring()
   }
 
   async #bring(): Promise<void> {
-    const epoch = this.#epoch
     const signal = this.#startReading()
     this.#isReading = true
     try {
       const batch = await this.reader.readRaw({ maxBytes: Math.min(this.#credit, CHUNK_BYTES), signal })
-      // After a seek or a close the batch is of no use: the reader itself has taken it back.
       this.#isReading = false
-      if (batch === null || epoch !== this.#epoch || this.#isClosed) return
+      // A reader that is closed has taken it back itself.
+      if (batch === null || this.#isClosed) return
       this.#send(batch)
     } catch (error) {
       if (signal.aborted || this.#isClosed) return
@@ -259,4 +273,11 @@ export class ReaderPump {
   #wake(): void {
     this.#moved.resolve()
   }
+}
+
+/** Undefined when every partition is meant. */
+function partitionsOf(to: StartPosition): readonly number[] | undefined {
+  if (typeof to === 'string' || 'timestampMs' in to) return undefined
+  const positions: readonly Position[] = 'partition' in to ? [to] : to
+  return positions.map(({ partition }) => partition)
 }

@@ -111,14 +111,25 @@ export class BroadcastReader implements Reader, RawReader {
     limits: ReadLimits,
     newCollector: (partition: number) => C,
   ): Promise<{ readonly feed: Feed; readonly collector: C } | null> {
-    if (this.#ready !== undefined) {
-      await this.#ready
-      this.#ready = undefined
-    }
+    await this.#started()
     return this.#core.read(limits, {
       nextDueMs: () => undefined,
       take: (feed, sizes) => this.#take(feed, newCollector(feed.partition.index), sizes),
     })
+  }
+
+  async #started(): Promise<void> {
+    if (this.#ready === undefined) return
+    await this.#ready
+    this.#ready = undefined
+  }
+
+  async places(): Promise<readonly Position[]> {
+    await this.#started()
+    return [...this.#core.feeds.values()].map(({ partition, gate }) => ({
+      partition: partition.index,
+      sequence: gate.position,
+    }))
   }
 
   async #take<C extends Collector>(feed: Feed, collector: C, sizes: ReadSizes): Promise<C | undefined> {
@@ -141,6 +152,8 @@ export class BroadcastReader implements Reader, RawReader {
 
   async seek(to: StartPosition): Promise<void> {
     if (this.#core.isClosed) throw this.#core.closedError()
+    // Where it was to begin must not be found after where it is sent now.
+    await this.#ready?.catch(() => {})
     await this.#moveAll(to)
   }
 

@@ -129,6 +129,8 @@ export class EphemeralReader implements Reader {
   }
 
   /** The same, encoded for a client: with the sequences as offsets. */
+  async places(): Promise<undefined> {}
+
   async readRaw(limits: ReadLimits = {}): Promise<RawBatch | null> {
     const deliveries = await this.#readSome(limits)
     if (deliveries === null) return null

@@ -125,6 +125,8 @@ export class GroupReader implements Reader, Member {
     }
   }
 
+  async places(): Promise<undefined> {}
+
   async readRaw(limits: ReadLimits = {}): Promise<RawBatch | null> {
     const given = await this.#read(limits, () => new RawCollector())
     if (given === null) return null

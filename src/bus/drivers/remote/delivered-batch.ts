@@ -77,6 +77,12 @@ export class DeliveredBatch {
     return this.#deliveries !== undefined && this.#taken >= this.#deliveries.length
   }
 
+  /** The sequence of the next message, or one before it when it has not been decoded. */
+  get firstUnread(): number {
+    const next = this.#deliveries?.[this.#taken]
+    return next?.position.sequence ?? Math.max(this.head.pieces[0]![4], this.#fromSequence)
+  }
+
   /** The next messages of it within the limits, at least one; undefined when all that was left has expired. */
   take(limits: { readonly maxMessages: number; readonly maxBytes: number }, nowMs: number): Batch | undefined {
     this.#deliveries ??= this.#decode()

@@ -122,6 +122,11 @@ export class ReadBuffer {
     this.#failure = undefined
   }
 
+  /** The first message of a partition that came and was not read. */
+  firstUnread(partition: number): number | undefined {
+    return this.#batches.find((batch) => batch.head.partition === partition && !batch.isTaken)?.firstUnread
+  }
+
   /** Drops what came of partitions that were taken away. */
   revoke(partitions: readonly number[]): void {
     const dropped = this.#batches.filter((batch) => partitions.includes(batch.head.partition))

@@ -195,3 +195,85 @@ for (const mode of ['broadcast', 'group'] as const) {
     assert.equal(taken, all)
   })
 }
+
+for (const mode of ['broadcast', 'group'] as const) {
+  test(`What a node takes from its log for a ${mode} reader while this seeks is not lost between the two places`, async (context) => {
+    let held: Promise<void> | undefined
+    const { bus: node, port } = await serve(context, (bus) =>
+      delegate(bus, {
+        rawReader(topic, options) {
+          const reader = bus.rawReader(topic, options)
+          return delegate(reader, {
+            async readRaw(limits) {
+              if (held === undefined) return reader.readRaw(limits)
+              // As a read that is past the last look at its signal: what it gives comes from the new place.
+              await held
+              const { signal: _, ...unaborted } = limits ?? {}
+              return reader.readRaw(unaborted)
+            },
+          })
+        },
+      }),
+    )
+    await node.open({ name: TOPIC, intent: 'telemetry', partitions: PARTITIONS, durability: 'none' })
+    await write(node, 0)
+    const bus = await connect(context, port)
+    const from = 'earliest'
+    const reader = bus.reader(TOPIC, mode === 'group' ? { mode, group: 'g', from } : { mode, from })
+    await reader.read({ waitMs: 10_000 })
+    const gate = Promise.withResolvers<void>()
+    held = gate.promise
+    await write(node, 1)
+    // The read that was under way gives these, and the one behind it is held.
+    await reader.end()
+    const sought = reader.seek('earliest')
+    await reader.end()
+    held = undefined
+    gate.resolve()
+    await sought
+    const seen = new Set<string>()
+    while (seen.size < 2 * 64) {
+      const batch = await reader.read({ waitMs: 10_000 })
+      assert.ok(batch !== null, `only ${seen.size} of 128 came`)
+      for (const { position } of batch.deliveries) seen.add(`${position.partition}/${position.sequence}`)
+      await reader.acknowledge(batch.last, batch.generation)
+    }
+  })
+}
+
+test('A broadcast reader that sought goes on from there after a broken connection, in every partition', async (context) => {
+  const { bus: node, port } = await serve(context)
+  const proxy = await TcpProxy.listen()
+  context.after(() => proxy.close())
+  proxy.pointTo({ host: '127.0.0.1', port })
+  const bus = await connect(context, proxy.port)
+  const nobody = createServer().listen(0, '127.0.0.1')
+  await once(nobody, 'listening')
+  const { port: deadPort } = nobody.address() as AddressInfo
+  nobody.close()
+  for (const [name, to, first] of [
+    ['swarm.latest', 'latest', []],
+    ['swarm.one', { partition: 0, sequence: 0 }, ['before']],
+  ] as const) {
+    await node.open({ name, intent: 'event', partitions: 2, durability: 'none' })
+    const put = (value: string) =>
+      node.writer(name).write(Array.from({ length: 8 }, (_, key) => ({ subject: name, key: `k${key}`, value })))
+    await put('before')
+    const inFirst = (await node.admin.describeTopic(name)).partitions[0]!.end.sequence
+    const reader = bus.reader(name, { mode: 'broadcast', from: 'latest' })
+    await reader.end()
+    await reader.seek(to)
+    proxy.pointTo({ host: '127.0.0.1', port: deadPort })
+    proxy.cut()
+    await put('meanwhile')
+    proxy.pointTo({ host: '127.0.0.1', port })
+    await put('after')
+    const wanted = [
+      ...first.flatMap((value) => Array.from({ length: inFirst }, () => value)),
+      ...Array(8).fill('meanwhile'),
+      ...Array(8).fill('after'),
+    ]
+    assert.deepEqual((await textsOf(reader, wanted.length)).sort(), wanted.sort(), name)
+    await reader.close()
+  }
+})

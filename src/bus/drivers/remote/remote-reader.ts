@@ -179,15 +179,18 @@ export class RemoteReader implements Reader, Resumable {
   }
 
   async seek(to: StartPosition): Promise<void> {
+    this.#checkOpen()
+    await this.#session()
+    const whole = this.#wholeSeek(to)
+    this.#from = whole
     for (;;) {
       this.#checkOpen()
       this.#epoch += 1
-      this.#from = to
       this.#next.clear()
       this.#isPlaced = false
       this.#buffer.clear()
       const session = await this.#session()
-      const head = { reader: this.id, to, epoch: this.#epoch, credit: this.#buffer.credit }
+      const head = { reader: this.id, to: whole, epoch: this.#epoch, credit: this.#buffer.credit }
       this.#creditBytes = 0
       try {
         const answer = await session.call(Operation.seek, { lane: Lane.urgent, head })
@@ -197,6 +200,19 @@ export class RemoteReader implements Reader, Resumable {
         if (session.isOpen || !isLost(error)) throw error
       }
     }
+  }
+
+  /**
+   * What was sent ahead is forgotten: of the partitions that a broadcast reader does not seek, too, so that those are
+   * sought where their first unread message is.
+   */
+  #wholeSeek(to: StartPosition): StartPosition {
+    if (!this.#isPlaced || typeof to === 'string' || 'timestampMs' in to) return to
+    const sought: readonly Position[] = 'partition' in to ? [to] : to
+    const others = [...this.#next]
+      .filter(([partition]) => !sought.some((one) => one.partition === partition))
+      .map(([partition, next]) => ({ partition, sequence: this.#buffer.firstUnread(partition) ?? next }))
+    return [...sought, ...others]
   }
 
   async end(): Promise<readonly Position[]> {
@@ -254,7 +270,6 @@ export class RemoteReader implements Reader, Resumable {
 
   #onOpened(head: Head): void {
     if (this.#options.mode === 'group') return
-    // From a time only the log knows the places: then it is read from that time again, and what had come is skipped.
     this.#isPlaced = head.start !== undefined
     this.#isEphemeral = head.ephemeral === true
     for (const { partition, sequence } of (head.start ?? []) as readonly Position[]) {

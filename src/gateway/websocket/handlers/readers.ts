@@ -1,4 +1,4 @@
-import type { Position, RawReader, ReaderOptions, TopicDescription } from '../../../bus/index.ts'
+import type { ReaderOptions } from '../../../bus/index.ts'
 import { SkeinError } from '../../../core/index.ts'
 import { type CallResult, type Head, type IncomingCall, laneOfIntent } from '../../../wire/index.ts'
 import type { ConnectionContext } from '../connection-context.ts'
@@ -24,11 +24,6 @@ interface OpenReader {
 
 /** Memory that one reader may hold at the node, whatever its client asks for. */
 const BUFFER_BYTES_MAX = 8 * 1024 * 1024
-
-interface StartParts {
-  readonly options: ReaderOptions
-  readonly description: Promise<TopicDescription>
-}
 
 /** The readers that one client has open. */
 export class Readers {
@@ -58,11 +53,8 @@ export class Readers {
     const options = withinBounds(head.options)
     const { bus, session, clock, precedence } = this.#context
     const reader = bus.rawReader(topic, options)
-    // Asked in the same turn: messages appended from now on come after these positions.
-    const description = bus.admin.describeTopic(topic)
-    const start = startOf(reader, { options, description })
     try {
-      const [{ spec }, positions] = await Promise.all([description, start])
+      const [{ spec }, start] = await Promise.all([bus.admin.describeTopic(topic), reader.places()])
       const isGroup = options.mode === 'group'
       const pump = new ReaderPump({
         id,
@@ -78,7 +70,7 @@ export class Readers {
       this.#pumps.set(id, pump)
       pump.start()
       const ephemeral = spec.storage === 'ephemeral'
-      return { head: ephemeral ? { ephemeral } : { start: positions } }
+      return { head: ephemeral ? { ephemeral } : { start } }
     } catch (error) {
       await reader.close()
       throw error
@@ -104,8 +96,7 @@ export class Readers {
   async seek(call: IncomingCall): Promise<CallResult> {
     const { reader, to, epoch, credit } = parseHead(seekHead, call.head)
     const pump = this.#find(reader)
-    await pump.seek(to, { epoch, credit })
-    return {}
+    return { head: { start: await pump.seek(to, { epoch, credit }) } }
   }
 
   async end(call: IncomingCall): Promise<CallResult> {
@@ -167,20 +158,4 @@ function withinBounds(options: ReaderOptions): ReaderOptions {
   const { bufferBytesMax } = options
   if (bufferBytesMax === undefined || bufferBytesMax <= BUFFER_BYTES_MAX) return options
   return { ...options, bufferBytesMax: BUFFER_BYTES_MAX }
-}
-
-/**
- * Where a broadcast reader begins in each partition, so that its client can go on from there after a broken connection.
- * Undefined when only the log can tell: from a time, and for groups, whose place is stored.
- */
-async function startOf(reader: RawReader, parts: StartParts): Promise<readonly Position[] | undefined> {
-  const { mode, from } = parts.options
-  if (mode === 'group') return undefined
-  // The first step of `end()` is taken in this turn: it is where a reader from `latest` begins.
-  const ends = await reader.end()
-  if (from === undefined || from === 'latest') return ends
-  if (from === 'earliest') return (await parts.description).partitions.map(({ start }) => start)
-  if ('timestampMs' in from) return undefined
-  const given = 'partition' in from ? [from] : from
-  return ends.map((end) => given.find(({ partition }) => partition === end.partition) ?? end)
 }
