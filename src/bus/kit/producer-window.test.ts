@@ -14,6 +14,23 @@ test('a repeated batch gets its first result; refused and forgotten ones are tol
   assert.equal(window.find(8, 1), undefined)
 })
 
+test('batches are found whatever the order in which they were added, and the earliest are forgotten first', () => {
+  const window = new ProducerWindow({ batchesMax: 3, producersMax: 2 })
+  for (const sequence of [2, 1, 4, 3]) window.add(7, batch(sequence))
+  for (const sequence of [2, 3, 4]) assert.deepEqual(window.find(7, sequence), batch(sequence))
+  assert.equal(window.find(7, 1), 'forgotten')
+})
+
+test('beside a recalled batch nothing is said to have been refused', () => {
+  const window = new ProducerWindow({ batchesMax: 9, producersMax: 2 })
+  for (const sequence of [1, 3]) window.add(7, { ...batch(sequence), duplicates: undefined })
+  for (const sequence of [5, 7]) window.add(7, batch(sequence))
+  assert.deepEqual(
+    [2, 4, 6].map((sequence) => window.find(7, sequence)),
+    ['forgotten', 'forgotten', 'refused'],
+  )
+})
+
 test('the producer unused for the longest time is forgotten first', () => {
   const window = new ProducerWindow({ batchesMax: 3, producersMax: 2 })
   for (const [sequence, producer] of [1, 2, 1, 3].entries()) window.add(producer, batch(sequence))

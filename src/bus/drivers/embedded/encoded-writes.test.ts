@@ -95,6 +95,68 @@ test('ids of an encoded batch are deduplicated, and the receipt names the repeat
   await bus.close()
 })
 
+test('batches of one producer are each known when sent again, whichever was answered first', async () => {
+  const bus = await openBus()
+  await bus.writer(TOPIC).write([{ subject: TOPIC, key: 'k', value: 'old', id: 'old' }])
+  const old = { value: 'old', headers: { id: 'old' } }
+  const bodies = [
+    bodyOf({ value: 'first' }),
+    bodyOf(old, { value: 'with a repeat', headers: { id: 'new' } }),
+    bodyOf({ value: 'without an id' }),
+    bodyOf(old),
+  ]
+  const send = () => Promise.all(bodies.map((body, sequence) => bus.writeEncoded(write(sequence, body))))
+  const first = await send()
+  const again = await send()
+  assert.deepEqual(
+    again,
+    first.map((receipt) => ({ ...receipt, repeated: true })),
+  )
+  const reader = bus.rawReader(TOPIC, { mode: 'broadcast', from: 'earliest' })
+  assert.deepEqual(valuesOf(await reader.readRaw({ waitMs: 1_000 })), [
+    [0, 'old'],
+    [1, 'first'],
+    [2, 'with a repeat'],
+    [3, 'without an id'],
+  ])
+  await bus.close()
+})
+
+test('batches with repeats, and of repeats only, are answered after a kill as they were before', async () => {
+  const disk = new SimulatedDisk()
+  const killed = await openBus(disk)
+  await killed.writer(TOPIC).write([{ subject: TOPIC, key: 'k', value: 'old', id: 'old' }])
+  const old = { value: 'old', headers: { id: 'old' } }
+  const bodies = [bodyOf(old), bodyOf({ value: 'a' }), bodyOf(old), bodyOf(old, { value: 'b', headers: { id: 'b' } })]
+  const first = []
+  for (const [sequence, body] of bodies.entries()) first.push(await killed.writeEncoded(write(sequence, body)))
+  disk.kill()
+  await killed.close().catch(() => {})
+  disk.restart()
+  const bus = await openBus(disk)
+  for (const [sequence, body] of bodies.entries()) {
+    const { last, accepted, duplicates } = await bus.writeEncoded(write(sequence, body))
+    const { repeated, durability, ...before } = first[sequence]!
+    assert.deepEqual({ last, accepted, duplicates }, before, `the batch ${sequence}`)
+  }
+  const { partitions } = await bus.admin.describeTopic(TOPIC)
+  assert.equal(partitions[0]?.end.sequence, 3)
+  await bus.close()
+})
+
+test('an old batch of which nothing is known after a kill is said to be unknown, and is not stored', async () => {
+  const disk = new SimulatedDisk()
+  const killed = await openBus(disk)
+  for (const sequence of [1, 3]) await killed.writeEncoded(write(sequence, bodyOf({ value: `${sequence}` })))
+  await assert.rejects(killed.writeEncoded(write(2, bodyOf({ value: '2' }))), { unknown: [] })
+  disk.kill()
+  await killed.close().catch(() => {})
+  disk.restart()
+  const bus = await openBus(disk)
+  await assert.rejects(bus.writeEncoded(write(2, bodyOf({ value: '2' }))), { unknown: [0] })
+  await bus.close()
+})
+
 test('a malformed, foreign or oversized encoded batch is refused whole', async () => {
   const bus = await openBus()
   await assert.rejects(bus.writeEncoded(write(1, bodyOf({ value: 'x' }).subarray(0, -1))), { code: 'corrupt' })

@@ -14,6 +14,12 @@ interface Waiting {
   readonly result: Promise<ProducedBatch>
 }
 
+interface Asked {
+  readonly partition: Partition
+  readonly write: EncodedWrite
+  readonly granted: GrantedDurability
+}
+
 /** Appends batches that a client encoded: checked, deduplicated, and otherwise as they came. */
 export class EncodedWrites {
   readonly #checkers = new WeakMap<LogTopic, MessageChecker>()
@@ -29,30 +35,37 @@ export class EncodedWrites {
       topic.capabilities.durability,
       `topic "${topic.settings.name}"`,
     )
+    const what = { partition, write, granted }
     const before = this.#find(partition, write)
-    if (before !== undefined) return this.#repeat(partition, await before, granted)
-    const stored = this.#append(topic, { partition, write, granted })
+    if (typeof before === 'object') return this.#repeat(what, await before)
+    const stored = before === undefined ? this.#append(topic, what) : this.#judgeAgain(what, before)
     this.#remember(partition, write, stored)
     return receiptOf(partition, await stored, { granted, repeated: false })
   }
 
-  #find(partition: Partition, write: EncodedWrite): ProducedBatch | Promise<ProducedBatch> | undefined {
+  #find(partition: Partition, write: EncodedWrite) {
     const waiting = this.#inFlight.get(partition)?.get(flightKey(write))
-    if (waiting !== undefined) return waiting.result
-    const found = partition.producers.find(write.producerId, write.sequence)
-    if (found === undefined || typeof found === 'object') return found
-    const isUnknown = found === 'forgotten'
-    throw new WriteError(
-      isUnknown
-        ? `Cannot say whether batch ${write.sequence} of producer ${write.producerId} was stored: it is too old`
-        : `Cannot store batch ${write.sequence} of producer ${write.producerId}: it was refused before, and later ones were stored`,
-      { accepted: NOTHING, unknown: isUnknown ? [0] : NOTHING },
-    )
+    return waiting?.result ?? partition.producers.find(write.producerId, write.sequence)
   }
 
-  async #repeat(partition: Partition, batch: ProducedBatch, granted: GrantedDurability): Promise<EncodedReceipt> {
+  async #repeat({ partition, write, granted }: Asked, batch: ProducedBatch): Promise<EncodedReceipt> {
     if (granted.receipt === 'durable') await partition.visible(batch.lastOffset)
-    return receiptOf(partition, batch, { granted, repeated: true })
+    const duplicates = batch.duplicates ?? (await duplicatesOf(partition, { batch, body: write.body }))
+    return receiptOf(partition, { ...batch, duplicates }, { granted, repeated: true })
+  }
+
+  /**
+   * An old batch that is not remembered may have been answered as all repeats, which leaves nothing in the log. Where its
+   * ids are all known it stores nothing now either, whatever became of it, and is answered like a new one.
+   */
+  #judgeAgain(what: Asked, found: 'refused' | 'forgotten'): Promise<ProducedBatch> {
+    const { partition, write } = what
+    checkRecords(write.body, { header: TTL_HEADER })
+    partition.expireIds()
+    const ids = idsOf(write.body)
+    const isKnown = ids?.every((id) => id !== undefined && partition.findId(id) !== undefined)
+    if (isKnown === true) return this.#appendFresh(what)
+    throw notJudged(write, found)
   }
 
   #remember(partition: Partition, write: EncodedWrite, result: Promise<ProducedBatch>): void {
@@ -68,10 +81,7 @@ export class EncodedWrites {
     result.then(forget, forget)
   }
 
-  #append(
-    topic: LogTopic,
-    what: { readonly partition: Partition; readonly write: EncodedWrite; readonly granted: GrantedDurability },
-  ): Promise<ProducedBatch> {
+  #append(topic: LogTopic, what: Asked): Promise<ProducedBatch> {
     const { partition, write, granted } = what
     const { body, firstTimestampMs, producerId, sequence } = write
     const summary = checkRecords(body, { header: TTL_HEADER })
@@ -111,11 +121,7 @@ export class EncodedWrites {
   }
 
   /** Some records were there already: the others are encoded anew. */
-  async #appendFresh(what: {
-    readonly partition: Partition
-    readonly write: EncodedWrite
-    readonly granted: GrantedDurability
-  }): Promise<ProducedBatch> {
+  async #appendFresh(what: Asked): Promise<ProducedBatch> {
     const { partition, write, granted } = what
     const { producerId, sequence } = write
     const draft = new WriteDraft(partition, { producerId, sequence, epoch: 0 })
@@ -148,6 +154,41 @@ function flightKey(write: EncodedWrite): string {
   return `${write.producerId}/${write.sequence}`
 }
 
+function notJudged({ sequence, producerId }: EncodedWrite, found: 'refused' | 'forgotten'): WriteError {
+  const isUnknown = found === 'forgotten'
+  return new WriteError(
+    isUnknown
+      ? `Cannot say whether batch ${sequence} of producer ${producerId} was stored: nothing is remembered of it`
+      : `Cannot store batch ${sequence} of producer ${producerId}: it was refused before, and later ones were stored`,
+    { accepted: NOTHING, unknown: isUnknown ? [0] : NOTHING },
+  )
+}
+
+/** Of a batch recalled after a restart: what was sent with an id and does not lie in the log with it. */
+async function duplicatesOf(
+  partition: Partition,
+  sent: { readonly batch: ProducedBatch; readonly body: Uint8Array },
+): Promise<readonly number[]> {
+  const { batch, body } = sent
+  const { count } = checkRecords(body, { header: TTL_HEADER })
+  const ids = idsOf(body)
+  if (ids === undefined || count === batch.accepted) return NOTHING
+  const kept = await keptIds(partition, batch.lastOffset)
+  if (kept === undefined) return NOTHING
+  return [...ids.entries()].flatMap(([index, id]) => (id === undefined || kept.delete(id) ? [] : [index]))
+}
+
+/** Undefined when the batch has been taken by retention or is quarantined: that it was stored is known all the same. */
+async function keptIds({ log }: Partition, offset: number): Promise<Set<string | undefined> | undefined> {
+  try {
+    const [stored] = await log.read(offset, 1)
+    return stored && new Set(idsOf(stored.body))
+  } catch (error) {
+    if (error instanceof SkeinError && (error.code === 'position-gone' || error.code === 'corrupt')) return undefined
+    throw error
+  }
+}
+
 /** Undefined when no record has an id. */
 function idsOf(body: Uint8Array): Array<string | undefined> | undefined {
   const cursor = recordCursor(body, 0, 0)
@@ -169,7 +210,7 @@ function receiptOf(
   return {
     last: { partition: partition.index, sequence: batch.lastOffset },
     accepted: batch.accepted,
-    duplicates: batch.duplicates,
+    duplicates: batch.duplicates ?? NOTHING,
     durability: how.granted.receipt,
     repeated: how.repeated,
   }

@@ -33,8 +33,10 @@ export class RecallStore {
     const end = partition.log.endOffset
     for (const [producerId, batches] of stored?.producers ?? []) {
       for (const [sequence, lastOffset, accepted] of batches) {
-        // What a power loss took away was not stored: a repeat of it is no repeat.
-        if (lastOffset < end) partition.producers.add(producerId, { sequence, lastOffset, accepted, duplicates: [] })
+        // What a power loss took away was not stored: a repeat of it is no repeat. A batch that stored nothing is judged
+        // again by its ids: recalled, it would make an earlier one that was lost in flight look old.
+        const isStored = lastOffset < end && accepted > 0
+        if (isStored) partition.producers.add(producerId, { sequence, lastOffset, accepted, duplicates: undefined })
       }
     }
     await this.#readTail(partition, Math.min(stored?.through ?? 0, end))
@@ -76,9 +78,9 @@ async function readThrough(log: Log, from: number, visit: (batch: LogBatch) => v
 
 function recallProducer(partition: Partition, batch: LogBatch): void {
   const { producerId, sequence } = batch.stamp
-  if (sequence < 0 || partition.producers.find(producerId, sequence) !== undefined) return
+  if (sequence < 0 || typeof partition.producers.find(producerId, sequence) === 'object') return
   const { lastOffset, count } = batch
-  partition.producers.add(producerId, { sequence, lastOffset, accepted: count, duplicates: [] })
+  partition.producers.add(producerId, { sequence, lastOffset, accepted: count, duplicates: undefined })
 }
 
 function recallIds(ids: IdWindow, batch: LogBatch): void {
