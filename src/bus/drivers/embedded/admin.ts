@@ -39,11 +39,13 @@ export class EmbeddedAdmin implements Admin {
   }
 
   async deleteTopic(name: string): Promise<void> {
-    const { topics, groups, closeUsers } = this.#parts
+    const { topics, groups, deadLetters, closeUsers } = this.#parts
     topics.get(name)
     await closeUsers(name)
     groups.state.forget(name)
     await topics.delete(name)
+    // After the topic: were they forgotten first, a crash would have its letters replayed again.
+    await deadLetters.forget(name)
     await groups.state.flush()
   }
 

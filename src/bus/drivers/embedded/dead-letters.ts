@@ -110,6 +110,16 @@ export class DeadLetters {
     })
   }
 
+  /** For a topic of dead letters that is gone: letters of a new one of its name begin at the first place again. */
+  async forget(name: string): Promise<void> {
+    // What is only touched is not yet among the keys.
+    await this.#state.flush()
+    for (const key of this.#state.keys(REPLAYED)) {
+      if (lettersOf(key).name === name) this.#state.touch(key, () => undefined)
+    }
+    await this.#state.flush()
+  }
+
   async #replayPartition(
     letters: Partition,
     to: { readonly topic: LogTopic; readonly group: string | undefined; readonly max: number },
@@ -151,10 +161,31 @@ export class DeadLetters {
     }
     if (chosen.length === 0) return 0
     await this.#write(to.topic, chosen, MARK_REPLAY)
+    const current = this.#topics.find(deadLetterTopic(to.topic.settings.name))
+    // Letters whose topic was deleted meanwhile leave no mark: it would be taken for one of a new topic.
+    if (current?.kind !== 'log' || !current.partitions.includes(to.letters)) return chosen.length
     for (const [key, offset] of through) this.#state.touch(key, () => offset)
     await this.#state.flush()
     return chosen.length
   }
+}
+
+/**
+ * A crash may come between the deletion of a topic of dead letters and that of its marks, and a power loss may take
+ * letters that are marked. Both are put right before anything new is appended, which would never be replayed.
+ */
+export function clampReplayed(state: StateMap, topics: TopicStore): void {
+  for (const key of state.keys(REPLAYED)) {
+    const { name, partition } = lettersOf(key)
+    const letters = topics.find(name)
+    const end = letters?.kind === 'log' ? letters.partitions[partition]?.log.endOffset : undefined
+    if (end === undefined || (state.get(key) as number) > end) state.touch(key, () => end)
+  }
+}
+
+function lettersOf(key: string): { readonly name: string; readonly partition: number } {
+  const [topic, , partition] = JSON.parse(key.slice(REPLAYED.length)) as [string, string, number]
+  return { name: deadLetterTopic(topic), partition }
 }
 
 function replayKey(topic: string, group: string, partition: number): string {

@@ -18,7 +18,7 @@ import type {
 import { EmbeddedAdmin } from './admin.ts'
 import { BroadcastReader } from './broadcast-reader.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts'
-import { DeadLetters } from './dead-letters.ts'
+import { clampReplayed, DeadLetters } from './dead-letters.ts'
 import { writeEphemeral } from './encoded-ephemeral.ts'
 import { EncodedWrites } from './encoded-writes.ts'
 import type { EphemeralReader } from './ephemeral-reader.ts'
@@ -64,6 +64,7 @@ export async function openEmbeddedBus(options: EmbeddedBusOptions): Promise<Embe
     opened.push(topics)
     await topics.load()
     clampGroups(groupState, topics.logTopics())
+    clampReplayed(groupState, topics)
     await groupState.flush()
     return new EmbeddedBus(options, { directory, topicState, groupState, topics })
   } catch (error) {

@@ -118,6 +118,34 @@ test('dead letters that are replayed while the power fails come back to their gr
   })
 })
 
+async function dieAndReplay(bus: EmbeddedBus): Promise<number> {
+  const reader = bus.reader(TOPIC, GROUP)
+  const batch = await reader.read({ waitMs: 500 })
+  await reader.settle(batch!.deliveries, 'dead', { error: 'no' })
+  await reader.close()
+  return bus.admin.replayDeadLetters(TOPIC)
+}
+
+test('letters of a topic that was deleted and made again are replayed', async () => {
+  const bus = await opened(new SimulatedDisk(), ['one', 'two'])
+  assert.equal(await dieAndReplay(bus), 2)
+  await bus.admin.deleteTopic(deadLetterTopic(TOPIC))
+  assert.equal(await dieAndReplay(bus), 2)
+  await bus.close()
+})
+
+test('letters are replayed also when the power failed while an earlier topic of them was deleted', async () => {
+  await atEveryCall({
+    before: dieAndReplay,
+    during: (bus) => bus.admin.deleteTopic(deadLetterTopic(TOPIC)),
+    after: async (bus, call) => {
+      if ((await bus.admin.listTopics()).includes(deadLetterTopic(TOPIC))) return
+      await bus.writer(TOPIC).write([{ subject: TOPIC, key: 'three', value: 'three' }])
+      assert.ok((await dieAndReplay(bus)) > 0, `power lost at call ${call}`)
+    },
+  })
+})
+
 test('where a group began by "latest" is its place, also when nothing was acknowledged before a kill', async () => {
   const disk = new SimulatedDisk()
   const bus = await opened(disk, ['before'])
