@@ -1,4 +1,5 @@
 import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseCommand } from './parse-command.ts'
@@ -11,10 +12,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const callerDirectory = process.env.INIT_CWD ?? process.cwd()
 const HELP = `Plants bugs in production code, each in a copy of the tree, and shows that the unchanged harness catches them.
 
-  npm run -s planted -- [group …] [--patch FILE …] [--json]
+  npm run -s planted -- [group …] [--patch FILE …] [--jobs N] [--json]
 
   group          fabric, raft or consensus: the bugs of sim/planted that begin with "Group: …"; default: all
   --patch FILE   a patch of your own to files below src/ instead, any number of times
+  --jobs N       bugs that are hunted at once; default: the number of processors
   --help         this
 
 What a bug touches decides which parts of the harness look at it. The report is the last line of standard output. Exit codes:
@@ -25,6 +27,7 @@ What a bug touches decides which parts of the harness look at it. The report is 
 
 const { values, positionals: groups } = parseCommand(HELP, {
   patch: { type: 'string', multiple: true, default: [] },
+  jobs: { type: 'string', default: String(availableParallelism()) },
 })
 
 function progress(text: string): void {
@@ -48,17 +51,41 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.a
 
 const findings: Finding[] = []
 
-async function main(): Promise<number> {
-  const bugs = chosenBugs()
-  const hunt = new Hunt(root, harnessSteps(root), { progress, signal: stop.signal })
-  try {
-    // For somebody's own patch it is enough that the step which fails with it passes without it.
-    if (values.patch.length === 0) await hunt.proveClean(bugs)
-    for (const bug of bugs) {
+function jobCount(): number {
+  const jobs = Number(values.jobs)
+  if (Number.isInteger(jobs) && jobs > 0) return jobs
+  throw new Error(`Cannot hunt "${values.jobs}" bugs at once: --jobs is a number of 1 or more`)
+}
+
+/** Takes the next bug until there is none, or another hunter failed. */
+async function catchAll(hunt: Hunt, bugs: readonly Bug[], jobs: number): Promise<void> {
+  const left = [...bugs]
+  const hunter = async () => {
+    for (let bug = left.shift(); bug !== undefined; bug = left.shift()) {
       const finding = await hunt.catchBug(bug)
       progress(`${bug.name}: ${finding.caughtBy === null ? 'NOT CAUGHT' : `caught by ${finding.caughtBy}`}`)
       findings.push(finding)
     }
+  }
+  const results = await Promise.allSettled(
+    Array.from({ length: jobs }, () =>
+      hunter().catch((error: unknown) => {
+        left.length = 0
+        throw error
+      }),
+    ),
+  )
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+}
+
+async function main(): Promise<number> {
+  const bugs = chosenBugs()
+  const jobs = jobCount()
+  const hunt = new Hunt(root, harnessSteps(root), { progress, signal: stop.signal })
+  try {
+    // For somebody's own patch it is enough that the step which fails with it passes without it.
+    if (values.patch.length === 0) await hunt.proveClean(bugs)
+    await catchAll(hunt, bugs, jobs)
   } finally {
     await hunt.close()
   }

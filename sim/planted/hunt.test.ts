@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { describeBug, readBug } from './bug.ts'
-import { Hunt, inOrder, type Step } from './hunt.ts'
+import { Hunt, inOrder } from './hunt.ts'
+import type { Step } from './run-step.ts'
 
 const PATCH = `Group: fabric
 
@@ -91,7 +92,7 @@ test('A step in which another test fails each time has caught nothing', async (t
     const run = readFileSync('runs', 'utf8').length
     test(\`number \${run}\`, () => { if (sum(1, 2) !== 3) throw new Error('wrong') })\n`,
   )
-  const hunt = new Hunt(root, [step('flaky', '--test', '--test-reporter=spec', 'flaky.test.ts')])
+  const hunt = new Hunt(root, [{ ...step('flaky', '--test'), tests: ['flaky.test.ts'] }])
   t.after(() => hunt.close())
   assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, null)
 })
@@ -107,7 +108,7 @@ test('A catch names the test that failed, not its neighbours', async (t) => {
       test('of two numbers (both count)', () => { if (sum(1, 2) !== 3) throw new Error('wrong') })
     })\n`,
   )
-  const hunt = new Hunt(root, [step('units', '--test', '--test-reporter=spec', 'sum.test.ts')])
+  const hunt = new Hunt(root, [{ ...step('units', '--test'), tests: ['sum.test.ts'] }])
   t.after(() => hunt.close())
   const finding = await hunt.catchBug(readBug(add('forgets.patch', PATCH)))
   assert.equal(finding.caughtBy, 'units: of two numbers (both count)')
@@ -187,4 +188,27 @@ test('Within its place, what a bug touches decides only the order of the steps',
     ordered.map(({ name }) => name),
     ['b', 'a', 'c'],
   )
+})
+
+test('A step ends with the first test that fails, and only its file runs once more', async (t) => {
+  const { root, add } = project(t)
+  const ran = join(root, 'ran')
+  const head = `import { appendFileSync } from 'node:fs'
+    import { test } from 'node:test'
+    import { sum } from './src/sum.ts'\n`
+  const note = (letter: string) => `appendFileSync(${JSON.stringify(ran)}, '${letter}')\n`
+  add('fails.test.ts', `${head}${note('f')}test('of two', () => { if (sum(1, 2) !== 3) throw new Error('wrong') })\n`)
+  add(
+    'hangs.test.ts',
+    `${head}${note('h')}test('hangs', () => sum(1, 2) === 3 || new Promise((resolve) => setTimeout(resolve, 60_000)))\n`,
+  )
+  const tests = ['hangs.test.ts', 'fails.test.ts']
+  const hunt = new Hunt(root, [{ ...step('units', '--test', '--test-concurrency=2'), tests }])
+  t.after(() => hunt.close())
+  const finding = await hunt.catchBug(readBug(add('forgets.patch', PATCH)))
+  assert.equal(finding.caughtBy, 'units: of two')
+  // Each once with the bug, if it came to that, and once without; the one that failed once more with it.
+  const runs = readFileSync(ran, 'utf8')
+  assert.equal(runs.replaceAll('h', ''), 'fff')
+  assert.ok(runs.replaceAll('f', '').length <= 2, runs)
 })

@@ -1,21 +1,7 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { relative } from 'node:path'
 import type { Bug } from './bug.ts'
+import { type Outcome, runStep, type Step } from './run-step.ts'
 import { copyTree, plant, removeTree } from './tree-copy.ts'
-
-/** One part of the general harness: a command that passes on the tree as it is. */
-export interface Step {
-  readonly name: string
-  /** Arguments to Node, run in the tree. */
-  readonly args: readonly string[]
-  /** Beginnings of paths it is most likely to have something to say about: decides only the order. */
-  readonly covers: readonly string[]
-  /** A step that takes longer has hung, which counts as failing. */
-  readonly timeoutMs: number
-  /** It looks at nothing but what lies below these paths, and what touches only that needs no other step. */
-  readonly scope?: readonly string[]
-}
 
 export interface Finding {
   readonly name: string
@@ -37,23 +23,26 @@ export interface HuntOptions {
   readonly signal?: AbortSignal
 }
 
-interface Outcome {
-  readonly passed: boolean
-  /** It failed for nothing but time: it, or a test in it, hung. */
+interface Caught {
+  readonly what: string
   readonly hung: boolean
-  readonly output: string
+  readonly seeds: readonly number[]
 }
 
 /** Of a step that fails with a bug: a bug in a race need not show each time. */
 const RUNS_MAX = 3
+/** What failed once and not again may have cut off the step before what fails each time. */
+const ROUNDS_MAX = 3
 
-/** Plants bugs, one at a time, each in a copy of the tree, and runs the same steps until one fails. */
+/** Plants bugs, each in a copy of the tree of its own, and runs the same steps until one fails. Several may be hunted at once. */
 export class Hunt {
   readonly #root: string
   readonly #steps: readonly Step[]
   readonly #progress: (text: string) => void
   readonly #signal: AbortSignal | undefined
-  readonly #provenClean = new Set<string>()
+  /** By a step's name. */
+  readonly #provenClean = new Map<string, Promise<void>>()
+  #lastProof: Promise<void> = Promise.resolve()
   #clean: Promise<string> | undefined
 
   constructor(root: string, steps: readonly Step[], options: HuntOptions = {}) {
@@ -94,53 +83,82 @@ export class Hunt {
 
   async #firstFailure(bug: Bug, folder: string): Promise<Pick<Finding, 'caughtBy' | 'seeds'>> {
     for (const step of inOrder(this.#steps, bug)) {
-      this.#progress(`${bug.name}: ${step.name}`)
-      const first = await runStep(step, folder, this.#signal)
-      if (first.passed) continue
-      const confirmed = await this.#failsAgain(bug, step, { folder, first })
-      if (confirmed === undefined) continue
-      const { what, hung } = confirmed
+      const caught = await this.#failsTwice(bug, step, folder)
+      if (caught === undefined) continue
+      const { what, hung, seeds } = caught
       // A busy machine may be slow without any bug: then it has to be shown now that the step passes.
       if (hung) this.#provenClean.delete(step.name)
       await this.#proveStep(step)
-      return { caughtBy: hung ? `timeout in ${what}` : what, seeds: failedSeeds(first.output) }
+      return { caughtBy: hung ? `timeout in ${what}` : what, seeds }
     }
     return { caughtBy: null, seeds: [] }
   }
 
   /** What failed in two runs, of a few: a test that fails now and then without any bug is no catch. */
+  async #failsTwice(bug: Bug, step: Step, folder: string): Promise<Caught | undefined> {
+    const dismissed = new Set<string>()
+    for (let round = 1; round <= ROUNDS_MAX; round += 1) {
+      this.#progress(`${bug.name}: ${step.name}`)
+      const first = await runStep(step, folder, {
+        signal: this.#signal,
+        endsWith: ({ name }) => !dismissed.has(name),
+      })
+      if (first.passed || failuresOf(step, first).every((name) => dismissed.has(name))) return undefined
+      const caught = await this.#failsAgain(bug, step, { folder, first })
+      if (caught !== undefined) return caught
+      this.#progress(`${bug.name}: ${step.name} failed, but nothing in it twice: that is no catch`)
+      for (const name of failuresOf(step, first)) dismissed.add(name)
+    }
+    return undefined
+  }
+
+  /** Only the files that had a failure run again, until what failed before fails again. */
   async #failsAgain(
     bug: Bug,
     step: Step,
     seen: { readonly folder: string; readonly first: Outcome },
-  ): Promise<{ readonly what: string; readonly hung: boolean } | undefined> {
-    const failed = new Set(failuresOf(step, seen.first.output))
-    let { hung } = seen.first
+  ): Promise<Caught | undefined> {
+    const { first, folder } = seen
+    const failed = new Set(failuresOf(step, first))
+    const tests = [...new Set(first.failed.map(({ file }) => file))]
+    let { hung } = first
     for (let run = 2; run <= RUNS_MAX; run += 1) {
       this.#progress(`${bug.name}: ${step.name}, once more`)
-      const outcome = await runStep(step, seen.folder, this.#signal)
+      const outcome = await runStep(step, folder, {
+        signal: this.#signal,
+        endsWith: ({ name }) => failed.has(name),
+        tests: tests.length > 0 ? tests : undefined,
+      })
       if (outcome.passed) continue
-      const again = failuresOf(step, outcome.output)
+      const again = failuresOf(step, outcome)
       hung &&= outcome.hung
       const what = again.find((name) => failed.has(name))
-      if (what !== undefined) return { what, hung }
+      if (what !== undefined) return { what: shownTest(step, what), hung, seeds: failedSeeds(first.output) }
       for (const name of again) failed.add(name)
     }
-    this.#progress(`${bug.name}: ${step.name} failed, but nothing in it twice: that is no catch`)
     return undefined
   }
 
-  /** A step may call a bug caught only if it passes without it. */
+  /** A step may call a bug caught only if it passes without it. Bugs that are hunted at once prove it once. */
   async #proveStep(step: Step): Promise<void> {
-    if (this.#provenClean.has(step.name)) return
+    const proof = this.#provenClean.get(step.name) ?? this.#lastProof.then(() => this.#prove(step))
+    if (!this.#provenClean.has(step.name)) {
+      this.#provenClean.set(step.name, proof)
+      // The next one is tried all the same: what failed is told to whoever waits for it.
+      this.#lastProof = proof.catch(() => {})
+    }
+    await proof
+  }
+
+  async #prove(step: Step): Promise<void> {
     this.#progress(`without a bug: ${step.name}`)
     this.#clean ??= copyTree(this.#root)
     const folder = await this.#clean
+    const options = { signal: this.#signal, endsWith: () => false }
     // A second chance, so that a machine which was busy for a moment does not end the whole hunt.
-    const first = await runStep(step, folder, this.#signal)
-    const { passed, output } = first.passed ? first : await runStep(step, folder, this.#signal)
+    const first = await runStep(step, folder, options)
+    const { passed, output } = first.passed ? first : await runStep(step, folder, options)
     if (!passed) throw new Error(`The step "${step.name}" fails without any planted bug:\n${output.slice(-4_000)}`)
-    this.#provenClean.add(step.name)
   }
 }
 
@@ -158,10 +176,13 @@ function isFor(steps: readonly Step[], { touches }: Pick<Bug, 'touches'>): (step
   return (step) => (step.scope === undefined ? !isScoped : touches.some((path) => isIn(path, step)))
 }
 
-/** The step's tests that failed, innermost first; the step itself where it names none. */
-function failuresOf(step: Step, output: string): string[] {
-  const names = [...output.matchAll(/^\s*✖ (.+) \([\d.]+ms\)/gm)].map((match) => `${step.name}: ${match[1]}`)
-  return names.length === 0 ? [step.name] : names
+/** The names of the tests that failed; the step's own where it tells none. */
+function failuresOf(step: Step, { failed }: Outcome): string[] {
+  return failed.length === 0 ? [step.name] : failed.map(({ name }) => name)
+}
+
+function shownTest(step: Step, name: string): string {
+  return name === step.name ? name : `${step.name}: ${name}`
 }
 
 /** A simulation reports as its last line which seeds failed. */
@@ -170,52 +191,6 @@ function failedSeeds(output: string): number[] {
   if (line === undefined) return []
   const report: { readonly failures?: ReadonlyArray<{ readonly seed: number }> } = JSON.parse(line)
   return (report.failures ?? []).map(({ seed }) => seed)
-}
-
-async function runStep(step: Step, folder: string, signal: AbortSignal | undefined): Promise<Outcome> {
-  signal?.throwIfAborted()
-  // A group of its own, so that what the step started ends with it when it hangs. The harness itself may run under the
-  // test runner, whose marks in the environment would change how tests below it report.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  const child = spawn(process.execPath, step.args, {
-    cwd: folder,
-    detached: true,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const output: string[] = []
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output.push(text)
-      if (output.length > 2_000) output.shift()
-    })
-  }
-  const kill = () => killGroup(child.pid!)
-  let isOverdue = false
-  const timer = setTimeout(() => {
-    isOverdue = true
-    kill()
-  }, step.timeoutMs)
-  signal?.addEventListener('abort', kill, { once: true })
-  const [code] = (await once(child, 'close')) as [number | null]
-  clearTimeout(timer)
-  signal?.removeEventListener('abort', kill)
-  signal?.throwIfAborted()
-  const text = output.join('')
-  return { passed: code === 0, hung: code !== 0 && (isOverdue || onlyTimedOut(text)), output: text }
-}
-
-/** Whether the tests that failed were all cut off by their own time limit. */
-function onlyTimedOut(output: string): boolean {
-  return /test timed out after \d+ ?ms/.test(output) && !/AssertionError|Error \[|Error:/.test(output)
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // It ended by itself in this very moment.
-  }
 }
 
 function shown(root: string, file: string): string {

@@ -1,5 +1,5 @@
 import { globSync } from 'node:fs'
-import type { Step } from './hunt.ts'
+import type { Step } from './run-step.ts'
 
 /** A bug may make a test wait for ever: that counts as caught, but should not take all day. */
 const TIMEOUTS_MS = { quick: { test: 30_000, step: 120_000 }, slow: { test: 90_000, step: 240_000 } }
@@ -17,8 +17,9 @@ function testSteps(files: readonly string[]): Step[] {
     const chosen = files.filter((file) => tests.some((prefix) => file.startsWith(prefix)))
     if (chosen.length === 0) throw new Error(`The step "${name}" has no tests: its paths are ${tests.join(', ')}`)
     const { step, test } = isSlow === true ? TIMEOUTS_MS.slow : TIMEOUTS_MS.quick
-    const args = [...TEST_OPTIONS, `--test-timeout=${test}`, ...chosen]
-    return { name, args, covers, timeoutMs: step, ...(scope !== undefined && { scope }) }
+    const args = [...TEST_OPTIONS, `--test-timeout=${test}`]
+    const runsToItsEnd = isSlow === true
+    return { name, args, tests: chosen, covers, timeoutMs: step, runsToItsEnd, ...(scope !== undefined && { scope }) }
   })
 }
 
@@ -114,7 +115,7 @@ const STEPS: readonly StepPlan[] = [
   { name: 'the whole swarm', tests: ['sim/swarm/'], covers: [], isSlow: true },
 ]
 
-const TEST_OPTIONS = ['--test', '--test-concurrency=2', '--test-reporter=spec']
+const TEST_OPTIONS = ['--test', '--test-concurrency=2']
 
 function testFiles(root: string): string[] {
   return globSync('{src,testing,sim,examples,test}/**/*.test.ts', { cwd: root }).sort()
