@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'config-change-refused'
   | 'connection-lost'
   | 'corrupt'
+  | 'dead-letter-failed'
   | 'deadline-expired'
   | 'disk-full'
   | 'fenced'

@@ -7,7 +7,7 @@ import {
   type QuotasOptions,
   quotas,
 } from '../channel/index.ts'
-import { type Clock, ClosedError, checkOptions, checkSubject, type KeysOf } from '../core/index.ts'
+import { type Clock, ClosedError, checkOptions, checkSubject, errorText, type KeysOf } from '../core/index.ts'
 import { type ObjectStore, openDirectoryStore } from '../objects/index.ts'
 import { LIVENESS_KEYS, type LivenessPolicy } from '../swarm/index.ts'
 import type { Binding } from './binding/binding.ts'
@@ -188,5 +188,5 @@ function reporter(report: (error: unknown) => void): (error: unknown) => void {
 }
 
 function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+  process.emitWarning(error instanceof Error ? error : new Error(errorText(error)))
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, SkeinError } from '../core/index.ts'
+import { type ErrorCode, errorText, SkeinError } from '../core/index.ts'
 import {
   type AgentChange,
   type AgentDescription,
@@ -87,7 +87,7 @@ export function encodeAnswer(value: unknown): string {
 
 export function encodeRefusal(error: unknown): string {
   const { code, message, retryable, details } =
-    error instanceof SkeinError ? error : new SkeinError('io-failed', `Cannot answer: ${String(error)}`)
+    error instanceof SkeinError ? error : new SkeinError('io-failed', `Cannot answer: ${errorText(error)}`)
   return JSON.stringify({ error: { code, message, retryable, details } })
 }
 

@@ -1,4 +1,4 @@
-import { type ErrorCode, SkeinError, UnsupportedError } from '../core/index.ts'
+import { type ErrorCode, errorText, SkeinError, UnsupportedError } from '../core/index.ts'
 import type { Head } from './message.ts'
 
 /** How an error travels: code, text and facts, never a stack. */
@@ -6,7 +6,7 @@ export function failureToHead(error: unknown): Head {
   if (error instanceof SkeinError) {
     return { code: error.code, message: error.message, retryable: error.retryable, details: plain(error.details) }
   }
-  return { code: 'io-failed', message: `The node failed: ${error instanceof Error ? error.message : String(error)}` }
+  return { code: 'io-failed', message: `The node failed: ${errorText(error)}` }
 }
 
 /** The error again on the other side. What the peer left out or got wrong is filled in: this never throws. */

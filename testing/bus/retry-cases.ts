@@ -6,6 +6,7 @@ import {
   assertQuiet,
   groupReader,
   holdAll,
+  messageOf,
   nextBatch,
   openTopic,
   TOPIC,
@@ -13,6 +14,7 @@ import {
   texts,
   until,
   write,
+  writeAll,
 } from './suite-topic.ts'
 import type { BusCase } from './world.ts'
 
@@ -186,6 +188,33 @@ export const retryCases: readonly BusCase[] = [
       )
       assert.deepEqual(texts(letters), ['a:1'])
       assert.equal(letters[0]!.headers.skeindeaderror, 'unreadable')
+    },
+  },
+  {
+    name: 'a dead letter is stored whatever the length of its error and of its headers, and its key goes on',
+    needs: ['retry', 'deadLetters'],
+    async run(world) {
+      await openTopic(world)
+      const short = { id: 'poison', kind: 'y' }
+      const long = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`long${index}`, 'x'.repeat(5_800)]))
+      await writeAll(world.bus, [{ ...messageOf('a:1'), headers: { ...short, ...long } }, messageOf('a:2')])
+      const reader = groupReader(world.bus, { retry: { attemptsMax: 2, delayMs: 1 } })
+      const error = `upstream said: ${'é'.repeat(100_000)}`
+      for (let attempt = 1; attempt <= 2; attempt += 1) {
+        const [delivery] = await holdAll(reader, 1)
+        assert.deepEqual([delivery!.text(), delivery!.attempt], ['a:1', attempt])
+        await reader.settle([delivery!], 'retry', { delayMs: 1, error })
+      }
+      assert.deepEqual(texts(await takeAll(reader, 1)), ['a:2'])
+      const [letter] = await deadLetters(
+        world.bus.reader(`skein.dead.${TOPIC}`, { mode: 'broadcast', from: 'earliest' }),
+        1,
+      )
+      const { skeindeaderror, skeinomitted = '', ...headers } = letter!.headers
+      assert.equal(letter!.text(), 'a:1')
+      assert.match(skeindeaderror!, /^upstream said: é+… \(cut, 100015 characters in all\)$/)
+      assert.deepEqual([headers.skeindeadattempts, headers.id ?? letter!.id, headers.kind], ['2', 'poison', 'y'])
+      for (const name in long) assert.ok(headers[name] === long[name] || skeinomitted.split(', ').includes(name), name)
     },
   },
   {

@@ -1,3 +1,4 @@
+import { cutText } from '../../core/index.ts'
 import type { Headers } from '../message.ts'
 import { TTL_HEADER } from './stored-headers.ts'
 
@@ -21,21 +22,64 @@ export interface DeadLetterOrigin {
 const PREFIX = 'skeindead'
 const TTL_KEPT = `${PREFIX}ttl`
 
-/** The headers of a dead letter: the message's own, and its origin. It does not expire. */
-export function deadLetterHeaders(headers: Headers, origin: DeadLetterOrigin): Headers {
+/** What a driver can store of headers. */
+export interface HeaderBounds {
+  /** Default: what every driver stores. */
+  readonly bytesMax?: number
+  /** What one header takes of it. Default: its text and six bytes. */
+  readonly bytesOf?: (name: string, value: string) => number
+}
+
+/** Below the 64 KiB that brokers and clients have for the headers of a message, with room for its key and its time. */
+const HEADERS_BYTES_MAX = 60_000
+/** Names the headers of a message that had no room in its dead letter. It stays with the message when that is replayed. */
+const OMITTED = 'skeinomitted'
+/** For the names of what is left out. */
+const OMITTED_CHARACTERS_MAX = 500
+
+/**
+ * The headers of a dead letter: the message's own, and its origin. It does not expire. A message may have had headers
+ * up to its own bound: then the longest are left out, and named.
+ */
+export function deadLetterHeaders(headers: Headers, origin: DeadLetterOrigin, bounds: HeaderBounds = {}): Headers {
   const { [TTL_HEADER]: ttl, ...kept } = headers
+  const own = { ...(ttl === undefined ? {} : { [TTL_KEPT]: ttl }), ...originHeaders(origin) }
+  return { ...fitting(kept, own, bounds), ...own }
+}
+
+function originHeaders(origin: DeadLetterOrigin): Headers {
   return {
-    ...kept,
-    ...(ttl === undefined ? {} : { [TTL_KEPT]: ttl }),
     [`${PREFIX}topic`]: origin.topic,
     [`${PREFIX}partition`]: String(origin.partition),
     [`${PREFIX}offset`]: String(origin.offset),
     [`${PREFIX}subject`]: origin.subject,
     [`${PREFIX}group`]: origin.group,
     [`${PREFIX}attempts`]: String(origin.attempts),
-    [`${PREFIX}error`]: origin.error,
+    [`${PREFIX}error`]: cutText(origin.error),
     [`${PREFIX}appendedat`]: String(origin.appendedAtMs),
   }
+}
+
+function fitting(headers: Headers, own: Headers, bounds: HeaderBounds): Headers {
+  const { bytesMax = HEADERS_BYTES_MAX, bytesOf = textBytes } = bounds
+  const size = (some: Headers) => Object.entries(some).reduce((sum, [name, value]) => sum + bytesOf(name, value), 0)
+  const left = new Map(Object.entries(headers))
+  let bytes = size(headers) + size(own)
+  if (bytes <= bytesMax) return headers
+  bytes += bytesOf(OMITTED, 'x'.repeat(OMITTED_CHARACTERS_MAX)) + OMITTED_CHARACTERS_MAX
+  const omitted: string[] = []
+  const longestFirst = [...left].sort((one, other) => bytesOf(...other) - bytesOf(...one))
+  for (const [name, value] of longestFirst) {
+    if (bytes <= bytesMax) break
+    left.delete(name)
+    omitted.push(name)
+    bytes -= bytesOf(name, value)
+  }
+  return { ...Object.fromEntries(left), [OMITTED]: cutText(omitted.join(', '), OMITTED_CHARACTERS_MAX) }
+}
+
+function textBytes(name: string, value: string): number {
+  return Buffer.byteLength(name) + Buffer.byteLength(value) + 6
 }
 
 /** The origin of a dead letter, or undefined for a message that is none. */

@@ -3,12 +3,19 @@ export interface HeldMessage {
   readonly orderKey: string
   /** Deliveries that failed or were abandoned so far. */
   attempts: number
-  /** `waiting`: for its time or for an earlier one of its key. `dying`: on its way to the dead letters. */
-  state: 'waiting' | 'inHand' | 'dying'
+  /**
+   * `waiting`: for its time or for an earlier one of its key. `dying`: on its way to the dead letters. `unburied`: its
+   * dead letter could not be stored, and is tried again at its time.
+   */
+  state: 'waiting' | 'inHand' | 'dying' | 'unburied'
   /** Not before this time, on the clock of whoever asks. */
   dueMs: number
   /** Of the batch it was last given in. */
   ordinal: number
+  /** Why it is dead. */
+  error?: string
+  /** Times that its dead letter could not be stored. */
+  burials?: number
 }
 
 const NONE_BY_OFFSET = new Map<number, HeldMessage>()
@@ -23,6 +30,7 @@ export class HeldMessages {
   #byOffset: Map<number, HeldMessage> = NONE_BY_OFFSET
   #byKey: Map<string, HeldMessage[]> = NONE_BY_KEY
   #leastOffset: number | undefined
+  #unburied: Set<HeldMessage> | undefined
 
   get size(): number {
     return this.#byOffset.size
@@ -71,9 +79,29 @@ export class HeldMessages {
     message.dueMs = dueMs
   }
 
+  /** It is dead, is given no more, and holds back its key until its dead letter is stored. */
+  keepUnburied(message: HeldMessage, dueMs: number): void {
+    message.state = 'unburied'
+    message.dueMs = dueMs
+    this.#unburied ??= new Set()
+    this.#unburied.add(message)
+  }
+
+  /** Those whose dead letters are to be tried again, on their way now. */
+  takeUnburied(nowMs: number): readonly HeldMessage[] {
+    if (this.#unburied === undefined) return []
+    const due = [...this.#unburied].filter(({ dueMs }) => dueMs <= nowMs)
+    for (const message of due) {
+      message.state = 'dying'
+      this.#unburied.delete(message)
+    }
+    return due
+  }
+
   remove(offset: number): void {
     const message = this.#byOffset.get(offset)
     if (message === undefined) return
+    this.#unburied?.delete(message)
     this.#byOffset.delete(offset)
     if (this.#leastOffset === offset) this.#leastOffset = undefined
     const queue = this.#byKey.get(message.orderKey)!
@@ -100,7 +128,7 @@ export class HeldMessages {
     return taken
   }
 
-  /** When the next front of a queue comes due, of those that are free; undefined when none waits for a time. */
+  /** When the next front of a queue comes due, of those that are free, or a dead letter; undefined when none waits for a time. */
   nextDueMs(isFree: (message: HeldMessage) => boolean): number | undefined {
     let least: number | undefined
     for (const queue of this.#byKey.values()) {
@@ -108,6 +136,7 @@ export class HeldMessages {
       if (front.state !== 'waiting' || (least !== undefined && front.dueMs >= least)) continue
       if (isFree(front)) least = front.dueMs
     }
+    for (const { dueMs } of this.#unburied ?? []) if (least === undefined || dueMs < least) least = dueMs
     return least
   }
 

@@ -15,6 +15,8 @@ import type { IncomingCommand, Registered } from './incoming-command.ts'
 import type { StoredOutcome } from './outcome.ts'
 import { OutcomeReporter } from './outcome-reporter.ts'
 import { readArrival } from './read-arrival.ts'
+import { refusalOf } from './refusal-of.ts'
+import { withoutReply } from './reply-bound.ts'
 import { CLOSED, LATE, NOT_RUN, REPLACED, REUSED } from './verdicts.ts'
 
 export interface CommandReceiverOptions {
@@ -387,10 +389,23 @@ class Receiver implements CommandReceiver {
 
   async #storeOutcome(item: IncomingCommand, verdict: Verdict): Promise<void> {
     const request: SettleRequest = { ...this.#request(item), outcome: this.#stamp(verdict) }
-    const outcome = await this.#insist(() => this.#options.inbox.settle(request, { signal: this.#stop.signal }))
+    const outcome = await this.#insist(() => this.#settleWithin(request))
     if (outcome !== undefined) return this.#finish(item, outcome)
     // Not stored, so not said: not acknowledged, it comes again, and then the inbox decides.
     this.#drop(item)
+  }
+
+  /** An inbox that takes less than usual must not make the command come again: it has run. */
+  async #settleWithin(request: SettleRequest): Promise<StoredOutcome> {
+    const { inbox } = this.#options
+    const options = { signal: this.#stop.signal }
+    try {
+      return await inbox.settle(request, options)
+    } catch (error) {
+      const lesser = refusalOf(error) === 'message-too-large' ? withoutReply(request.outcome) : undefined
+      if (lesser === undefined) throw error
+      return inbox.settle({ ...request, outcome: lesser }, options)
+    }
   }
 
   /** The outcome is durable: acknowledge, then report to everyone who sent it. */

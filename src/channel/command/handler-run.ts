@@ -1,6 +1,7 @@
-import { type Clock, SkeinError, type Timer } from '../../core/index.ts'
+import { type Clock, errorText, SkeinError, type Timer } from '../../core/index.ts'
 import { CommandRejected } from './command-rejected.ts'
 import type { FinalState, OutcomeReason, StoredOutcome } from './outcome.ts'
+import { doneWith } from './reply-bound.ts'
 
 /** An outcome without its time, which whoever stores it fills in. */
 export type Verdict = Omit<StoredOutcome, 'atMs'>
@@ -52,7 +53,7 @@ export class HandlerRun {
   async #run(): Promise<void> {
     try {
       const reply = await this.#options.call(this.#controller.signal)
-      this.#decided.resolve(reply === undefined ? { state: 'done' } : { state: 'done', reply })
+      this.#decided.resolve(reply === undefined ? { state: 'done' } : doneWith(reply))
     } catch (error) {
       this.#decided.resolve(verdictOf(error))
     }
@@ -63,10 +64,17 @@ export class HandlerRun {
 }
 
 function verdictOf(error: unknown): Verdict {
-  const message = error instanceof Error ? error.message : String(error)
-  const [state, reason]: [FinalState, OutcomeReason] =
-    error instanceof CommandRejected ? ['rejected', 'refused'] : ['failed', 'handler-failed']
-  return { state, reason, message: message.slice(0, MESSAGE_CHARACTERS_MAX) }
+  const [state, reason]: [FinalState, OutcomeReason] = isRefusal(error)
+    ? ['rejected', 'refused']
+    : ['failed', 'handler-failed']
+  return { state, reason, message: errorText(error) }
 }
 
-const MESSAGE_CHARACTERS_MAX = 2_000
+/** A handler may throw anything: of some objects even the class cannot be asked. */
+function isRefusal(error: unknown): boolean {
+  try {
+    return error instanceof CommandRejected
+  } catch {
+    return false
+  }
+}

@@ -63,4 +63,27 @@ describe('OutcomeReporter', () => {
       await reporter.close()
     })
   }
+
+  it('lets no report that the bus refuses hold up the others: a reply is left out, anything else is told and let go', async () => {
+    const clock = new SimulatedClock()
+    const bus = await openEmbeddedBus({ disk: memoryDisk(), clock, random: seededRandom(2), directory: 'data' })
+    await bus.open({ ...outcomesTopic('none'), messageBytesMax: 1_000 })
+    const errors: unknown[] = []
+    const reported: string[] = []
+    const reporter = new OutcomeReporter({
+      ...{ bus, clock, random: seededRandom(3), onError: (error) => errors.push(error) },
+      onReported: ({ intentId, outcome }) => reported.push(`${intentId} ${outcome.reason ?? outcome.state}`),
+    })
+    reporter.report(reportOf(1, 'small'))
+    reporter.report(reportOf(2, 'x'.repeat(2_000)))
+    reporter.report({ ...reportOf(3, 'small'), sender: 'no subject at all' })
+    reporter.report(reportOf(4, 'small'))
+    await reporter.drain()
+    assert.deepEqual(reported, ['intent-1 done', 'intent-2 reply-too-large', 'intent-4 done'])
+    assert.deepEqual(
+      errors.map((error) => (error as SkeinError).code),
+      ['message-too-large', 'bad-subject'],
+    )
+    await bus.close()
+  })
 })

@@ -2,6 +2,8 @@ import type { Bus, Writer } from '../../bus/index.ts'
 import { type Clock, type Random, SkeinError } from '../../core/index.ts'
 import { backoffMs } from './backoff.ts'
 import { encodeReport, OUTCOMES_TOPIC, type OutcomeReport } from './outcome-record.ts'
+import { refusalOf } from './refusal-of.ts'
+import { withoutReply } from './reply-bound.ts'
 
 export interface OutcomeReporterOptions {
   readonly bus: Bus
@@ -29,6 +31,8 @@ export class OutcomeReporter {
   readonly #waiting: OutcomeReport[] = []
   #waitingBytes = 0
   #hasDropped = false
+  /** So many of those that wait are written one by one: the bus refused one of them. */
+  #alone = 0
   readonly #stop = new AbortController()
   #writer: Writer | undefined
   #writing: Promise<void> | undefined
@@ -76,16 +80,43 @@ export class OutcomeReporter {
     let failures = 0
     while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
       const batch = this.#nextBatch()
-      if (await this.#write(batch)) {
-        this.#waiting.splice(0, batch.length)
-        for (const report of batch) this.#waitingBytes -= bytesOf(report)
+      try {
+        await this.#write(batch)
         failures = 0
+        this.#forget(batch)
         for (const report of batch) this.#options.onReported(report)
-      } else {
+      } catch (error) {
+        if (refusalOf(error) !== undefined) {
+          this.#onRefused(batch, error)
+          continue
+        }
+        if (!(error instanceof SkeinError && error.retryable)) this.#options.onError(error)
         await this.#pause(failures)
         failures += 1
       }
     }
+  }
+
+  #forget(batch: readonly OutcomeReport[]): void {
+    this.#waiting.splice(0, batch.length)
+    for (const report of batch) this.#waitingBytes -= bytesOf(report)
+    this.#alone = Math.max(0, this.#alone - batch.length)
+  }
+
+  /** One report that the bus will never take must not hold up the others: it is found out, said with less, or let go. */
+  #onRefused(batch: readonly OutcomeReport[], error: unknown): void {
+    const [report, ...others] = batch
+    if (others.length > 0 || report === undefined) {
+      this.#alone = batch.length
+      return
+    }
+    this.#options.onError(error)
+    const lesser = refusalOf(error) === 'message-too-large' ? withoutReply(report.outcome) : undefined
+    this.#forget(batch)
+    if (lesser === undefined) return
+    const shortened = { ...report, outcome: lesser }
+    this.#waiting.unshift(shortened)
+    this.#waitingBytes += bytesOf(shortened)
   }
 
   #tellDropped(): void {
@@ -95,6 +126,7 @@ export class OutcomeReporter {
   }
 
   #nextBatch(): readonly OutcomeReport[] {
+    if (this.#alone > 0) return this.#waiting.slice(0, 1)
     let bytes = 0
     const end = this.#waiting.findIndex((report, index) => {
       bytes += bytesOf(report)
@@ -103,15 +135,9 @@ export class OutcomeReporter {
     return this.#waiting.slice(0, end === -1 ? undefined : end + 1)
   }
 
-  async #write(batch: readonly OutcomeReport[]): Promise<boolean> {
-    try {
-      this.#writer ??= this.#options.bus.writer(OUTCOMES_TOPIC)
-      await this.#writer.write(batch.map(encodeReport))
-      return true
-    } catch (error) {
-      if (!(error instanceof SkeinError && error.retryable)) this.#options.onError(error)
-      return false
-    }
+  async #write(batch: readonly OutcomeReport[]): Promise<void> {
+    this.#writer ??= this.#options.bus.writer(OUTCOMES_TOPIC)
+    await this.#writer.write(batch.map(encodeReport))
   }
 
   async #pause(failures: number): Promise<void> {

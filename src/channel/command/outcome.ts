@@ -19,6 +19,8 @@ export type OutcomeReason =
   | 'timed-out'
   /** failed: the handler threw. */
   | 'handler-failed'
+  /** failed: the handler came to its end, and its reply is larger than an outcome may be. */
+  | 'reply-too-large'
   /** failed: the agent was closed while it ran. */
   | 'closed'
   /** expired: it was not claimed within `startWithinMs`. */

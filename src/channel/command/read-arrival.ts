@@ -1,3 +1,4 @@
+import { errorText } from '../../core/index.ts'
 import { bodyHash } from './body-hash.ts'
 import type { Arrival } from './command-intake.ts'
 import { type CommandRecord, decodeCommand } from './command-record.ts'
@@ -20,7 +21,7 @@ export function readArrival(
   try {
     record = decodeCommand(arrival.delivery)
   } catch (error) {
-    arrival.dead(messageOf(error))
+    arrival.dead(errorText(error))
     return undefined
   }
   const addressee = record.addressees.find((each) => each.agentId === agentId)
@@ -62,10 +63,6 @@ function decodeInto(item: IncomingCommand, arrival: Arrival): Verdict | undefine
     item.value = item.registered.definition.value.decode(arrival.delivery)
     return undefined
   } catch (error) {
-    return { state: 'rejected', reason: 'schema-mismatch', message: messageOf(error) }
+    return { state: 'rejected', reason: 'schema-mismatch', message: errorText(error) }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

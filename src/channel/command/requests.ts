@@ -1,5 +1,5 @@
 import type { Reply, Request, Requests } from '../../bus/index.ts'
-import { type ErrorCode, SkeinError } from '../../core/index.ts'
+import { type ErrorCode, errorText, SkeinError } from '../../core/index.ts'
 import { parseObject } from './inbox-row.ts'
 
 export const OUTCOME_GET = 'skein.outcome.get'
@@ -47,8 +47,7 @@ function nodeError(error: unknown): NodeError {
     const { code, message, retryable, details } = error
     return { code, message, retryable, details }
   }
-  const message = error instanceof Error ? error.message : String(error)
-  return { code: 'io-failed', message: `Cannot answer: ${message}`, retryable: false, details: {} }
+  return { code: 'io-failed', message: `Cannot answer: ${errorText(error)}`, retryable: false, details: {} }
 }
 
 function textOf(value: Uint8Array | string): string {

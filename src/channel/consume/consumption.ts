@@ -1,8 +1,9 @@
 import type { Batch, Delivery, Lag, Reader } from '../../bus/index.ts'
+import { namedErrorText } from '../../core/index.ts'
 import { type BatchInHand, ConsumedBatch, together } from './consumed-batch.ts'
 import { HeldKeys } from './held-keys.ts'
 import type { Inbound } from './inbound.ts'
-import { errorText, isGone, isUndecodable, orderKeyOf, Settlement } from './settlement.ts'
+import { isGone, isUndecodable, orderKeyOf, Settlement } from './settlement.ts'
 
 const MESSAGES_MAX = 512
 /** How often to look after large values that are unfinished while nothing comes. */
@@ -143,7 +144,7 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
       onError(error)
       if (!isGroup) return
       const how = isUndecodable(error) ? 'dead' : 'retry'
-      settlement.settle(deliveries, how, together(deliveries, how, { error: errorText(error) }))
+      settlement.settle(deliveries, how, together(deliveries, how, { error: namedErrorText(error) }))
     }
   }
 
@@ -160,7 +161,7 @@ export class Consumption<T> implements AsyncIterableIterator<ConsumedBatch<T>> {
     const { inbound, onError, isGroup } = this.#options
     for (const { deliveries, error } of inbound.chunks.takeDropped(partition)) {
       onError(error)
-      if (isGroup) settlement.settle(deliveries, 'dead', { error: errorText(error) })
+      if (isGroup) settlement.settle(deliveries, 'dead', { error: namedErrorText(error) })
     }
     if (isGroup) settlement.settle(inbound.chunks.takeStalled(partition), 'release')
   }

@@ -1,9 +1,10 @@
 import type { Batch, Delivery, Reader } from '../../bus/index.ts'
+import { namedErrorText } from '../../core/index.ts'
 import type { ChunkSet } from '../payload/chunk-assembler.ts'
 import { HeldKeys } from './held-keys.ts'
 import type { Inbound } from './inbound.ts'
 import type { ReceivedMessage } from './received-message.ts'
-import { errorText, isUndecodable, orderKeyOf, Settlement } from './settlement.ts'
+import { isUndecodable, orderKeyOf, Settlement } from './settlement.ts'
 import type { TurnShare } from './turn-share.ts'
 
 /** A return acknowledges the message, a throw is a retry of it. */
@@ -188,7 +189,7 @@ export class PartitionWorker<T> {
         const isDead = message.attempt >= this.#options.attemptsMax
         if (!isDead) await this.#options.retryDelay(message.attempt)
         if (isDead || this.#isStopping) {
-          this.#settlement.settle(chunks, isDead ? 'dead' : 'retry', { error: errorText(error) })
+          this.#settlement.settle(chunks, isDead ? 'dead' : 'retry', { error: namedErrorText(error) })
           break
         }
         message = message.again()
@@ -199,14 +200,14 @@ export class PartitionWorker<T> {
 
   #retry(delivery: Delivery, error: unknown): void {
     this.#held.hold(orderKeyOf(delivery), delivery.position.sequence)
-    this.#settlement.settle([delivery], 'retry', { error: errorText(error) })
+    this.#settlement.settle([delivery], 'retry', { error: namedErrorText(error) })
   }
 
   #undecodable(delivery: Delivery, error: unknown): void {
     const set = this.#inbound.setOf(delivery)
     if (set !== undefined) this.#inbound.chunks.finish(set)
     const deliveries = set?.chunks.filter((chunk) => chunk !== undefined) ?? [delivery]
-    this.#settlement.settle(deliveries, 'dead', { error: errorText(error) })
+    this.#settlement.settle(deliveries, 'dead', { error: namedErrorText(error) })
     this.#options.onError(error)
   }
 
@@ -221,7 +222,7 @@ export class PartitionWorker<T> {
     const { chunks } = this.#inbound
     for (const { deliveries, error } of chunks.takeDropped(partition)) {
       this.#options.onError(error)
-      settlement.settle(deliveries, 'dead', { error: errorText(error) })
+      settlement.settle(deliveries, 'dead', { error: namedErrorText(error) })
     }
     settlement.settle(chunks.takeStalled(partition), 'release')
   }

@@ -3,7 +3,7 @@ import type { Clock, Random } from '../../core/index.ts'
 import { BatchSizer } from './batch-sizer.ts'
 import type { Inbound } from './inbound.ts'
 import { type MessageHandler, PartitionWorker } from './partition-worker.ts'
-import { isFatal, isGap, isGone } from './settlement.ts'
+import { isFatal, isGap, isGone, isUnburied } from './settlement.ts'
 import { TurnShare } from './turn-share.ts'
 
 /** Acknowledgments under way before the reading waits for them. */
@@ -106,7 +106,8 @@ export class Processing<T> {
     try {
       return await this.#reader.read(limits)
     } catch (error) {
-      if (this.#options.onGap === 'stop' || !isGap(error)) throw error
+      const goesOn = isUnburied(error) || (isGap(error) && this.#options.onGap !== 'stop')
+      if (!goesOn) throw error
       this.#options.onError(error)
       return null
     }

@@ -13,6 +13,11 @@ export function isGap(error: unknown): boolean {
   return error instanceof SkeinError && (error.code === 'position-gone' || error.code === 'corrupt')
 }
 
+/** A message is dead and its letter could not be stored: it is kept and tried again, and reading goes on. */
+export function isUnburied(error: unknown): boolean {
+  return error instanceof SkeinError && error.code === 'dead-letter-failed'
+}
+
 /** The log takes nothing more until it is opened again. */
 export function isFatal(error: unknown): boolean {
   return error instanceof SkeinError && error.code === 'log-poisoned'
@@ -66,10 +71,6 @@ export class Settlement {
     )
     return last?.position
   }
-}
-
-export function errorText(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 }
 
 /** What order is kept by: the key, or the subject where there is none. */

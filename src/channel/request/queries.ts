@@ -1,5 +1,5 @@
 import type { Bus, Headers, Reply, Request } from '../../bus/index.ts'
-import { type Clock, type KeysOf, type Random, SkeinError, uuidV7 } from '../../core/index.ts'
+import { type Clock, errorText, type KeysOf, type Random, SkeinError, uuidV7 } from '../../core/index.ts'
 import type { Admission, AgentIdentity } from '../ports.ts'
 import { Address, type SubjectFields } from '../publish/address.ts'
 import { envelopeOf } from '../publish/envelope.ts'
@@ -135,8 +135,7 @@ function timedOut<T, R>(channel: QueryChannel<T, R>): SkeinError {
 
 function failureOf(error: unknown): Reply {
   const code = error instanceof SkeinError ? error.code : 'handler-failed'
-  const message = error instanceof Error ? error.message : String(error)
-  return { value: message, headers: { [ERROR_HEADER]: code } }
+  return { value: errorText(error), headers: { [ERROR_HEADER]: code } }
 }
 
 function decodeReply<T, R>(channel: QueryChannel<T, R>, reply: Reply): R {

@@ -25,6 +25,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   'config-change-refused': 409,
   'connection-lost': 503,
   corrupt: 500,
+  'dead-letter-failed': 503,
   'deadline-expired': 410,
   'disk-full': 507,
   fenced: 409,

@@ -72,3 +72,17 @@ test('two schemas may carry the same $id', () => {
   jsonSchema({ $id: 'urn:skein:x', type: 'number' })
   jsonSchema({ $id: 'urn:skein:x', type: 'string' })
 })
+
+test('encode() refuses what a schema lets pass and JSON cannot say', () => {
+  const anything = jsonSchema(Type.Any())
+  const cycle: Record<string, unknown> = {}
+  cycle.self = cycle
+  const throwing = {
+    toJSON(): never {
+      throw Object.create(null)
+    },
+  }
+  for (const value of [12n, { n: 12n }, cycle, throwing, undefined, () => 1]) {
+    assert.throws(() => anything.encode(value), { code: 'schema-mismatch' })
+  }
+})

@@ -1,7 +1,7 @@
 import { Ajv2020, type AnySchemaObject, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { Static, TSchema } from 'typebox'
 import { Entries as formats } from 'typebox/format'
-import { SkeinError } from '../../core/index.ts'
+import { errorText, SkeinError } from '../../core/index.ts'
 import type { Codec, Payload } from '../codec.ts'
 import { fingerprint } from '../fingerprint.ts'
 
@@ -47,7 +47,7 @@ class JsonSchemaCodec<T> implements Codec<T> {
 
   encode(value: T): string {
     if (!this.#validate(value)) throw mismatch('encode', this.#validate.errors)
-    const text = JSON.stringify(value)
+    const text = written(value)
     if (text === undefined) throw schemaMismatch('encode', '', 'is undefined, which JSON cannot say')
     return text
   }
@@ -69,6 +69,15 @@ function compile(schema: TSchema): ValidateFunction {
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** A schema may let a value pass that JSON cannot say: a cycle, a bigint, a `toJSON` that throws. */
+function written(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch (cause) {
+    throw schemaMismatch('encode', '', `is no JSON (${errorText(cause)})`, cause)
+  }
+}
 
 function parse(payload: Payload | Uint8Array): unknown {
   if (!(payload instanceof Uint8Array) && payload.value === null)

@@ -17,6 +17,8 @@ import type { LogTopic } from './topic.ts'
 import type { TopicStore } from './topic-store.ts'
 
 const READ_BYTES = 1024 * 1024
+/** Of the 65,535 that a record has for them; two say how many there are. */
+const HEADERS_BYTES_MAX = 65_533
 const SUBJECT_BYTES_MAX = 512
 const REPLAY_BATCH = 256
 const REPLAYED = 'replayed/'
@@ -82,6 +84,8 @@ export class DeadLetters {
       clock: this.#clock,
       onClosed: () => {},
       stamp: { ...UNSTAMPED, marks },
+      // What was stored once can be stored again, whatever the bound of the topic is now.
+      messageBytesMax: Number.POSITIVE_INFINITY,
     })
     await writer.write(batch)
     await writer.close()
@@ -200,7 +204,7 @@ function letterOf(cursor: RecordCursor, origin: DeadLetterOrigin): Message {
     subject: Buffer.byteLength(subject) <= SUBJECT_BYTES_MAX && subject.split('.').length <= 32 ? subject : topic,
     key: cursor.key ?? origin.subject,
     value: cursor.isTombstone ? null : cursor.valueBytes(),
-    headers: deadLetterHeaders(cursor.headers(), origin),
+    headers: deadLetterHeaders(cursor.headers(), origin, { bytesMax: HEADERS_BYTES_MAX }),
     timestampMs: cursor.timestampMs,
   }
 }

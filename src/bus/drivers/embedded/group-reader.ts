@@ -15,11 +15,14 @@ import type {
 } from '../../index.ts'
 import {
   type HeldMessage,
+  keepUnburied,
+  type PartitionProgress,
   type ResolvedRetryPolicy,
   resolveRetryPolicy,
   retryDelayMs,
   StoredDelivery,
   SubjectFilter,
+  type Unburied,
 } from '../../kit/index.ts'
 import type { Collector } from './collector.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -27,13 +30,14 @@ import { DeliveryCollector } from './delivery-collector.ts'
 import type { Feed } from './feed.ts'
 import type { Group, Member, MemberPartition } from './group.ts'
 import { lagOf } from './lag.ts'
+import { locatedError } from './located-error.ts'
 import { RawCollector } from './raw-collector.ts'
 import { ReaderCore, type ReadSizes } from './reader-core.ts'
 import { collectOffsets, goneError } from './redelivery.ts'
 import { startOffset } from './start-position.ts'
 
 const REVOCATION_WAIT_MS = 5_000
-const BURY_AGAIN_MS = 1_000
+const ABANDONED = 'abandoned by its readers too often'
 
 type How = 'retry' | 'release' | 'dead'
 
@@ -168,6 +172,7 @@ export class GroupReader implements Reader, Member {
 
   /** Held messages whose turn has come before fresh ones. */
   async #take<C extends Collector>(partition: MemberPartition, collector: C, sizes: ReadSizes): Promise<C | undefined> {
+    this.#buryAgain(partition)
     const due = partition.hasDue(this.#clock.monotonicMs())
     if (due) await this.#takeHeld(partition, collector, sizes)
     else await this.#takeFresh(partition, collector, sizes)
@@ -270,7 +275,12 @@ export class GroupReader implements Reader, Member {
       const partition = this.#group.requireOwned(this, position.partition, generation)
       const orderKey = 'orderKey' in message ? message.orderKey : (message.key ?? message.subject)
       const dead = this.#putBack(partition, { offset: position.sequence, orderKey }, { how, delayMs: options.delayMs })
-      if (dead !== undefined) buried.push(this.#bury(partition, dead, options.error ?? 'no reason was given'))
+      if (dead !== undefined) {
+        const burying = this.#bury(partition, dead, options.error ?? 'no reason was given')
+        // One behind it may be revoked, and then nobody waits for this one.
+        burying.catch(() => {})
+        buried.push(burying)
+      }
       this.#settled(partition)
     }
     await Promise.all(buried)
@@ -313,8 +323,12 @@ export class GroupReader implements Reader, Member {
         error,
       })
     } catch (cause) {
-      progress.held.putBack(message, this.#clock.monotonicMs() + BURY_AGAIN_MS)
-      throw cause
+      if (!(cause instanceof SkeinError && cause.code === 'corrupt')) {
+        throw this.#keepUnburied(partition, { progress, message, error, cause })
+      }
+      // Nobody can have it any more, and whoever reads is told so once.
+      this.#core.tell(locatedError(cause, partition.partition) as Error)
+      isBuried = true
     } finally {
       this.#core.wake()
     }
@@ -323,12 +337,30 @@ export class GroupReader implements Reader, Member {
     this.#settled(partition)
   }
 
-  /** Those given in vain too often before a restart. A dead letter that can't be stored is tried again. */
+  #keepUnburied(
+    partition: MemberPartition,
+    failure: Pick<Unburied, 'message' | 'error' | 'cause'> & { readonly progress: PartitionProgress },
+  ): unknown {
+    return keepUnburied(failure.progress.held, {
+      ...failure,
+      topic: this.#topicName,
+      partition: partition.partition.index,
+      nowMs: this.#clock.monotonicMs(),
+      random: this.#random,
+    })
+  }
+
+  /** Those given in vain too often before a restart. */
   #buryFound(partition: MemberPartition): void {
     const found = partition.dying
     partition.dying = []
-    for (const message of found) {
-      this.#bury(partition, message, 'abandoned by its readers too often').catch(() => {})
+    for (const message of found) this.#bury(partition, message, ABANDONED).catch((error) => this.#core.tell(error))
+  }
+
+  /** Whoever settled them has been told that their letters could not be stored. */
+  #buryAgain(partition: MemberPartition): void {
+    for (const message of partition.progress.held.takeUnburied(this.#clock.monotonicMs())) {
+      this.#bury(partition, message, message.error ?? ABANDONED).catch(() => {})
     }
   }
 

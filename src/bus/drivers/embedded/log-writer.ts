@@ -14,6 +14,8 @@ export interface LogWriterParts {
   readonly onClosed: () => void
   /** For batches that are marked as a whole. */
   readonly stamp?: BatchStamp
+  /** Of a value. Default: the topic's. */
+  readonly messageBytesMax?: number
 }
 
 /** Writes into a stored topic: encodes straight into one body per partition, one append each. */
@@ -32,7 +34,10 @@ export class LogWriter implements Writer {
     this.#clock = parts.clock
     this.#onClosed = parts.onClosed
     this.#gate = new WriteGate(`the writer of "${name}"`, parts.options.pendingBytesMax ?? PENDING_BYTES_MAX)
-    this.#checker = new MessageChecker(topic.settings)
+    this.#checker = new MessageChecker({
+      name,
+      messageBytesMax: parts.messageBytesMax ?? topic.settings.messageBytesMax,
+    })
     this.#durability = grantDurability(
       parts.options.durability ?? durability,
       topic.capabilities.durability,

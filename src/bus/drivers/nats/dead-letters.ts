@@ -10,6 +10,7 @@ import {
 import type { Connection } from './connection.ts'
 import { GroupStore, type Stored } from './group-store.ts'
 import type { LogTopic } from './log-topic.ts'
+import { headerBytes } from './message-codec.ts'
 import type { TopicStore } from './topic-store.ts'
 
 const REPLAYED = 'replayed'
@@ -45,14 +46,16 @@ export class DeadLetters {
       appendedAtMs,
       ...death,
     }
-    await this.#writeAll(await this.#openFor(topic), [letterOf(delivery, origin)])
+    const { payloadBytesMax } = this.#parts.connection
+    const letters = await this.#openFor(topic)
+    await this.#writeAll(roomy(letters), [letterOf(delivery, origin, payloadBytesMax)])
   }
 
   async #openFor(topic: LogTopic): Promise<LogTopic> {
     const { settings, replicas, durability } = topic
     const name = deadLetterTopic(settings.name)
-    const known = this.#parts.topics.known(name)
-    if (known?.kind === 'log') return known
+    const found = await this.#find(name)
+    if (found !== undefined) return found
     await this.#parts.topics.open({
       name,
       intent: 'event',
@@ -152,7 +155,7 @@ export class DeadLetters {
       through.set(origin.group, sequence + 1)
     }
     if (chosen.length === 0) return 0
-    await this.#writeAll(to.topic, chosen)
+    await this.#writeAll(roomy(to.topic), chosen)
     const { partition } = deliveries[0]!.position
     for (const [group, offset] of through) {
       await to.store.write({ group, record: `${REPLAYED}${partition}`, after: places.get(group)!.sequence }, offset)
@@ -161,16 +164,28 @@ export class DeadLetters {
   }
 }
 
-function letterOf(delivery: Delivery, origin: DeadLetterOrigin): Message {
+/** What was stored once can be stored again, whatever the bound of the topic is now. */
+function roomy(topic: LogTopic): LogTopic {
+  return { ...topic, settings: { ...topic.settings, messageBytesMax: Number.POSITIVE_INFINITY } }
+}
+
+/** A key and a value take their part of what the server takes of a message; other headers of ours need this much. */
+const SPARE_BYTES = 1_000
+const HEADERS_BYTES_MAX = 60_000
+
+function letterOf(delivery: Delivery, origin: DeadLetterOrigin, payloadBytesMax: number): Message {
   const topic = deadLetterTopic(origin.topic)
   const subject = deadLetterTopic(origin.subject)
   const fits = Buffer.byteLength(subject) <= SUBJECT_BYTES_MAX && subject.split('.').length <= SUBJECT_LEVELS
+  const keyBytes = headerBytes('', delivery.key ?? origin.subject)
+  const valueBytes = delivery.value?.byteLength ?? 0
+  const bytesMax = Math.min(HEADERS_BYTES_MAX, payloadBytesMax - valueBytes - SPARE_BYTES) - keyBytes
   return {
     // Deep subjects do not fit behind the prefix; the origin keeps them.
     subject: fits ? subject : topic,
     key: delivery.key ?? origin.subject,
     value: delivery.value,
-    headers: deadLetterHeaders(delivery.headers, origin),
+    headers: deadLetterHeaders(delivery.headers, origin, { bytesMax, bytesOf: headerBytes }),
     timestampMs: delivery.timestampMs,
   }
 }

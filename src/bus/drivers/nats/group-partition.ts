@@ -32,6 +32,8 @@ export class GroupPartition {
   /** A dead message stops it (`onDead: 'block'`). */
   isBlocked = false
   isLost = false
+  /** What the next read is told of, once: a dead letter that could not be stored. */
+  news: SkeinError | undefined
   /** Found dead while fetching: to be buried by whoever fetched. */
   dying: HeldMessage[] = []
   readonly #owner: OwnedBy

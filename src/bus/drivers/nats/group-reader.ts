@@ -11,7 +11,14 @@ import type {
   SettleOptions,
   StartPosition,
 } from '../../index.ts'
-import { type HeldMessage, type ResolvedRetryPolicy, resolveRetryPolicy, retryDelayMs } from '../../kit/index.ts'
+import {
+  buryAll,
+  type HeldMessage,
+  keepUnburied,
+  type ResolvedRetryPolicy,
+  resolveRetryPolicy,
+  retryDelayMs,
+} from '../../kit/index.ts'
 import type { Connection } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { directGet } from './direct-get.ts'
@@ -25,7 +32,7 @@ import { persist } from './persist.ts'
 import { ReadLoop, type ReadSizes, readSizes } from './read-loop.ts'
 import { startSequence, streamEnds } from './start-sequence.ts'
 
-const BURY_AGAIN_MS = 1_000
+const ABANDONED = 'abandoned by its readers too often'
 
 type How = 'retry' | 'release' | 'dead'
 
@@ -96,10 +103,13 @@ export class GroupReader implements Reader {
     for (let tried = 0; tried < partitions.length; tried += 1) {
       this.#turn = (this.#turn + 1) % partitions.length
       const partition = partitions[this.#turn]!
-      const problem = partition.feed.takeProblem()
-      if (problem !== undefined) throw problem
+      const problem = partition.feed.takeProblem() ?? partition.news
+      if (problem !== undefined) {
+        partition.news = undefined
+        throw problem
+      }
       const deliveries = await this.#takeFrom(partition, sizes)
-      if (partition.dying.length > 0) this.#buryFound(partition)
+      this.#buryFound(partition)
       if (deliveries.length === 0 || partition.isLost) continue
       return this.#batchOf(partition, deliveries)
     }
@@ -187,8 +197,10 @@ export class GroupReader implements Reader {
       touched.add(partition)
     }
     // One after another: dead letters stand in the order in which they were given up.
-    for (const [partition, dead] of dying) await this.#bury(partition, dead, options.error ?? 'no reason was given')
+    const error = options.error ?? 'no reason was given'
+    const failed = await buryAll(dying, ([partition, dead]) => this.#bury(partition, dead, error))
     await Promise.all([...touched].map((partition) => partition.save()))
+    if (failed !== undefined) throw failed.error
   }
 
   /** Comes back when the message is dead now. */
@@ -216,15 +228,19 @@ export class GroupReader implements Reader {
       partition.isBlocked = true
       return
     }
+    const { progress } = partition
     try {
       await this.#buryStored(partition, message, error)
     } catch (cause) {
-      partition.progress.held.putBack(message, this.#connection.clock.monotonicMs() + BURY_AGAIN_MS)
-      throw cause
+      throw keepUnburied(progress.held, {
+        ...{ message, error, cause, topic: this.#topic.settings.name, partition: partition.partition },
+        nowMs: this.#connection.clock.monotonicMs(),
+        random: this.#parts.random,
+      })
     } finally {
       this.#loop.wake()
     }
-    partition.progress.finish(message.offset)
+    progress.finish(message.offset)
     this.#settled(partition)
     await partition.save()
   }
@@ -238,12 +254,16 @@ export class GroupReader implements Reader {
     await this.#parts.deadLetters.bury(this.#topic, delivery, { group: this.#group, attempts, error })
   }
 
-  /** Those given in vain too often before a restart. A dead letter that can't be stored is tried again. */
+  /** Those given in vain too often before a restart, and those whose letters could not be stored before. */
   #buryFound(partition: GroupPartition): void {
-    const found = partition.dying
+    const again = partition.progress.held.takeUnburied(this.#connection.clock.monotonicMs())
+    const found = [...again, ...partition.dying]
     partition.dying = []
     for (const message of found) {
-      this.#bury(partition, message, 'abandoned by its readers too often').catch(() => {})
+      this.#bury(partition, message, message.error ?? ABANDONED).catch((error) => {
+        // Whoever reads is told once; who settled it has been told.
+        if (message.burials === 1) partition.news = error
+      })
     }
   }
 

@@ -84,6 +84,11 @@ export function headerLines(headers: Headers): string {
   return text
 }
 
+/** What one header takes of a message. */
+export function headerBytes(name: string, value: string): number {
+  return encodeHeaderName(name).length + encodeHeaderValue(value).length + 4 + ATTRIBUTE_PREFIX.length
+}
+
 function line(name: string, value: string): string {
   return `${name}: ${encodeHeaderValue(value)}\r\n`
 }

@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/transport-node'
-import { checkFilter, checkSubject, SkeinError } from '../../../core/index.ts'
+import { checkFilter, checkSubject, errorText, SkeinError } from '../../../core/index.ts'
 import type { Reply, Request, Requests } from '../../index.ts'
 import type { Connection } from './connection.ts'
 import { decodeHeaders, EncodedHeaders, headerLines } from './message-codec.ts'
@@ -72,7 +72,7 @@ function encode({ headers }: { readonly headers?: Request['headers'] }): Encoded
 }
 
 function failure(error: unknown): Reply {
-  return { value: '', headers: { [ERROR]: error instanceof Error ? error.message : String(error) } }
+  return { value: '', headers: { [ERROR]: errorText(error) } }
 }
 
 function replyOf(message: Msg, subject: string): Reply {

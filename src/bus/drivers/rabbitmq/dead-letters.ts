@@ -72,9 +72,13 @@ export class DeadLetters {
     return writer
   }
 
-  #open({ settings }: OpenTopic, name: string): Promise<OpenTopic> {
+  async #open({ settings }: OpenTopic, name: string): Promise<OpenTopic> {
     const { messageBytesMax } = settings
-    return this.#parts.topics.open({ name, intent: 'event', durability: 'written', messageBytesMax })
+    const { topics } = this.#parts
+    const found = await topics.get(name).catch(unlessMissing)
+    const spec = { name, intent: 'event', durability: 'written' } as const
+    // A topic that was made again may have another bound than when its first letter came.
+    return roomy(await topics.open(found === undefined ? { ...spec, messageBytesMax } : spec))
   }
 
   /** Writes the letters of a topic, or of one of its groups, again: for their group alone. Resolves to their number. */
@@ -82,10 +86,7 @@ export class DeadLetters {
     topic: OpenTopic,
     options: { readonly group?: string | undefined; readonly max: number },
   ): Promise<number> {
-    const letters = await this.#parts.topics.get(deadLetterTopic(topic.settings.name)).catch((error: SkeinError) => {
-      if (error.code === 'not-found') return undefined
-      throw error
-    })
+    const letters = await this.#parts.topics.get(deadLetterTopic(topic.settings.name)).catch(unlessMissing)
     if (letters === undefined) return 0
     let replayed: Replayed = {}
     const held = Promise.withResolvers<Replayed>()
@@ -125,7 +126,7 @@ export class DeadLetters {
       readonly note: (replayed: Replayed) => Promise<void>
     },
   ): Promise<number> {
-    const writer = this.#parts.writer(topic)
+    const writer = this.#parts.writer(roomy(topic))
     let count = 0
     try {
       for (let from = 0; count < how.max; ) {
@@ -177,12 +178,26 @@ export class DeadLetters {
   }
 }
 
+function unlessMissing(error: SkeinError): undefined {
+  if (error.code !== 'not-found') throw error
+}
+
+/** What was stored once can be stored again, whatever the bound of the topic is now. */
+function roomy(topic: OpenTopic): OpenTopic {
+  return { ...topic, settings: { ...topic.settings, messageBytesMax: Number.POSITIVE_INFINITY } }
+}
+
+/** The client has 64 KiB for all of them; a key, an id and what this driver adds are among them. */
+const HEADERS_BYTES_MAX = 60_000
+
 function letterOf(delivery: Delivery, origin: DeadLetterOrigin): Message {
   const topic = deadLetterTopic(origin.topic)
   const subject = deadLetterTopic(origin.subject)
   // Deep subjects do not fit behind the prefix; the origin keeps them.
   const fits = Buffer.byteLength(subject) <= SUBJECT_BYTES_MAX && subject.split('.').length <= SUBJECT_LEVELS_MAX
-  const headers: Headers = deadLetterHeaders(delivery.headers, origin)
+  const bytesMax =
+    HEADERS_BYTES_MAX - Buffer.byteLength(delivery.key ?? origin.subject) - Buffer.byteLength(delivery.id ?? '')
+  const headers: Headers = deadLetterHeaders(delivery.headers, origin, { bytesMax })
   return {
     subject: fits ? subject : topic,
     key: delivery.key ?? origin.subject,

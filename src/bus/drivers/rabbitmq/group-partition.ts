@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib'
-import type { Clock } from '../../../core/index.ts'
+import type { Clock, SkeinError } from '../../../core/index.ts'
 import type { Delivery } from '../../index.ts'
 import {
   type HeldMessage,
@@ -13,6 +13,7 @@ import { AmqpDelivery, headerOf, isExpired, orderKeyOf, streamOffsetOf, subjectO
 import type { ReadSizes, Source } from './read-loop.ts'
 import type { StreamFeed } from './stream-feed.ts'
 
+const ABANDONED = 'abandoned by its readers too often'
 /** Given in vain so often, a message is given alone: if it kills its reader again, only it is counted. */
 const SUSPECT_ATTEMPTS = 2
 
@@ -40,6 +41,8 @@ export class GroupPartition implements Source {
   isStopping = false
   /** A dead message stops it (`onDead: 'block'`). */
   isBlocked = false
+  /** What the next read is told of, once: a dead letter that could not be stored. */
+  news: SkeinError | undefined
   /** What becomes of what is in hand when this reader goes. */
   finalSave: 'abandoned' | 'released' = 'abandoned'
   readonly #parts: GroupPartitionParts
@@ -69,6 +72,7 @@ export class GroupPartition implements Source {
   }
 
   canGive(): boolean {
+    if (this.news !== undefined) return true
     if (this.isStopping || this.isBlocked) return false
     const dueMs = this.nextDueMs()
     if (dueMs !== undefined && dueMs <= this.#parts.clock.monotonicMs()) return true
@@ -85,6 +89,10 @@ export class GroupPartition implements Source {
 
   /** Held messages whose turn has come before fresh ones. */
   async take(sizes: ReadSizes): Promise<readonly Delivery[] | undefined> {
+    this.#tell()
+    for (const held of this.progress.held.takeUnburied(this.#parts.clock.monotonicMs())) {
+      this.#parts.bury(held, held.error ?? ABANDONED)
+    }
     const due = this.#takeDue(sizes)
     const deliveries = due.length > 0 ? due : this.#takeFresh(sizes)
     if (deliveries.length === 0) return undefined
@@ -92,6 +100,12 @@ export class GroupPartition implements Source {
     if (deliveries[0]!.place.sequence < this.#parts.knownEnd) await this.#parts.flush().catch(() => {})
     else this.#parts.touch()
     return this.isStopping ? undefined : deliveries
+  }
+
+  #tell(): void {
+    const { news } = this
+    this.news = undefined
+    if (news !== undefined) throw news
   }
 
   #takeDue({ countMax, nowMs }: ReadSizes): AmqpDelivery[] {
@@ -164,7 +178,7 @@ export class GroupPartition implements Source {
     const held = this.progress.park({ offset, orderKey: orderKeyOf(message) })
     held.state = 'dying'
     this.#kept.set(offset, message)
-    this.#parts.bury(held, 'abandoned by its readers too often')
+    this.#parts.bury(held, ABANDONED)
     return 'skip'
   }
 

@@ -11,7 +11,7 @@ import type {
   SettleOptions,
   StartPosition,
 } from '../../index.ts'
-import { type HeldMessage, resolveRetryPolicy, retryDelayMs } from '../../kit/index.ts'
+import { type HeldMessage, keepUnburied, resolveRetryPolicy, retryDelayMs } from '../../kit/index.ts'
 import { AmqpDelivery } from './amqp-delivery.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { feedStart } from './feed-start.ts'
@@ -20,8 +20,6 @@ import { GroupShares, type GroupSharesParts } from './group-shares.ts'
 import { ReadLoop } from './read-loop.ts'
 import type { StreamPlaces } from './stream-places.ts'
 import type { OpenTopic } from './topics.ts'
-
-const BURY_AGAIN_MS = 1_000
 
 type How = 'retry' | 'release' | 'dead'
 
@@ -60,7 +58,10 @@ export class GroupReader implements Reader {
       options,
       policy: this.#policy,
       bury: (partition, message, error) => {
-        this.#bury(partition, message, error).catch(() => {})
+        this.#bury(partition, message, error).catch((failure) => {
+          // Whoever reads is told once; who settled it has been told.
+          if (message.burials === 1) partition.news = failure
+        })
       },
       onChange: () => {
         this.#loop.sources = this.#shares.owned
@@ -111,7 +112,12 @@ export class GroupReader implements Reader {
       const partition = this.#requireOwned(delivery.place.partition, delivery.place.generation)
       touched.add(partition)
       const dead = this.#putBack(partition, delivery, { how, delayMs: options.delayMs })
-      if (dead !== undefined) buried.push(this.#bury(partition, dead, options.error ?? 'no reason was given'))
+      if (dead !== undefined) {
+        const burying = this.#bury(partition, dead, options.error ?? 'no reason was given')
+        // One behind it may be revoked, and then nobody waits for this one.
+        burying.catch(() => {})
+        buried.push(burying)
+      }
       partition.settled()
     }
     this.#loop.wake()
@@ -155,11 +161,15 @@ export class GroupReader implements Reader {
       attempt: attempts,
       generation: 0,
     }
+    const { progress } = partition
     try {
       await deadLetters.bury(topic, new AmqpDelivery(message, place), { group: options.group, attempts, error })
     } catch (cause) {
-      partition.progress.held.putBack(held, clock.monotonicMs() + BURY_AGAIN_MS)
-      throw cause
+      throw keepUnburied(progress.held, {
+        ...{ message: held, error, cause, topic: this.#name, partition: partition.partition },
+        nowMs: clock.monotonicMs(),
+        random: this.#parts.random,
+      })
     } finally {
       this.#loop.wake()
     }

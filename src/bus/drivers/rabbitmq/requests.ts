@@ -1,5 +1,13 @@
 import type { Channel, ConsumeMessage } from 'amqplib'
-import { type Clock, ClosedError, checkFilter, checkSubject, type Random, SkeinError } from '../../../core/index.ts'
+import {
+  type Clock,
+  ClosedError,
+  checkFilter,
+  checkSubject,
+  errorText,
+  type Random,
+  SkeinError,
+} from '../../../core/index.ts'
 import type { Headers, Reply, Request, Requests } from '../../index.ts'
 import { amqpError } from './amqp-error.ts'
 import { bindingOf } from './binding.ts'
@@ -202,7 +210,7 @@ export class RabbitmqRequests implements Requests {
     }
     callHandler(handler, request).then(
       (reply) => send(reply.value, reply.headers ?? {}),
-      (error: unknown) => send('', { [ERROR_HEADER]: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => send('', { [ERROR_HEADER]: errorText(error) }),
     )
   }
 

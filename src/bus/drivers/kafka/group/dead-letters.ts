@@ -64,7 +64,10 @@ export class DeadLetters {
   /** Once for each topic as it is now. */
   async #open(topic: KafkaTopic): Promise<void> {
     if (this.#opened.has(topic.id)) return
-    await this.#bus.open(letterSpec(topic.settings))
+    const spec = letterSpec(topic.settings)
+    const found = await this.#cluster.topic(spec.name, { fresh: true })
+    // A topic that was made again may have other settings than when its first letter came.
+    await this.#bus.open(found === undefined ? spec : { name: spec.name, intent: spec.intent })
     this.#opened.add(topic.id)
   }
 

@@ -12,7 +12,9 @@ import type {
   StartPosition,
 } from '../../../index.ts'
 import {
+  buryAll,
   type HeldMessage,
+  keepUnburied,
   type ResolvedRetryPolicy,
   resolveRetryPolicy,
   retryDelayMs,
@@ -37,7 +39,7 @@ import { Membership } from './membership.ts'
 import { collectHeld } from './redelivery.ts'
 
 const REVOCATION_WAIT_MS = 5_000
-const BURY_AGAIN_MS = 1_000
+const ABANDONED = 'abandoned by its readers too often'
 const READ_AGAIN_MS = 250
 
 type How = 'retry' | 'release' | 'dead'
@@ -243,7 +245,7 @@ export class GroupReader implements Reader {
     partition: GroupPartition,
     collector: DeliveryCollector,
   ): DeliveryCollector | undefined | Promise<DeliveryCollector | undefined> {
-    if (partition.dying.length > 0) this.#buryFound(partition)
+    this.#buryFound(partition)
     if (collector.count === 0) return undefined
     // What was there before this assignment may have been given before: then the count must be stored first.
     if (collector.first >= partition.openedAtOffset) return collector
@@ -343,8 +345,10 @@ export class GroupReader implements Reader {
       this.#settled(partition)
     }
     // In order, so that they are replayed in order.
-    for (const [partition, dead] of dying) await this.#bury(partition, dead, options.error ?? 'no reason was given')
+    const error = options.error ?? 'no reason was given'
+    const failed = await buryAll(dying, ([partition, dead]) => this.#bury(partition, dead, error))
     await this.#commits.flush()
+    if (failed !== undefined) throw failed.error
   }
 
   /** Comes back when the message is dead now. */
@@ -360,9 +364,8 @@ export class GroupReader implements Reader {
       held.state = 'dying'
       return held
     }
-    const delayMs =
-      verdict.delayMs ?? (verdict.how === 'retry' ? retryDelayMs(this.#policy, held.attempts, this.#random) : 0)
-    held.dueMs = nowMs + delayMs
+    const ownDelayMs = verdict.how === 'retry' ? retryDelayMs(this.#policy, held.attempts, this.#random) : 0
+    held.dueMs = nowMs + (verdict.delayMs ?? ownDelayMs)
     return undefined
   }
 
@@ -373,30 +376,33 @@ export class GroupReader implements Reader {
       return
     }
     const { progress } = partition
-    const { offset, attempts } = message
+    const burial = { ...message, partition: partition.partition, group: this.group, error }
     try {
-      const burial = { partition: partition.partition, group: this.group, offset, attempts, error }
       await this.#deadLetters.bury(this.#core.topic, burial)
     } catch (cause) {
-      progress.held.putBack(message, this.#core.clock.monotonicMs() + BURY_AGAIN_MS)
-      throw cause
+      throw keepUnburied(progress.held, {
+        ...{ ...burial, message, cause, topic: this.topicName },
+        nowMs: this.#core.clock.monotonicMs(),
+        random: this.#random,
+      })
     } finally {
       this.#core.wake()
     }
-    progress.finish(offset)
+    progress.finish(message.offset)
     this.#settled(partition)
   }
 
-  /** Those given in vain too often before a restart. A dead letter that can't be stored is tried again. */
+  /** Those given in vain too often before a restart, and those whose letters could not be stored before. */
   #buryFound(partition: GroupPartition): void {
-    const found = partition.dying
+    const found = [...partition.progress.held.takeUnburied(this.#core.clock.monotonicMs()), ...partition.dying]
     partition.dying = []
-    const buryAll = async () => {
-      for (const message of found) {
-        await this.#bury(partition, message, 'abandoned by its readers too often').catch(() => {})
-      }
-    }
-    void buryAll()
+    if (found.length === 0) return
+    void buryAll(found, (message) =>
+      this.#bury(partition, message, message.error ?? ABANDONED).catch((error) => {
+        // Whoever reads is told once; who settled it has been told.
+        if (message.burials === 1 && partition.feed !== undefined) partition.feed.failure ??= error
+      }),
+    )
   }
 
   /** Who commits for this group, when a transaction does. */
