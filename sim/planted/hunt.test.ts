@@ -212,3 +212,17 @@ test('A step ends with the first test that fails, and only its file runs once mo
   assert.equal(runs.replaceAll('h', ''), 'fff')
   assert.ok(runs.replaceAll('f', '').length <= 2, runs)
 })
+
+test('A test that a suite holds is found again in the files that run the suite', async (t) => {
+  const { root, add } = project(t)
+  add(
+    'suite.ts',
+    `import { test } from 'node:test'
+    import { sum } from './src/sum.ts'
+    export const suite = (name) => test(name, () => { if (sum(1, 2) !== 3) throw new Error('wrong') })\n`,
+  )
+  add('sum.test.ts', "import { suite } from './suite.ts'\nsuite('of two')\n")
+  const hunt = new Hunt(root, [{ ...step('units', '--test'), tests: ['sum.test.ts'] }])
+  t.after(() => hunt.close())
+  assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, 'units: of two')
+})

@@ -120,14 +120,14 @@ export class Hunt {
   ): Promise<Caught | undefined> {
     const { first, folder } = seen
     const failed = new Set(failuresOf(step, first))
-    const tests = [...new Set(first.failed.map(({ file }) => file))]
+    const tests = filesOf(step, first)
     let { hung } = first
     for (let run = 2; run <= RUNS_MAX; run += 1) {
       this.#progress(`${bug.name}: ${step.name}, once more`)
       const outcome = await runStep(step, folder, {
         signal: this.#signal,
         endsWith: ({ name }) => failed.has(name),
-        tests: tests.length > 0 ? tests : undefined,
+        tests,
       })
       if (outcome.passed) continue
       const again = failuresOf(step, outcome)
@@ -179,6 +179,12 @@ function isFor(steps: readonly Step[], { touches }: Pick<Bug, 'touches'>): (step
 /** The names of the tests that failed; the step's own where it tells none. */
 function failuresOf(step: Step, { failed }: Outcome): string[] {
   return failed.length === 0 ? [step.name] : failed.map(({ name }) => name)
+}
+
+/** Where its failures can be seen again; undefined where that is not known: a suite of many test files is a file of its own. */
+function filesOf({ tests }: Step, { failed }: Outcome): readonly string[] | undefined {
+  const files = [...new Set(failed.map(({ file }) => file))]
+  return files.length > 0 && files.every((file) => tests?.includes(file)) ? files : undefined
 }
 
 function shownTest(step: Step, name: string): string {
