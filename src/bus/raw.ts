@@ -54,9 +54,10 @@ export interface RawReader extends Omit<Reader, 'read' | 'acknowledge' | 'settle
    * ahead of it stays in hand, even where a message comes for the second time.
    */
   acknowledge(through: Position, generation?: number, ordinal?: number): Promise<void>
+  /** As `Reader.settle`. `expired`: its time to live ended before the client's application had it, so it is done. */
   settle(
     messages: readonly SettledMessage[],
-    how: 'retry' | 'release' | 'dead',
+    how: 'retry' | 'release' | 'dead' | 'expired',
     options: SettleOptions & { readonly generation: number },
   ): Promise<void>
 }

@@ -132,3 +132,44 @@ test('a message that is not in hand cannot be put back', () => {
   progress.acknowledge(1)
   assert.equal(fail(progress, 1), undefined)
 })
+
+test('what is finished in hand is done: it is given no more, holds back nothing, and leaves the rest in hand', () => {
+  const progress = progressOf()
+  give(progress, 4)
+  progress.acknowledge(0)
+  for (const offset of [1, 3, 4]) progress.finish(offset)
+  assert.equal(progress.committed, 2)
+  assert.equal(progress.held.size, 0)
+  assert.equal(progress.hasWorkInHand, true)
+  progress.acknowledge(2)
+  assert.deepEqual([progress.committed, progress.hasWorkInHand], [5, false])
+  give(progress, 6)
+  progress.finish(5)
+  fail(progress, 6)
+  assert.deepEqual(
+    progress.takeDue(0, 10).map(({ offset }) => offset),
+    [6],
+  )
+  progress.finish(6)
+  assert.deepEqual([progress.committed, progress.hasWorkInHand, progress.held.size], [7, false, 0])
+})
+
+test('what cannot be buried is given no more, holds back its key, and comes due for its burial', () => {
+  const progress = progressOf()
+  give(progress, 2)
+  const dead = fail(progress, 0)!
+  progress.acknowledge(2)
+  progress.park({ offset: 3, orderKey: 'k' })
+  progress.held.keepUnburied(dead, 500)
+  assert.deepEqual([progress.nextDueMs(), progress.committed, progress.held.holdsKey('k')], [500, 0, true])
+  assert.deepEqual([progress.takeDue(1_000, 10), progress.held.takeUnburied(499)], [[], []])
+  assert.deepEqual(progress.held.takeUnburied(500), [dead])
+  assert.deepEqual(progress.held.takeUnburied(1_000), [], 'it is on its way')
+  progress.held.keepUnburied(dead, 2_000)
+  progress.finish(0)
+  assert.deepEqual(progress.held.takeUnburied(5_000), [])
+  assert.deepEqual(
+    progress.takeDue(0, 10).map(({ offset }) => offset),
+    [3],
+  )
+})

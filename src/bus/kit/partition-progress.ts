@@ -204,10 +204,13 @@ export class PartitionProgress {
     }
   }
 
-  /** Done, in hand or not: its dead letter is stored, or nobody can have it any more. */
+  /** Done, in hand or not: its dead letter is stored, it has expired, or nobody can have it any more. */
   finish(offset: number): void {
     this.held.remove(offset)
-    this.#again.find((hand) => hand.contains(offset))?.settleOne(offset)
+    const hand = this.#again.find((one) => one.contains(offset)) ?? this.#fresh.find((one) => one.contains(offset))
+    if (hand === undefined) return
+    hand.settleOne(offset)
+    if (hand.isEmpty) this.#noteEmptied(hand)
     this.#dropEmptyHands()
   }
 

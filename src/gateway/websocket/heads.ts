@@ -91,7 +91,7 @@ export const acknowledgeHead = z.object({ ...readerId, ...position.shape, genera
 export const settleHead = z.object({
   ...readerId,
   messages: z.array(z.tuple([whole, whole, z.string()])).max(100_000),
-  how: z.enum(['retry', 'release', 'dead']),
+  how: z.enum(['retry', 'release', 'dead', 'expired']),
   generation: whole,
   wholePartition: z.boolean(),
   delayMs: z.number().nonnegative().optional(),

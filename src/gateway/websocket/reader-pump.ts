@@ -95,10 +95,15 @@ export class ReaderPump {
    */
   async settle(
     messages: readonly SettledMessage[],
-    how: 'retry' | 'release' | 'dead',
+    how: 'retry' | 'release' | 'dead' | 'expired',
     options: Settling,
   ): Promise<number> {
     const { wholePartition, ...settling } = options
+    if (how === 'expired') {
+      // Nothing of its key comes after it again.
+      await this.reader.settle(messages, how, settling)
+      return this.#number
+    }
     const withdrawal = { behind: messages, wholePartition, generation: settling.generation }
     // What is being read now may have been given before this: it is treated as if it were.
     const through = this.#number + (this.#isReading ? 1 : 0)

@@ -109,7 +109,7 @@ test('a letter that cannot be stored is told of, and tried again: its message is
   const other = await next(reader)
   assert.equal(other.text(), 'of another key')
   await reader.acknowledge(other.position).catch(() => {})
-  assert.equal(await reader.read({ waitMs: 2_500 }), null)
+  assert.equal(await reader.read({ waitMs: 1_500 }), null)
   assert.equal((await reader.lag())[0]!.messages, 3)
   disk.heal()
   assert.equal((await next(reader)).text(), 'behind it')

@@ -252,7 +252,7 @@ export class GroupReader implements Reader, Member {
 
   settle(
     messages: readonly Delivery[] | readonly SettledMessage[],
-    how: How,
+    how: How | 'expired',
     options: SettleOptions & { readonly generation?: number } = {},
   ): Promise<void> {
     if (this.#core.isClosed) return Promise.reject(this.#core.closedError())
@@ -265,7 +265,7 @@ export class GroupReader implements Reader, Member {
 
   async #settleAll(
     messages: readonly Delivery[] | readonly SettledMessage[],
-    how: How,
+    how: How | 'expired',
     options: SettleOptions & { readonly generation?: number },
   ): Promise<void> {
     const buried: Promise<void>[] = []
@@ -273,6 +273,11 @@ export class GroupReader implements Reader, Member {
       const { position } = message
       const generation = message instanceof StoredDelivery ? message.source.generation : options.generation
       const partition = this.#group.requireOwned(this, position.partition, generation)
+      if (how === 'expired') {
+        partition.progress.finish(position.sequence)
+        this.#settled(partition)
+        continue
+      }
       const orderKey = 'orderKey' in message ? message.orderKey : (message.key ?? message.subject)
       const dead = this.#putBack(partition, { offset: position.sequence, orderKey }, { how, delayMs: options.delayMs })
       if (dead !== undefined) {

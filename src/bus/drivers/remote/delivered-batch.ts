@@ -37,7 +37,6 @@ const FRESH_MS = 5
 
 export interface DeliveredParts {
   readonly topic: string
-  readonly ttlMs: number | undefined
   readonly body: Uint8Array
   readonly generation: number
   /** What comes before it has come already. */
@@ -46,28 +45,35 @@ export interface DeliveredParts {
   readonly receivedAtMs: number
 }
 
+export interface TakeLimits {
+  readonly maxMessages: number
+  readonly maxBytes: number
+  /** Of the topic: of messages that have none of their own. */
+  readonly ttlMs: number | undefined
+}
+
+const NOTHING: readonly never[] = Object.freeze([])
+
 /** A batch that came and has not been read, or not wholly. Decoded when it is first read. */
 export class DeliveredBatch {
   readonly head: DeliveredHead
   readonly generation: number
   readonly byteLength: number
   readonly #topic: string
-  readonly #ttlMs: number | undefined
   readonly #body: Uint8Array
   readonly #fromSequence: number
   readonly #receivedAtMs: number
   #deliveries: readonly Delivery[] | undefined
   #taken = 0
-  /** Some message has an end to its life. */
-  #mayExpire: boolean
+  /** Some message has an end to its life of its own. */
+  #mayExpire = false
+  #expired: readonly Delivery[] = NOTHING
 
   constructor(head: DeliveredHead, parts: DeliveredParts) {
     this.head = head
     this.generation = parts.generation
     this.byteLength = parts.body.byteLength
     this.#topic = parts.topic
-    this.#ttlMs = parts.ttlMs
-    this.#mayExpire = parts.ttlMs !== undefined
     this.#body = parts.body
     this.#fromSequence = parts.fromSequence
     this.#receivedAtMs = parts.receivedAtMs
@@ -84,9 +90,9 @@ export class DeliveredBatch {
   }
 
   /** The next messages of it within the limits, at least one; undefined when all that was left has expired. */
-  take(limits: { readonly maxMessages: number; readonly maxBytes: number }, nowMs: number): Batch | undefined {
+  take(limits: TakeLimits, nowMs: number): Batch | undefined {
     this.#deliveries ??= this.#decode()
-    this.#dropExpired(nowMs - this.#receivedAtMs)
+    this.#dropExpired(nowMs - this.#receivedAtMs, limits.ttlMs)
     const left = this.#deliveries.length - this.#taken
     if (left <= 0) return undefined
     const bytesEach = Math.max(1, this.byteLength / this.head.count)
@@ -96,6 +102,13 @@ export class DeliveredBatch {
     this.#taken += count
     const { partition } = this.head
     return { topic: this.#topic, partition, generation: this.generation, deliveries, last: deliveries.at(-1)!.position }
+  }
+
+  /** What the last calls of `take()` left out because it had expired: once. */
+  takeExpired(): readonly Delivery[] {
+    const expired = this.#expired
+    this.#expired = NOTHING
+    return expired
   }
 
   /** Takes out what the node has taken back: messages of these keys, or all, that were not read. */
@@ -143,15 +156,17 @@ export class DeliveredBatch {
   }
 
   /** Whatever expired while it waited here is not given: its age is the node's when sent, and the wait since. */
-  #dropExpired(waitedMs: number): void {
-    if (!this.#mayExpire || waitedMs < FRESH_MS) return
+  #dropExpired(waitedMs: number, topicTtlMs: number | undefined): void {
+    if (waitedMs < FRESH_MS || (!this.#mayExpire && topicTtlMs === undefined)) return
     const nodeNowMs = this.head.sentAtMs + waitedMs
-    const live = this.#deliveries!.slice(this.#taken).filter((delivery) => {
+    const isLive = (delivery: Delivery) => {
       const ttl = delivery.headers[TTL_HEADER]
-      const ttlMs = ttl === undefined ? this.#ttlMs : Number(ttl)
+      const ttlMs = ttl === undefined ? topicTtlMs : Number(ttl)
       return ttlMs === undefined || delivery.appendedAtMs + ttlMs > nodeNowMs
-    })
-    this.#deliveries = live
+    }
+    const left = this.#deliveries!.slice(this.#taken)
+    this.#deliveries = left.filter(isLive)
     this.#taken = 0
+    if (this.#deliveries.length < left.length) this.#expired = left.filter((delivery) => !isLive(delivery))
   }
 }

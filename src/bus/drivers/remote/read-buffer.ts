@@ -1,14 +1,15 @@
 import type { Clock, Timer } from '../../../core/index.ts'
-import type { Batch, ReadLimits } from '../../index.ts'
+import type { Batch, Delivery, ReadLimits } from '../../index.ts'
 import { DeliveredBatch, type DeliveredHead, type DeliveredParts } from './delivered-batch.ts'
 
 export interface ReadBufferOptions {
   readonly topic: string
-  readonly ttlMs: number | undefined
   readonly clock: Clock
   readonly bytesMax: number
   /** Room has come back, or something was taken by the application. */
   readonly credit: (bytes: number, taken: Taken | undefined) => void
+  /** Messages of one batch ended their time to live here, and nobody is given them. */
+  readonly onExpired: (deliveries: readonly Delivery[]) => void
 }
 
 /** The application has everything up to here. */
@@ -37,6 +38,8 @@ const BYTES_MAX = 1024 * 1024
 
 /** What came and was not read, in order, and the reads that wait for more. */
 export class ReadBuffer {
+  /** The topic's time to live, as far as it is known. */
+  ttlMs: number | undefined
   readonly #options: ReadBufferOptions
   readonly #waiting = new Set<Waiting>()
   /** Partitions whose batches must not be read just now, and by how many settlements. */
@@ -69,10 +72,10 @@ export class ReadBuffer {
     return this.#wait(limits)
   }
 
-  add(head: DeliveredHead, parts: Omit<DeliveredParts, 'topic' | 'ttlMs' | 'receivedAtMs'>): void {
-    const { topic, ttlMs, clock } = this.#options
+  add(head: DeliveredHead, parts: Omit<DeliveredParts, 'topic' | 'receivedAtMs'>): void {
+    const { topic, clock } = this.#options
     const receivedAtMs = clock.monotonicMs()
-    const batch = new DeliveredBatch(head, { topic, ttlMs, receivedAtMs, ...parts })
+    const batch = new DeliveredBatch(head, { topic, receivedAtMs, ...parts })
     this.#withdrawals = this.#withdrawals.filter(({ throughNumber }) => head.number <= throughNumber)
     for (const { partition, keys } of this.#withdrawals) if (partition === head.partition) batch.withdraw(keys)
     this.#batches.push(batch)
@@ -151,9 +154,12 @@ export class ReadBuffer {
       if (joined !== undefined && next.head.pieces[0]![4] <= joined.last.sequence) break
       const given = joined?.deliveries.length ?? 0
       if (given >= maxMessages || (given > 0 && bytes + next.byteLength > maxBytes)) break
-      const batch = next.take({ maxMessages: maxMessages - given, maxBytes: maxBytes - bytes }, nowMs)
+      const { ttlMs } = this
+      const batch = next.take({ maxMessages: maxMessages - given, maxBytes: maxBytes - bytes, ttlMs }, nowMs)
       bytes += next.byteLength
       this.#noteTaken(index, batch)
+      const expired = next.takeExpired()
+      if (expired.length > 0) this.#options.onExpired(expired)
       joined = join(joined, batch)
       if (!next.isTaken) break
     }

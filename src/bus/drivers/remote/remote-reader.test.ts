@@ -78,6 +78,40 @@ async function writtenTogether(writer: Writer, subject: string, reader: Reader):
   return batch!.deliveries[0]!
 }
 
+test('What expires in the buffer of a client is done for its group, and its time to live is the topic’s, whoever opened it', async (context) => {
+  const { bus: node, port } = await serve(context)
+  const bus = await connect(context, port)
+  const name = 'swarm.short'
+  await node.open({ name, intent: 'event', partitions: 1, durability: 'none', ttlMs: 400 })
+  const reader = bus.reader(name, { mode: 'group', group: 'g' })
+  const message = (value: string, ttlMs?: number) => ({ subject: name, key: 'k', value, ...(ttlMs && { ttlMs }) })
+  const values = ['first', 'expires', 'lasts', 'expires too', 'and this']
+  await node
+    .writer(name)
+    .write(values.map((value) => message(value, value === 'lasts' || value === 'first' ? 60_000 : undefined)))
+  const first = await reader.read({ maxMessages: 1, waitMs: 10_000 })
+  const { appendedAtMs } = first!.deliveries[0]!
+  await until(() => clock.nowMs() > appendedAtMs + 450)
+  // The first is still in hand: what came behind it is given all the same, and later ones of its key go on.
+  const second = await reader.read({ waitMs: 10_000 })
+  assert.deepEqual(
+    second!.deliveries.map((delivery) => delivery.text()),
+    ['lasts'],
+  )
+  await node.writer(name).write([message('later', 60_000)])
+  assert.deepEqual(await textsOf(reader, 1), ['later'])
+  await reader.acknowledge(second!.last, second!.generation)
+  const lag = async () => (await reader.lag())[0]!.messages
+  await until(async () => (await lag()) === 1)
+  await reader.acknowledge({ ...second!.last, sequence: 5 }, second!.generation)
+  await until(async () => (await lag()) === 0)
+  // With nothing in hand a second member need not wait for what nobody can settle.
+  const other = bus.reader(name, { mode: 'group', group: 'g', revocationWaitMs: 60_000 })
+  await reader.drain()
+  await node.writer(name).write([message('last', 60_000)])
+  assert.deepEqual(await textsOf(other, 1), ['last'])
+})
+
 const TOPIC = 'swarm.telemetry'
 const PARTITIONS = 4
 

@@ -86,11 +86,12 @@ export class RemoteReader implements Reader, Resumable {
     this.#creditStepBytes = bufferBytesMax / 8
     this.#buffer = new ReadBuffer({
       topic: options.topic,
-      ttlMs: options.ttlMs,
       clock: options.clock,
       bytesMax: bufferBytesMax,
       credit: (bytes, taken) => this.#credit(bytes, taken),
+      onExpired: (deliveries) => this.#giveUp(deliveries),
     })
+    this.#buffer.ttlMs = options.ttlMs
     this.#link.add(this)
   }
 
@@ -268,7 +269,21 @@ export class RemoteReader implements Reader, Resumable {
     this.#buffer.add(head, { body, generation, fromSequence })
   }
 
+  /** What expired here is in hand at the node: it would count as lag, and hold up a revocation. */
+  #giveUp(deliveries: readonly Delivery[]): void {
+    if (this.#options.mode === 'broadcast') return
+    const { partition, generation } = (deliveries[0] as StoredDelivery).source
+    const messages = deliveries.map(({ position, key, subject }) => [partition, position.sequence, key ?? subject])
+    const giveUp = async () => {
+      const head = { reader: this.id, messages, how: 'expired', wholePartition: false }
+      await this.#callOnce(Operation.settle, { ...head, generation: this.#generations.toNode(generation) })
+    }
+    // Revoked or lost with the connection: then the node itself finds it expired.
+    giveUp().catch(() => {})
+  }
+
   #onOpened(head: Head): void {
+    if (typeof head.ttlMs === 'number') this.#buffer.ttlMs = head.ttlMs
     if (this.#options.mode === 'group') return
     this.#isPlaced = head.start !== undefined
     this.#isEphemeral = head.ephemeral === true

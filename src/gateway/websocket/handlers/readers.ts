@@ -69,8 +69,9 @@ export class Readers {
       })
       this.#pumps.set(id, pump)
       pump.start()
+      const { ttlMs } = spec
       const ephemeral = spec.storage === 'ephemeral'
-      return { head: ephemeral ? { ephemeral } : { start } }
+      return { head: ephemeral ? { ephemeral, ttlMs } : { start, ttlMs } }
     } catch (error) {
       await reader.close()
       throw error
