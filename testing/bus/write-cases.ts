@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Message } from '../../src/bus/index.ts'
-import { partitionOfKey } from '../../src/core/index.ts'
+import { partitionOfKey, type SkeinError } from '../../src/core/index.ts'
 import {
   assertQuiet,
   everything,
@@ -93,6 +93,31 @@ export const writeCases: readonly BusCase[] = [
       const [delivery] = await takeWritten(world, reader, 1)
       assert.ok(Buffer.from(delivery!.value!).equals(largest))
       await assertQuiet(reader)
+    },
+  },
+  {
+    name: 'headers come whole, or are refused with message-too-large, and what comes behind them is stored',
+    needs: [],
+    async run(world) {
+      await openTopic(world)
+      const reader = await liveReader(world.bus)
+      const writer = world.bus.writer(TOPIC)
+      const written: Message[] = []
+      for (const length of [30_000, 70_000, 140_000, 300_000]) {
+        const message = { ...messageOf(`a:${length}`), headers: { long: 'x'.repeat(length) } }
+        try {
+          await writer.write([message])
+          written.push(message)
+        } catch (error) {
+          const { code, cause } = error as SkeinError
+          assert.ok([code, (cause as SkeinError | undefined)?.code].includes('message-too-large'), `${error}`)
+        }
+      }
+      assert.ok(written.length > 0, 'not even 30,000 bytes are taken')
+      await writer.write([messageOf('a:behind')])
+      const taken = await takeWritten(world, reader, written.length + 1)
+      assert.deepEqual(texts(taken), [...written.map(({ value }) => value), 'a:behind'])
+      for (const [index, { headers }] of written.entries()) assert.ok(taken[index]!.headers.long === headers!.long)
     },
   },
   {

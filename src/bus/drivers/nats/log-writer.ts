@@ -8,7 +8,7 @@ import { checkDurability, type LogTopic } from './log-topic.ts'
 import { MessageEncoder } from './message-codec.ts'
 import { keyToken } from './names.ts'
 import type { OutgoingMessage } from './publishing.ts'
-import { tooLargeForServer } from './too-large.ts'
+import { checkHeaders, tooLargeForServer } from './too-large.ts'
 
 const PENDING_BYTES_MAX = 8 * 1024 * 1024
 /** What a message counts for beside its value. */
@@ -118,6 +118,7 @@ export class LogWriter implements Writer {
     if (message.ttlMs !== undefined && !features.messageTtl) {
       throw new UnsupportedError('ttl', 'the server is older than 2.11 and knows no time to live of single messages')
     }
+    checkHeaders(settings.name, at.index, headers)
     // The caller may use its buffer again.
     const payload = value === null ? EMPTY : typeof value === 'string' ? Buffer.from(value) : value.slice()
     const { payloadBytesMax } = this.#parts.connection

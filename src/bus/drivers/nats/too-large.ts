@@ -1,6 +1,21 @@
 import { SkeinError } from '../../../core/index.ts'
 import type { EncodedHeaders } from './message-codec.ts'
 
+/** JetStream keeps the length of a message's headers in 16 bits. */
+const HEADERS_BYTES_MAX = 65_535
+
+/** Throws for headers that JetStream would refuse, whatever else there is room for. */
+export function checkHeaders(topic: string, index: number, headers: EncodedHeaders): void {
+  const bytes = headers.byteLength
+  if (bytes <= HEADERS_BYTES_MAX) return
+  throw new SkeinError(
+    'message-too-large',
+    `Cannot write message ${index} to "${topic}": its headers take ${bytes} bytes, and JetStream keeps at most ${HEADERS_BYTES_MAX}; ` +
+      'put what is long into the value',
+    { details: { topic, index, bytes, headersBytesMax: HEADERS_BYTES_MAX } },
+  )
+}
+
 /** A message within the topic's limit that the server would refuse with its headers. */
 export function tooLargeForServer(
   topic: string,

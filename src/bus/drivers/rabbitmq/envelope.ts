@@ -59,7 +59,9 @@ export function encodeMessage(message: Message, stamp: Stamp): Outgoing {
     else headers[ID_HEADER] = id
   }
   const { partition } = stamp
-  return { partition, routingKey: routingKeyOf(subject, stamp, headers), content: contentOf(value), options }
+  const routingKey = routingKeyOf(subject, stamp, headers)
+  checkHeaders(subject, headers)
+  return { partition, routingKey, content: contentOf(value), options }
 }
 
 /** Partition first, so that a log takes its partition and a work queue a partition and a filter of subjects. */
@@ -70,6 +72,28 @@ function routingKeyOf(subject: string, stamp: Stamp, headers: Record<string, str
   if (keeping !== 'log') throw tooLongToRoute(subject)
   headers[SUBJECT_HEADER] = subject
   return String(partition)
+}
+
+/** The client encodes them into 64 KiB; beyond that it gives the connection up. */
+const HEADERS_BYTES_MAX = 65_000
+/** Of one header: the length of its name, its type, the length of its value. */
+const HEADER_OVERHEAD_BYTES = 6
+const UTF8_BYTES_MAX = 3
+
+function checkHeaders(subject: string, headers: Readonly<Record<string, string>>): void {
+  let characters = 0
+  for (const name in headers) characters += name.length + headers[name]!.length + HEADER_OVERHEAD_BYTES
+  if (characters * UTF8_BYTES_MAX <= HEADERS_BYTES_MAX) return
+  let bytes = 0
+  for (const name in headers)
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name]!) + HEADER_OVERHEAD_BYTES
+  if (bytes <= HEADERS_BYTES_MAX) return
+  throw new SkeinError(
+    'message-too-large',
+    `Cannot write to "${subject}": the message's headers take ${bytes} bytes, and AMQP's client encodes at most ${HEADERS_BYTES_MAX}; ` +
+      'put what is long into the value',
+    { details: { bytes, headersBytesMax: HEADERS_BYTES_MAX } },
+  )
 }
 
 function isShort(text: string): boolean {
