@@ -251,7 +251,7 @@ export interface TopicDescription {
     readonly bytes: number
   }>
   /**
-   * Of a topic of dead letters, where the broker remembers it: the letters of a group that stand before this place were
+   * Of a topic of dead letters, where the driver can tell: the letters of a group that stand before this place were
    * published again.
    */
   readonly replayed?: ReadonlyArray<{ readonly group: string; readonly before: Position }>

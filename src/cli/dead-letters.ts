@@ -4,8 +4,9 @@ import { readThrough } from './read-through.ts'
 /** What is left after this many is not read: the count says so. */
 const READ_MAX = 100_000
 
-/** Whether a letter was published again to the group that gave it up; false where the broker does not remember it. */
-export function isReplayed({ headers, position }: Delivery, replayed: TopicDescription['replayed'] = []): boolean {
+/** Whether a letter was published again to the group that gave it up; null where nobody can tell. */
+export function isReplayed({ headers, position }: Delivery, replayed: TopicDescription['replayed']): boolean | null {
+  if (replayed === undefined) return null
   const group = deadLetterOrigin(headers)?.group
   return replayed.some(
     (each) =>

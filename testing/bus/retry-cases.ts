@@ -242,7 +242,12 @@ export const retryCases: readonly BusCase[] = [
       const other = groupReader(world.bus, { group: 'other' })
       await takeAll(other, 2)
       await reader.settle(await holdAll(reader, 2), 'dead')
+      const replayed = async () => (await world.bus.admin.describeTopic(`skein.dead.${TOPIC}`)).replayed
+      const before = (await replayed())?.filter((each) => each.before.sequence > 0)
       assert.equal(await world.bus.admin.replayDeadLetters(TOPIC), 2)
+      // Where a driver can tell.
+      const told = before && [{ group: 'suite', before: { partition: 0, sequence: 2 } }]
+      assert.deepEqual([before, (await replayed())?.filter((each) => each.before.sequence > 0)], [before && [], told])
       assert.equal(await world.bus.admin.replayDeadLetters(TOPIC), 0)
       const back = await takeAll(reader, 2)
       assert.deepEqual(texts(back), ['a:1', 'b:1'])

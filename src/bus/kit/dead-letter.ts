@@ -7,6 +7,13 @@ export function deadLetterTopic(topic: string): string {
   return `skein.dead.${topic}`
 }
 
+const PREFIX_OF_TOPICS = deadLetterTopic('')
+
+/** The topic whose dead letters this topic keeps; undefined for one that keeps none. */
+export function topicOfDeadLetters(name: string): string | undefined {
+  return name.startsWith(PREFIX_OF_TOPICS) ? name.slice(PREFIX_OF_TOPICS.length) : undefined
+}
+
 /** Where a dead letter came from, and why it is one. */
 export interface DeadLetterOrigin {
   readonly topic: string

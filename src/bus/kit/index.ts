@@ -1,6 +1,13 @@
 export { assignPartitions } from './assign-partitions.ts'
 export type { DeadLetterOrigin, HeaderBounds } from './dead-letter.ts'
-export { deadLetterHeaders, deadLetterOrigin, deadLetterTopic, REPLAY_HEADER, replayedHeaders } from './dead-letter.ts'
+export {
+  deadLetterHeaders,
+  deadLetterOrigin,
+  deadLetterTopic,
+  REPLAY_HEADER,
+  replayedHeaders,
+  topicOfDeadLetters,
+} from './dead-letter.ts'
 export type { HeldMessage } from './held-messages.ts'
 export { IdMemory } from './id-memory.ts'
 export { IdWindow } from './id-window.ts'

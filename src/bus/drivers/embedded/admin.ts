@@ -1,6 +1,6 @@
 import { type Clock, nearest, SkeinError, UnsupportedError } from '../../../core/index.ts'
 import type { Admin, Lag, TopicDescription, TopicSpec } from '../../index.ts'
-import type { TopicSettings } from '../../kit/index.ts'
+import { type TopicSettings, topicOfDeadLetters } from '../../kit/index.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { GroupRegistry } from './group-registry.ts'
 import { lagOf } from './lag.ts'
@@ -34,7 +34,7 @@ export class EmbeddedAdmin implements Admin {
       spec: specOf(topic.settings),
       capabilities: topic.capabilities,
       partitions: describePartitions(topic),
-      ...(replayed.length > 0 && { replayed }),
+      ...(topicOfDeadLetters(name) !== undefined && { replayed }),
     }
   }
 

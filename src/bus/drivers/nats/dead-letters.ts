@@ -1,11 +1,12 @@
 import { SkeinError, SUBJECT_BYTES_MAX } from '../../../core/index.ts'
-import type { Delivery, Headers, Message, Reader, Writer } from '../../index.ts'
+import type { Delivery, Headers, Message, Reader, TopicDescription, Writer } from '../../index.ts'
 import {
   type DeadLetterOrigin,
   deadLetterHeaders,
   deadLetterOrigin,
   deadLetterTopic,
   replayedHeaders,
+  topicOfDeadLetters,
 } from '../../kit/index.ts'
 import type { Connection } from './connection.ts'
 import { GroupStore, type Stored } from './group-store.ts'
@@ -91,6 +92,24 @@ export class DeadLetters {
     } finally {
       await reader.close()
     }
+  }
+
+  /** Of a topic of dead letters: before which place those of each group that its topic has were replayed. */
+  async replayed(letters: LogTopic): Promise<TopicDescription['replayed']> {
+    const name = topicOfDeadLetters(letters.settings.name)
+    if (name === undefined) return undefined
+    const { connection } = this.#parts
+    const topic = await this.#find(name)
+    const groups = topic === undefined ? [] : await new GroupStore(connection, topic).groups()
+    const store = new GroupStore(connection, letters)
+    const partitions = Array.from({ length: letters.settings.partitions }, (_, partition) => partition)
+    const places = groups.flatMap((group) =>
+      partitions.map(async (partition) => {
+        const { value = 0 } = await store.read<number>(group, `${REPLAYED}${partition}`)
+        return { group, before: { partition, sequence: value } }
+      }),
+    )
+    return Promise.all(places)
   }
 
   async #find(name: string): Promise<LogTopic | undefined> {

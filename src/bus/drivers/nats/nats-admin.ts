@@ -35,7 +35,8 @@ export class NatsAdmin implements Admin {
     const topic = await this.#parts.topics.find(name)
     const { settings, capabilities } = topic
     const partitions = topic.kind === 'core' ? [NOTHING_KEPT] : await this.#describe(topic)
-    return { spec: specOf(settings), capabilities, partitions }
+    const replayed = topic.kind === 'log' ? await this.#parts.deadLetters.replayed(topic) : undefined
+    return { spec: specOf(settings), capabilities, partitions, ...(replayed && { replayed }) }
   }
 
   #describe({ names, settings }: LogTopic): Promise<TopicDescription['partitions']> {

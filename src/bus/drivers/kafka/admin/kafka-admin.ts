@@ -1,8 +1,8 @@
 import { SkeinError } from '../../../../core/index.ts'
 import type { Admin, Lag, TopicDescription, TopicHealth, TopicSpec } from '../../../index.ts'
-import type { TopicSettings } from '../../../kit/index.ts'
+import { type TopicSettings, topicOfDeadLetters } from '../../../kit/index.ts'
 import type { Cluster } from '../cluster.ts'
-import type { DeadLetters } from '../group/dead-letters.ts'
+import { type DeadLetters, replayedGroup } from '../group/dead-letters.ts'
 import { groupId, groupName } from '../group/group-id.ts'
 import { fetchProgress } from '../group/group-offsets.ts'
 import { KAFKA, kafkaCode, skeinError } from '../kafka-error.ts'
@@ -50,7 +50,21 @@ export class KafkaAdmin implements Admin {
       end: { partition, sequence: ends.get(partition) ?? 0 },
       bytes: sizes.get(partition) ?? 0,
     }))
-    return { spec: specOf(topic.settings), capabilities: topic.capabilities, partitions }
+    const replayed = topicOfDeadLetters(name) === undefined ? undefined : await this.#replayed(topic)
+    return { spec: specOf(topic.settings), capabilities: topic.capabilities, partitions, ...(replayed && { replayed }) }
+  }
+
+  async #replayed(letters: KafkaTopic): Promise<NonNullable<TopicDescription['replayed']>> {
+    const { cluster } = this.#parts
+    const { name: topic } = letters
+    const partitions = Array.from({ length: letters.partitions }, (_, partition) => partition)
+    const found = (await this.#groupIds()).map(async (groupId) => {
+      const group = replayedGroup(topic, groupId)
+      if (group === undefined) return []
+      const places = await fetchProgress(cluster, { groupId, topic, partitions })
+      return [...places].map(([partition, { settled }]) => ({ group, before: { partition, sequence: settled } }))
+    })
+    return (await Promise.all(found)).flat()
   }
 
   async health(name: string): Promise<TopicHealth> {
@@ -92,8 +106,13 @@ export class KafkaAdmin implements Admin {
   }
 
   async listGroups(topic: string): Promise<readonly string[]> {
-    const { cluster, topics } = this.#parts
-    await topics.describe(topic)
+    await this.#parts.topics.describe(topic)
+    const names = (await this.#groupIds()).map((id) => groupName(topic, id))
+    return [...new Set(names.filter((name) => name !== undefined))].sort()
+  }
+
+  async #groupIds(): Promise<string[]> {
+    const { cluster } = this.#parts
     await cluster.refresh([])
     const found = await Promise.all(
       [...cluster.brokers.keys()].map((node) =>
@@ -102,8 +121,7 @@ export class KafkaAdmin implements Admin {
         ),
       ),
     )
-    const names = found.flatMap(({ groups }) => groups.map((group) => groupName(topic, group.groupId)))
-    return [...new Set(names.filter((name) => name !== undefined))].sort()
+    return found.flatMap(({ groups }) => groups.map((group) => group.groupId))
   }
 
   async deleteGroup(topic: string, group: string): Promise<void> {

@@ -138,7 +138,7 @@ export class DeadLetters {
   }
 
   async #replayedTo(of: { readonly letters: string; readonly partition: number }, group: string): Promise<number> {
-    const groupId = `${REPLAY_GROUP}${of.letters}/${group}`
+    const groupId = replayGroup(of.letters, group)
     const found = await fetchProgress(this.#cluster, { groupId, topic: of.letters, partitions: [of.partition] })
     return found.get(of.partition)?.settled ?? 0
   }
@@ -148,13 +148,23 @@ export class DeadLetters {
     group: string,
     offset: number,
   ): Promise<void> {
-    const groupId = `${REPLAY_GROUP}${of.letters}/${group}`
+    const groupId = replayGroup(of.letters, group)
     const stored: StoredProgress = { settled: offset, delivered: offset, held: [], attempts: [] }
     const progress = new Map([[of.partition, stored]])
     await this.#cluster.retrying(`note what was replayed of "${of.letters}"`, () =>
       commitProgress(this.#cluster, outsider(groupId), { topic: of.letters, progress }),
     )
   }
+}
+
+function replayGroup(letters: string, group: string): string {
+  return `${REPLAY_GROUP}${letters}/${group}`
+}
+
+/** The group whose letters in this topic a group of Kafka's notes as replayed; undefined for every other group of Kafka's. */
+export function replayedGroup(letters: string, groupId: string): string | undefined {
+  const prefix = replayGroup(letters, '')
+  return groupId.startsWith(prefix) ? groupId.slice(prefix.length) : undefined
 }
 
 /** As well kept as the topic it belongs to. */
