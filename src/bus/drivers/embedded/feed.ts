@@ -4,6 +4,8 @@ import { REPLAY_HEADER, type SubjectFilter, TTL_HEADER } from '../../kit/index.t
 import type { Collector, OpenBatch } from './collector.ts'
 import { locatedError } from './located-error.ts'
 import { hasMark, MARK_REPLAY, MARK_TTL, type Partition } from './partition.ts'
+import type { AppendedRange } from './tail.ts'
+import { ToldRanges } from './told-ranges.ts'
 
 /** Decides, per record, what a reader that keeps account of single messages does with it. */
 export interface Gate {
@@ -36,9 +38,10 @@ interface Walk extends OpenBatch {
 export class Feed {
   readonly partition: Partition
   readonly gate: Gate
-  /** At the end, and to be told of the next append that matters. */
-  isAtTail = false
   readonly #filter: SubjectFilter | undefined
+  /** The end was reached; since then every append that may concern this reader is told. */
+  #isFollowing = false
+  readonly #told = new ToldRanges()
   readonly #group: string | undefined
   #buffer: LogBatch[] = []
   #walk: Walk | undefined
@@ -60,8 +63,18 @@ export class Feed {
   /** Something fresh that may concern this reader is there. */
   get hasMore(): boolean {
     if (this.#buffer.length > 0) return true
-    if (this.isAtTail && this.#filter !== undefined) return false
+    if (this.#isFollowing && this.#filter !== undefined) return !this.#told.isEmpty
     return this.gate.position < this.partition.log.endOffset
+  }
+
+  /** Everything up to the end was given, or does not concern this reader. */
+  get isAtTail(): boolean {
+    return this.#isFollowing && !this.hasMore
+  }
+
+  /** To be called where nothing more is there: what concerns this reader from now on is told. */
+  follow(): void {
+    this.#isFollowing = true
   }
 
   canGive(nowMs: number): boolean {
@@ -77,13 +90,22 @@ export class Feed {
     this.#buffer = []
     this.#walk = undefined
     this.#version += 1
-    this.isAtTail = false
+    this.#isFollowing = false
+    this.#told.clear()
   }
 
-  /** At the tail nothing between the position and `baseOffset` can match: go there at once. */
-  skipTo(baseOffset: number): void {
-    if (this.isAtTail && baseOffset > this.gate.position) this.gate.position = baseOffset
-    this.isAtTail = false
+  /** Records that may concern this reader were appended. What lies between them and what was told before does not. */
+  tell(appended: AppendedRange): void {
+    if (!this.#isFollowing) return
+    if (this.#filter !== undefined && this.#told.add(appended)) return
+    // Everything concerns it, or it lags behind too many: it reads on from the first of them by itself.
+    this.#skipTo(this.#told.first)
+    this.#told.clear()
+    this.#isFollowing = false
+  }
+
+  #skipTo(range: AppendedRange | undefined): void {
+    if (range !== undefined && range.baseOffset > this.gate.position) this.gate.position = range.baseOffset
   }
 
   /** One fetch at a time: readers that come meanwhile share it. */
@@ -97,7 +119,10 @@ export class Feed {
   async #fillNext(bytesMax: number): Promise<void> {
     const version = this.#version
     const end = this.partition.log.endOffset
-    const batches = await this.partition.log.read(this.gate.position, bytesMax).catch((error: unknown) => {
+    const told = this.#told.first
+    this.#skipTo(told)
+    const wanted = told === undefined ? bytesMax : Math.min(bytesMax, told.byteLength)
+    const batches = await this.partition.log.read(this.gate.position, wanted).catch((error: unknown) => {
       if (version === this.#version) this.#passGap(error)
       throw locatedError(error, this.partition)
     })
@@ -105,13 +130,16 @@ export class Feed {
     this.#buffer = [...batches]
     // Compaction may have left nothing between here and the end.
     if (batches.length === 0 && this.gate.position < end) this.gate.position = end
+    this.#told.passTo(batches.at(-1)?.lastOffset ?? end - 1)
   }
 
   /** Whoever reads is told of a gap once, by this error; the next read goes on behind it. */
   #passGap(error: unknown): void {
     if (!(error instanceof SkeinError)) return
     const behind = error.code === 'position-gone' ? error.details.startOffset : error.details.resumeOffset
-    if (typeof behind === 'number' && behind > this.gate.position) this.gate.position = behind
+    if (typeof behind !== 'number' || behind <= this.gate.position) return
+    this.gate.position = behind
+    this.#told.passTo(behind - 1)
   }
 
   /** Moves records from what is buffered into the collector, up to the limits. */

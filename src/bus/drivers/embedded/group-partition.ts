@@ -74,12 +74,7 @@ export class GroupPartition<Owner> implements Gate {
   }
 
   get isCaughtUp(): boolean {
-    return (
-      this.feed?.isAtTail === true &&
-      !this.feed.hasMore &&
-      !this.progress.hasWorkInHand &&
-      this.progress.held.size === 0
-    )
+    return this.feed?.isAtTail === true && !this.progress.hasWorkInHand && this.progress.held.size === 0
   }
 
   /** What was settled up to here, and what is certainly not for this group, lies below it. */

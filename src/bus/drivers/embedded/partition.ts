@@ -32,6 +32,7 @@ const NOTE_BYTES_MIN = 2 * 1024 * 1024
 /** An append in its place among the others: with other durability a later one may resolve before it. */
 interface Turn {
   readonly subjects: readonly string[]
+  readonly byteLength: number
   stored: Appended | undefined
   hasFailed: boolean
 }
@@ -119,7 +120,8 @@ export class Partition {
   ): Promise<Appended> {
     const { ids } = options
     const stored = this.log.append(records, options.stamp, options.durability)
-    const turn: Turn = { subjects: records.subjects, stored: undefined, hasFailed: false }
+    const { subjects, byteLength } = records
+    const turn: Turn = { subjects, byteLength, stored: undefined, hasFailed: false }
     this.#turns.push(turn)
     const appended = stored.then(
       (result) => {
@@ -176,11 +178,11 @@ export class Partition {
     }
     const end = this.log.endOffset
     while (this.#settledTurns > 0) {
-      const { stored, subjects } = this.#turns[0]!
+      const { stored, subjects, byteLength } = this.#turns[0]!
       if (stored !== undefined && stored.lastOffset >= end) break
       this.#turns.shift()
       this.#settledTurns -= 1
-      if (stored !== undefined) this.#tail.notify(this.index, { ...stored, subjects })
+      if (stored !== undefined) this.#tail.notify(this.index, { ...stored, byteLength }, subjects)
     }
     this.#wakeVisible()
   }

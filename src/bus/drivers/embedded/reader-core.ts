@@ -3,7 +3,7 @@ import type { ReadLimits } from '../../index.ts'
 import { type SubjectFilter, WaitPoint } from '../../kit/index.ts'
 import type { Collector } from './collector.ts'
 import type { Feed } from './feed.ts'
-import type { TailListener } from './tail.ts'
+import type { AppendedRange, TailListener } from './tail.ts'
 import type { LogTopic } from './topic.ts'
 
 const MESSAGES_MAX = 4_096
@@ -68,10 +68,10 @@ export class ReaderCore implements TailListener {
     this.#order = [...this.feeds.values()]
   }
 
-  onTail(partition: number, baseOffset: number, lastOffset: number): void {
+  onTail(partition: number, appended: AppendedRange): void {
     const feed = this.feeds.get(partition)
-    if (feed === undefined || lastOffset < feed.gate.position) return
-    feed.skipTo(baseOffset)
+    if (feed === undefined || appended.lastOffset < feed.gate.position) return
+    feed.tell(appended)
     this.wake()
   }
 
@@ -137,7 +137,7 @@ export class ReaderCore implements TailListener {
     const nowMs = this.clock.monotonicMs()
     for (const feed of this.#order) {
       if (feed.canGive(nowMs)) return true
-      if (!feed.hasMore) feed.isAtTail = true
+      if (!feed.hasMore) feed.follow()
     }
     const { dueMs } = times
     const delayMs = leftMs === undefined ? dueMs : dueMs === undefined ? leftMs : Math.min(leftMs, dueMs)

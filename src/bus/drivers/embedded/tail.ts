@@ -1,9 +1,17 @@
 import { SubjectIndex } from '../../kit/index.ts'
 
+/** Records of one append. */
+export interface AppendedRange {
+  readonly baseOffset: number
+  readonly lastOffset: number
+  /** About as much has to be read for them. */
+  readonly byteLength: number
+}
+
 /** Whoever waits at the end of a topic's partitions. */
 export interface TailListener {
-  /** Records from `baseOffset` through `lastOffset` became readable, and some of them may concern the listener. */
-  onTail(partition: number, baseOffset: number, lastOffset: number): void
+  /** These records became readable, and some of them may concern the listener. */
+  onTail(partition: number, appended: AppendedRange): void
 }
 
 /**
@@ -24,15 +32,11 @@ export class Tail {
     else for (const filter of filters) this.#filtered.remove(filter, listener)
   }
 
-  notify(
-    partition: number,
-    appended: { readonly baseOffset: number; readonly lastOffset: number; readonly subjects: readonly string[] },
-  ): void {
-    const { baseOffset, lastOffset } = appended
-    for (const listener of this.#unfiltered) listener.onTail(partition, baseOffset, lastOffset)
+  notify(partition: number, appended: AppendedRange, subjects: readonly string[]): void {
+    for (const listener of this.#unfiltered) listener.onTail(partition, appended)
     if (this.#filtered.size === 0) return
-    for (const subject of appended.subjects) {
-      this.#filtered.match(subject, (listener) => listener.onTail(partition, baseOffset, lastOffset))
+    for (const subject of subjects) {
+      this.#filtered.match(subject, (listener) => listener.onTail(partition, appended))
     }
   }
 }
