@@ -45,6 +45,39 @@ export const requestCases: readonly BusCase[] = [
     },
   },
   {
+    name: 'a reply of any size comes whole or is refused, a failure of any kind is told, and who answers goes on',
+    needs: ['requests'],
+    async run({ bus }) {
+      const handlers: Readonly<Record<string, () => { readonly value: string }>> = {
+        small: () => ({ value: 'small' }),
+        large: () => ({ value: 'x'.repeat(2 * 1024 * 1024) }),
+        huge: () => ({ value: 'x'.repeat(20 * 1024 * 1024) }),
+        talkative: () => {
+          throw new Error('é'.repeat(2 * 1024 * 1024))
+        },
+        unprintable: () => {
+          throw Object.create(null)
+        },
+      }
+      for (const answer of [
+        async (name: string) => handlers[name]!(),
+        (name: string) => Promise.resolve(handlers[name]!()),
+      ]) {
+        const stop = await bus.requests.answer(SUBJECT, ({ value }) => answer(Buffer.from(value).toString()))
+        for (const name of [...Object.keys(handlers), 'small']) {
+          const asked = bus.requests.ask({ subject: SUBJECT, value: name }, { timeoutMs: patience().comesWithinMs })
+          const [{ value } = {}, code] = await asked.then(
+            (reply) => [reply, undefined] as const,
+            (error: { readonly code?: unknown }) => [undefined, error.code] as const,
+          )
+          if (value !== undefined) assert.equal(value.length, handlers[name]!().value.length)
+          else assert.ok(name !== 'small' && code !== 'timeout', `${name}: ${code}`)
+        }
+        await stop()
+      }
+    },
+  },
+  {
     name: 'several who answer share the requests',
     needs: ['requests'],
     async run({ bus }) {

@@ -55,12 +55,42 @@ export class NatsRequests implements Requests {
     const { reply, subject, data } = message
     if (reply === undefined || reply === '') return
     const { headers } = decodeHeaders(message.headers)
-    const answer = await handler({ subject, value: data, headers }).catch((error: unknown) => failure(error))
+    const answer = await call(handler, { subject, value: data, headers })
     // Whoever asked may wait in vain: that is what its deadline is for.
     if (!this.#connection.isConnected) return
+    this.#send(reply, this.#fits(answer) ? answer : failure(this.#tooLarge(subject, answer)))
+  }
+
+  #send(reply: string, answer: Reply): void {
     const encoded = encode(answer)
     this.#connection.publish(reply, bytesOf(answer.value), encoded === undefined ? {} : { headers: encoded })
   }
+
+  #fits(answer: Reply): boolean {
+    return sizeOf(answer) <= this.#connection.payloadBytesMax
+  }
+
+  #tooLarge(subject: string, answer: Reply): SkeinError {
+    const { payloadBytesMax } = this.#connection
+    const bytes = sizeOf(answer)
+    const message =
+      `Cannot answer "${subject}" with ${bytes} bytes: the server takes at most ${payloadBytesMax} (max_payload); raise ` +
+      'that, or answer with less'
+    return new SkeinError('message-too-large', message, { details: { subject, bytes, payloadBytesMax } })
+  }
+}
+
+/** Never rejects: what the handler throws, at once or later, is the answer. */
+async function call(handler: (request: Request) => Promise<Reply>, request: Request): Promise<Reply> {
+  try {
+    return await handler(request)
+  } catch (error) {
+    return failure(error)
+  }
+}
+
+function sizeOf(answer: Reply): number {
+  return Buffer.byteLength(answer.value) + (encode(answer)?.byteLength ?? 0)
 }
 
 function bytesOf(value: Uint8Array | string): Uint8Array {
