@@ -1,67 +1,86 @@
 /**
- * Each driver through the public channels against its raw client on the same server, in turn: `npm run -s bench -- drivers
- * [names] [--json]`. The last line of standard output is the result; exit code 1 when a bar is missed.
+ * Each driver through the public channels against its raw client, and against other libraries, on the same server, in turn:
+ * `npm run -s bench -- drivers [names] [--json]`. The last line of standard output is the result; exit code 1 when a bar is
+ * missed.
  */
 import { parseArgs } from 'node:util'
-import { findService } from '../test/services/find-service.ts'
-import { median } from './channel/median.ts'
+import { ServiceUnavailable } from '../test/services/service.ts'
+import { type Comparison, compare } from './drivers/compare.ts'
 import type { DriverBench } from './drivers/driver-bench.ts'
 
-const BENCHES: Readonly<Record<string, () => Promise<DriverBench>>> = {
-  nats: async () => (await import('./drivers/nats.ts')).natsBench,
-  jetstream: async () => (await import('./drivers/jetstream.ts')).jetstreamBench,
-  rabbitmq: async () => (await import('./drivers/rabbitmq.ts')).rabbitmqBench,
+/** One comparison, and where its result stands. */
+interface Entry {
+  readonly at: readonly [field: string, name?: string]
+  readonly load: () => Promise<DriverBench>
 }
 
-const PAIRS = 3
-const WARM_UP_SHARE = 0.1
+const ENTRIES: readonly Entry[] = [
+  { at: ['drivers', 'kafka'], load: async () => (await import('./drivers/kafka.ts')).kafkaBench },
+  { at: ['drivers', 'nats'], load: async () => (await import('./drivers/nats.ts')).natsBench },
+  { at: ['drivers', 'jetstream'], load: async () => (await import('./drivers/jetstream.ts')).jetstreamBench },
+  { at: ['drivers', 'rabbitmq'], load: async () => (await import('./drivers/rabbitmq.ts')).rabbitmqBench },
+  { at: ['moleculer', 'kafka'], load: async () => (await import('./drivers/moleculer.ts')).moleculerKafkaBench },
+  {
+    at: ['moleculer', 'jetstream'],
+    load: async () => (await import('./drivers/moleculer.ts')).moleculerJetstreamBench,
+  },
+  { at: ['confluentKafka'], load: async () => (await import('./drivers/confluent-kafka.ts')).confluentKafkaBench },
+]
 
-interface Result {
-  /** Messages per second. */
-  readonly ours: number
-  readonly raw: number
-  readonly ratio: number
-  readonly durability: string
+/** What a server or a library that is not to be had leaves in place of figures. */
+interface Unmeasured {
+  readonly reason: string
 }
 
-async function measure(name: string, bench: DriverBench): Promise<Result> {
-  const service = await (await findService(bench.service)).start()
-  try {
-    const { messages } = bench
-    const pairs: Array<readonly [number, number]> = []
-    let durability = ''
-    for (let round = 0; round <= PAIRS; round += 1) {
-      const count = round === 0 ? messages * WARM_UP_SHARE : messages
-      const raw = await bench.raw(service, { name: `bench.${name}.raw${round}`, messages: count })
-      const ours = await bench.ours(service, { name: `bench.${name}.ours${round}`, messages: count })
-      durability = ours.durability
-      if (round > 0) pairs.push([(count / ours.ms) * 1_000, (count / raw.ms) * 1_000])
-    }
-    return {
-      ours: Math.round(median(pairs.map(([ours]) => ours))),
-      raw: Math.round(median(pairs.map(([, raw]) => raw))),
-      ratio: Math.round(median(pairs.map(([ours, raw]) => ours / raw)) * 1_000) / 1_000,
-      durability,
-    }
-  } finally {
-    await service.stop()
-  }
-}
-
-// The first word is the benchmark's own name.
 const { positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })
-const names = positionals.length > 1 ? positionals.slice(1) : Object.keys(BENCHES)
-const drivers: Record<string, Result> = {}
-for (const name of names) {
-  const open = BENCHES[name]
-  if (open === undefined) {
-    console.error(`There is no driver "${name}": there are ${Object.keys(BENCHES).join(', ')}`)
-    process.exit(2)
-  }
-  const bench = await open()
-  drivers[name] = await measure(name, bench)
-  if (drivers[name].ratio >= bench.ratioMin) continue
-  console.error(`bench drivers: ${name} has a ratio of ${drivers[name].ratio}, at least ${bench.ratioMin} is asked for`)
-  process.exitCode = 1
+// The first word is the benchmark's own name.
+const wanted = positionals.slice(1)
+const words = new Set(ENTRIES.flatMap(({ at }) => [at[0], nameOf(at)]))
+for (const word of wanted) {
+  if (words.has(word)) continue
+  console.error(`There is nothing to measure named "${word}": there are ${[...words].join(', ')}`)
+  process.exit(2)
 }
-console.log(JSON.stringify({ drivers }))
+
+const result: Record<string, unknown> = {}
+for (const { at, load } of ENTRIES) {
+  if (wanted.length > 0 && !isWanted(at)) continue
+  const measured = await measure(nameOf(at), await load())
+  const [field, name] = at
+  const shown = shownAs(measured, field === 'drivers' ? 'raw' : 'theirs')
+  if (name === undefined) result[field] = shown
+  else result[field] = { ...(result[field] as object | undefined), [name]: shown }
+}
+console.log(JSON.stringify(result))
+
+function nameOf([field, name]: Entry['at']): string {
+  return name === undefined || field === 'drivers' ? (name ?? field) : `${field}-${name}`
+}
+
+/** By its whole name, or by the name of all of its field. */
+function isWanted(at: Entry['at']): boolean {
+  return wanted.includes(nameOf(at)) || wanted.includes(at[0])
+}
+
+async function measure(name: string, bench: DriverBench): Promise<Comparison | Unmeasured> {
+  try {
+    const comparison = await compare(name, bench)
+    if (comparison.ratio < bench.ratioMin) {
+      console.error(
+        `bench drivers: ${name} has a ratio of ${comparison.ratio}, at least ${bench.ratioMin} is asked for`,
+      )
+      process.exitCode = 1
+    }
+    return comparison
+  } catch (error) {
+    if (!(error instanceof ServiceUnavailable)) throw error
+    process.exitCode = 1
+    return { reason: error.message }
+  }
+}
+
+function shownAs(measured: Comparison | Unmeasured, otherName: string): object {
+  if ('reason' in measured) return measured
+  const { ours, other, ratio, durability } = measured
+  return { ours, [otherName]: other, ratio, durability }
+}

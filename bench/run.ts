@@ -19,7 +19,8 @@ const HELP = `Measures against the machine's own limits, or a raw client, in the
   channel   publish, store and process through the public API in one process
   remote    the same over a node in three processes; commands while telemetry fills the connection
   consensus the replicated log of a Raft group against etcd, and against replicating and syncing without agreement
-  drivers   the drivers of real brokers against their raw clients
+  drivers   the drivers of real brokers against their raw clients, Moleculer's channels and Python's confluent-kafka;
+            of some only: drivers kafka nats jetstream rabbitmq moleculer confluentKafka
   bridge    moving a topic from JetStream to Kafka against the raw clients doing the same
 
 The result is the last line of standard output, with the durability it was measured at. Exit codes: 0 the bar was met; 1 it was

@@ -5,14 +5,21 @@ export interface DriverRun {
   readonly durability: string
 }
 
-/** One driver beside its raw client, used as well as it can be: both validate, encode, send, and have everything read back. */
+export interface RunRequest {
+  /** New for each run. */
+  readonly name: string
+  readonly messages: number
+}
+
+/** Ours beside somebody else's, each used as well as it can be, on the same server: both have everything read back. */
 export interface DriverBench {
   /** Of `test/services/`. */
   readonly service: string
   readonly messages: number
-  /** Ours against raw, in messages per second. */
+  /** For the other side, where it is so slow that it gets fewer. Default: as many. */
+  readonly otherMessages?: number
+  /** Ours against the other, in messages per second. */
   readonly ratioMin: number
-  /** `name` is new for each run. */
-  ours(service: Service, run: { readonly name: string; readonly messages: number }): Promise<DriverRun>
-  raw(service: Service, run: { readonly name: string; readonly messages: number }): Promise<DriverRun>
+  ours(service: Service, run: RunRequest): Promise<DriverRun>
+  other(service: Service, run: RunRequest): Promise<DriverRun>
 }

@@ -5,9 +5,7 @@ import { telemetry } from '../../src/channel/index.ts'
 import { type PositionReport, PositionSchema, positionReport } from '../channel/position-report.ts'
 import type { DriverBench } from './driver-bench.ts'
 import { natsChannels } from './nats-bus.ts'
-
-/** Published and not yet acknowledged, in both. */
-const WINDOW = 4_096
+import { publishAll, WINDOW } from './publish-all.ts'
 
 /** JetStream: until everything is acknowledged; what is stored is counted afterwards. */
 export const jetstreamBench: DriverBench = {
@@ -18,22 +16,14 @@ export const jetstreamBench: DriverBench = {
     const { bus, channels } = await natsChannels(url)
     const Position = telemetry(`${name}.{agentId}`, { schema: PositionSchema, key: 'agentId' })
     await channels.open([Position])
-    const startMs = performance.now()
-    const underWay: Promise<{ readonly durability: string }>[] = []
-    for (let sequence = 0; sequence < messages; sequence += 1) {
-      const fields = { agentId: `drone-${sequence % 16}` }
-      underWay.push(channels.publish(Position, positionReport(sequence), { fields }))
-      if (underWay.length >= WINDOW) await Promise.all(underWay.splice(0, WINDOW / 2))
-    }
-    const receipts = await Promise.all(underWay)
-    const ms = performance.now() - startMs
+    const run = await publishAll(channels, Position, messages)
     const { partitions } = await bus.admin.describeTopic(name)
     checkStored(partitions[0]!.end.sequence, messages)
     await channels.close()
     await bus.close()
-    return { ms, durability: receipts.at(-1)!.durability }
+    return run
   },
-  async raw({ url }, { name, messages }) {
+  async other({ url }, { name, messages }) {
     const connection = await connect({ servers: url })
     const manager = await jetstreamManager(connection)
     const client = jetstream(connection)

@@ -29,7 +29,7 @@ export const natsBench: DriverBench = {
     await bus.close()
     return { ms, durability: 'none' }
   },
-  async raw({ url }, { name, messages }) {
+  async other({ url }, { name, messages }) {
     const connection = await connect({ servers: url })
     const validate = new Ajv2020().compile<PositionReport>(PositionSchema)
     const tally = new Tally()

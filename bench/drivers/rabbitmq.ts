@@ -5,9 +5,8 @@ import { Channels, telemetry } from '../../src/channel/index.ts'
 import { systemClock, systemRandom } from '../../src/core/system/index.ts'
 import { type PositionReport, PositionSchema, positionReport } from '../channel/position-report.ts'
 import type { DriverBench } from './driver-bench.ts'
+import { publishAll, WINDOW } from './publish-all.ts'
 
-/** Published and not yet confirmed, in both. */
-const WINDOW = 4_096
 const CREDITS = 2_000
 
 /** RabbitMQ's streams: until everything is confirmed; then all of it is read back and counted. */
@@ -23,28 +22,20 @@ export const rabbitmqBench: DriverBench = {
     const channels = new Channels({ bus, clock: systemClock, random: systemRandom, source: 'bench', onError: fail })
     const Position = telemetry(`${name}.{agentId}`, { schema: PositionSchema, key: 'agentId' })
     await channels.open([Position])
-    const startMs = performance.now()
-    const underWay: Promise<{ readonly durability: string }>[] = []
-    for (let sequence = 0; sequence < messages; sequence += 1) {
-      const fields = { agentId: `drone-${sequence % 16}` }
-      underWay.push(channels.publish(Position, positionReport(sequence), { fields }))
-      if (underWay.length >= WINDOW) await Promise.all(underWay.splice(0, WINDOW / 2))
-    }
-    const receipts = await Promise.all(underWay)
-    const ms = performance.now() - startMs
+    const run = await publishAll(channels, Position, messages)
     await readBack(bus, name, messages)
     await channels.close()
     await bus.close()
-    return { ms, durability: receipts.at(-1)!.durability }
+    return run
   },
-  async raw({ url }, { name, messages }) {
+  async other({ url }, { name, messages }) {
     const connection = await connect(url, { noDelay: true })
     const channel = await connection.createConfirmChannel()
     await channel.assertExchange(name, 'topic', { durable: true })
     await channel.assertQueue(name, { durable: true, arguments: { 'x-queue-type': 'stream' } })
     await channel.bindQueue(name, name, '0.#')
     const startMs = performance.now()
-    await publishAll(channel, name, messages)
+    await publishAllRaw(channel, name, messages)
     const ms = performance.now() - startMs
     await readBackRaw(channel, name, messages)
     await connection.close()
@@ -53,7 +44,7 @@ export const rabbitmqBench: DriverBench = {
 }
 
 /** In bursts of half a window, with one confirm callback for all; the socket may close the window earlier. */
-function publishAll(channel: ConfirmChannel, name: string, messages: number): Promise<void> {
+function publishAllRaw(channel: ConfirmChannel, name: string, messages: number): Promise<void> {
   const validate = new Ajv2020().compile<PositionReport>(PositionSchema)
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   let sent = 0
