@@ -219,7 +219,7 @@ export class RaftLog {
     if (index <= this.#compactedIndex) return
     const term = this.term(index)
     assert(term !== undefined, `entry ${index} is not in the log`)
-    this.#entries.splice(0, index - this.#compactedIndex)
+    this.#entries = this.#entries.slice(index - this.#compactedIndex)
     this.#compactedIndex = index
     this.#compactedTerm = term
   }

@@ -139,7 +139,17 @@ export class RaftNode {
     restartElectionTimer(this.#core)
   }
 
+  /** Everything, as a copy; `term` and `configuration` alone cost nothing. */
   status(): RaftStatus {
     return statusOf(this.#core)
+  }
+
+  get term(): number {
+    return this.#core.term
+  }
+
+  /** As of the newest change that was applied. */
+  get configuration(): Configuration {
+    return this.#core.quorums
   }
 }

@@ -73,7 +73,11 @@ export class CommittedLog {
 
   compact(through: number, snapshot: SnapshotRef): void {
     const count = this.#position(through + 1)
-    for (const { data } of this.#entries.splice(0, count)) this.#bytes -= data.length
+    const kept = this.#entries.slice(count)
+    // Counting goes over the smaller part: mostly little is kept beside what goes.
+    if (count < kept.length) this.#bytes -= bytesOf(this.#entries.slice(0, count))
+    else this.#bytes = bytesOf(kept)
+    this.#entries = kept
     this.#compacted = Math.max(this.#compacted, through)
     this.#snapshot = snapshot
   }
@@ -130,4 +134,10 @@ export class CommittedLog {
     this.#failure ??= failure
     this.#growth.wake()
   }
+}
+
+function bytesOf(entries: readonly Entry[]): number {
+  let bytes = 0
+  for (const { data } of entries) bytes += data.length
+  return bytes
 }

@@ -156,7 +156,7 @@ export class RaftLog implements ReplicatedLog {
     this.#checkSize(commands)
     this.#checkRoom(driver)
     const timeMs = Math.max(this.#parts.clock.nowMs(), this.#logTimeMs)
-    const proposed = driver.propose(encodeCommands(commands, { timeMs, term: driver.status.term }))
+    const proposed = driver.propose(encodeCommands(commands, { timeMs, term: driver.term }))
     this.#logTimeMs = timeMs
     const { first, last, term } = await this.#appends.wait(proposed, signal)
     return { first, last, term, durability: this.#durability() }
@@ -190,7 +190,7 @@ export class RaftLog implements ReplicatedLog {
   }
 
   #grant(): LogDurability {
-    const { configuration } = this.#driver.status
+    const { configuration } = this.#driver
     const isAlone = configuration.voters.length < 2 && !isJoint(configuration)
     if (this.#parts.storage === 'memory') return isAlone ? 'none' : 'replicated'
     return isAlone ? 'durable' : 'quorum-durable'

@@ -4,10 +4,10 @@ import type { RaftDriver } from './raft-driver.ts'
 
 /** Who takes part, as a member knows it. */
 export function membersIn(driver: RaftDriver): readonly LogMember[] {
-  return membersOf(driver.status.configuration).map((id) => memberOf(driver, id))
+  return membersOf(driver.configuration).map((id) => memberOf(driver, id))
 }
 
 export function memberOf(driver: RaftDriver, id: NodeId): LogMember {
-  const kind = isVoter(driver.status.configuration, id) ? 'voter' : 'learner'
+  const kind = isVoter(driver.configuration, id) ? 'voter' : 'learner'
   return { id: String(id), address: driver.members.addressOf(id), kind }
 }

@@ -1,6 +1,7 @@
 import { SkeinError, type Timer } from '../../core/index.ts'
 import {
   type ConfigChange,
+  type Configuration,
   type Entry,
   type Message,
   membersOf,
@@ -129,6 +130,14 @@ export class RaftDriver {
 
   get status(): RaftStatus {
     return this.#raft.status()
+  }
+
+  get term(): number {
+    return this.#raft.term
+  }
+
+  get configuration(): Configuration {
+    return this.#raft.configuration
   }
 
   /** How each peer is reached, and how many connections came to nothing. */
