@@ -3,6 +3,7 @@ import { checkFilter, matchesFilter, UnsupportedError } from '../../../core/inde
 import type { Batch, Lag, Position, Reader, ReaderOptions, ReadLimits, StartPosition } from '../../index.ts'
 import type { Connection } from './connection.ts'
 import type { CoreTopic } from './core-topic.ts'
+import { HeaderDecoder } from './header-decoder.ts'
 import { type DeliverySource, NatsDelivery } from './nats-delivery.ts'
 import { ReadLoop, type ReadSizes, readSizes } from './read-loop.ts'
 import { streamFilters } from './stream-filters.ts'
@@ -42,7 +43,7 @@ export class CoreReader implements Reader {
     this.#connection = connection
     this.#onClosed = parts.onClosed
     this.#loop = new ReadLoop(`the reader of "${name}"`, connection.clock)
-    this.#source = { topic: name, partition: 0, prefixLength: 0, ttlMs }
+    this.#source = { topic: name, partition: 0, prefixLength: 0, ttlMs, headers: new HeaderDecoder() }
     this.#bytesMax = options.bufferBytesMax ?? BUFFER_BYTES_MAX
     const { subscribe, wants } = wanted(name, options.subjects)
     this.#wants = wants

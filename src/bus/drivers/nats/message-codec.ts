@@ -113,7 +113,8 @@ const NOTHING: DecodedHeaders = {
   subject: undefined,
 }
 
-export function decodeHeaders(encoded: MsgHdrs | undefined): DecodedHeaders {
+/** `encoded`: names with their values, the last of which counts. */
+export function decodeHeaders(encoded: Iterable<readonly [string, readonly string[]]> | undefined): DecodedHeaders {
   if (encoded === undefined) return NOTHING
   const headers: Record<string, string> = {}
   let [key, timestampMs, ttlMs, subject]: [string?, number?, number?, string?] = []

@@ -1,5 +1,6 @@
 import type { Delivery, Headers, Position } from '../../index.ts'
-import { type DecodedHeaders, decodeHeaders } from './message-codec.ts'
+import type { HeaderDecoder } from './header-decoder.ts'
+import type { DecodedHeaders } from './message-codec.ts'
 import type { StoredMessage } from './stored-message.ts'
 
 /** What the deliveries of one partition share. */
@@ -9,6 +10,7 @@ export interface DeliverySource {
   /** Before the message's own subject in the stream. */
   readonly prefixLength: number
   readonly ttlMs: number | undefined
+  readonly headers: HeaderDecoder
 }
 
 /** A message as JetStream gave it: its headers are decoded when first asked for. */
@@ -38,7 +40,7 @@ export class NatsDelivery implements Delivery {
   }
 
   get #headers(): DecodedHeaders {
-    this.#decoded ??= decodeHeaders(this.#stored.message.headers)
+    this.#decoded ??= this.#source.headers.decode(this.#stored.message)
     return this.#decoded
   }
 

@@ -1,6 +1,7 @@
 import type { SkeinError } from '../../../core/index.ts'
 import { REPLAY_HEADER } from '../../kit/index.ts'
 import type { Connection } from './connection.ts'
+import { HeaderDecoder } from './header-decoder.ts'
 import type { LogTopic } from './log-topic.ts'
 import { type DeliverySource, NatsDelivery } from './nats-delivery.ts'
 import { PullSource } from './pull-source.ts'
@@ -36,7 +37,8 @@ export class PartitionFeed {
     const { partition } = options
     const prefix = names.prefix(partition)
     this.partition = partition
-    this.source = { topic: settings.name, partition, prefixLength: prefix.length, ttlMs: settings.ttlMs }
+    const headers = new HeaderDecoder()
+    this.source = { topic: settings.name, partition, prefixLength: prefix.length, ttlMs: settings.ttlMs, headers }
     this.#filters = streamFilters(options.subjects, settings.compaction !== undefined)
     this.#group = options.group
     this.#connection = connection
