@@ -168,6 +168,11 @@ export interface Reader {
   seek(to: StartPosition): Promise<void>
   /** The end of each partition now, exclusive: where `--until end` stops. */
   end(): Promise<readonly Position[]>
+  /**
+   * Of a group reader: what its group has not acknowledged in the partitions it has. Of a broadcast reader: what its reads
+   * have not given as of the call, on its way or fetched ahead included, so that no messages in a partition means that
+   * everything that was there before the call was given, or never will be (other subjects, expired, compacted).
+   */
   lag(): Promise<readonly Lag[]>
   /** Messages lost by `overflow: 'drop'` so far. */
   readonly dropped: number

@@ -3,6 +3,7 @@ export type { Capabilities, Durability, RequestedDurability, Support } from './c
 export { addressesBySubject, satisfies } from './capabilities.ts'
 export { checkPlaces } from './check-places.ts'
 export { deliveryJson } from './delivery-json.ts'
+export { EndMarks, partitionsRead } from './end-marks.ts'
 export { WriteError } from './errors.ts'
 export type { DeadLetterOrigin } from './kit/index.ts'
 export { deadLetterOrigin, deadLetterTopic, LateReader, LateWriter } from './kit/index.ts'

@@ -124,3 +124,74 @@ test('waiting on a view ends with its time, its signal, and its closing', async 
   await assert.rejects(waiting, { code: 'closed' })
   await view.close()
 })
+
+interface Numbers {
+  readonly all: readonly number[]
+}
+const Big = event('swarm.bigs', {
+  schema: Type.Object({ n: Type.Integer(), pad: Type.String() }),
+  largePayloads: 'chunk',
+})
+const listing: ViewOptions<Numbers, { n: number; pad: string }> = {
+  name: 'list',
+  initial: () => ({ all: [] }),
+  fold: ({ all }, { value }) => ({ all: [...all, value.n] }),
+}
+
+test('a view whose snapshot lies behind the end of its topic is folded from the beginning, and says so', async (t) => {
+  let life = await channelsInMemory(t)
+  for (const [numbers, expected] of [
+    [
+      [1, 2, 3, 4, 5],
+      [1, 2, 3, 4, 5],
+    ],
+    [
+      [11, 12, 13],
+      [11, 12, 13],
+    ],
+    [
+      [14, 15, 16],
+      [11, 12, 13, 14, 15, 16],
+    ],
+  ] as const) {
+    for (const n of numbers) await life.channels.append(Big, { n, pad: '' })
+    const view = await life.channels.view(Big, listing)
+    await view.ready({ timeoutMs: 10_000 })
+    assert.deepEqual(view.state.all, expected)
+    await view.close()
+    assert.deepEqual(
+      life.errors.map((error) => (error as { code: string }).code),
+      numbers[0] === 11 ? ['position-gone'] : [],
+    )
+    if (numbers[0] === 1) await life.bus.admin.deleteTopic('swarm.bigs')
+    life = await life.reopen()
+  }
+})
+
+test('a large event that is half read when a view is closed is folded by the next one, and nothing is folded twice', async (t) => {
+  const before = await channelsInMemory(t)
+  const huge = 'x'.repeat(3_500_000)
+  for (const [n, pad] of [
+    [1, ''],
+    [2, huge],
+    [3, ''],
+  ] as const)
+    await before.channels.append(Big, { n, pad })
+  const begun = Promise.withResolvers<void>()
+  const first = await before.channels.view(Big, {
+    ...listing,
+    fold: (state, message) => {
+      begun.resolve()
+      return listing.fold(state, message)
+    },
+  })
+  await begun.promise
+  await first.close()
+  const { all } = first.state
+  const after = await before.reopen()
+  const second = await after.channels.view(Big, listing)
+  await second.ready({ timeoutMs: 20_000 })
+  assert.deepEqual(second.state.all, [1, 2, 3])
+  assert.ok(all.length < 3, 'it was closed before the large one was whole')
+  await second.close()
+})

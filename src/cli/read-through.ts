@@ -1,6 +1,5 @@
-import type { Batch, Delivery, Reader } from '../bus/index.ts'
+import { type Batch, type Delivery, EndMarks, type Reader } from '../bus/index.ts'
 import { SkeinError } from '../core/index.ts'
-import { EndMarks } from './until-end.ts'
 
 export interface ReadThroughOptions {
   /** Stop at the end as it is at the start. */

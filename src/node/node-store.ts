@@ -1,5 +1,5 @@
 import { openEmbeddedBus } from '../bus/drivers/embedded/index.ts'
-import type { Bus, RawAccess, RequestedDurability } from '../bus/index.ts'
+import { type Bus, EndMarks, type RawAccess, type RequestedDurability } from '../bus/index.ts'
 import type { Disk, Random, SteadyClock } from '../core/index.ts'
 import { type Binding, bindingOf, type NodeConfig, openBoundBus } from '../fabric/index.ts'
 import { ROSTER_TOPIC } from '../swarm/index.ts'
@@ -62,8 +62,6 @@ async function openBrokers(binding: Binding, { clock, random, disk, keep }: Node
   }
 }
 
-const QUIET_MS = 1_000
-
 /** When the roster was written last, by the broker's clock; 0 where there is none yet. */
 async function newestStored(bus: Bus): Promise<number> {
   if (!(await bus.admin.listTopics()).includes(ROSTER_TOPIC)) return 0
@@ -73,8 +71,14 @@ async function newestStored(bus: Bus): Promise<number> {
   const from = { partition: 0, sequence: end.sequence - 1 }
   const reader = bus.reader(ROSTER_TOPIC, { mode: 'broadcast', from })
   try {
-    const batch = await reader.read({ waitMs: QUIET_MS })
-    return batch?.deliveries.at(-1)?.appendedAtMs ?? 0
+    const marks = await EndMarks.of(reader, [from])
+    let newestMs = 0
+    while (!marks.reached) {
+      const batch = await reader.read({ waitMs: EndMarks.pollMs })
+      if (batch === null) await marks.nothingLeft()
+      else newestMs = marks.within(batch).at(-1)?.appendedAtMs ?? newestMs
+    }
+    return newestMs
   } finally {
     await reader.close()
   }

@@ -1,11 +1,10 @@
-import type { Bus, Message, Reader } from '../bus/index.ts'
+import { type Bus, EndMarks, type Message, type Reader } from '../bus/index.ts'
 import type { RosterEntry } from './roster-record.ts'
 import { toldMessages } from './roster-writer.ts'
 import { ROSTER_SEQUENCE_HEADER } from './swarm-event.ts'
 import { SWARM_TOPIC } from './topics.ts'
 
 const WINDOW = 256
-const QUIET_MS = 1_000
 
 /** The newest roster record that the event topic tells of; -1 when it tells of none. */
 export async function lastToldSequence(bus: Bus): Promise<number> {
@@ -42,9 +41,13 @@ async function toldBetween(bus: Bus, from: number, until: number): Promise<numbe
 
 async function newestTold(reader: Reader, until: number): Promise<number> {
   let told = -1
+  const marks = await EndMarks.of(reader)
   for (;;) {
-    const batch = await reader.read({ waitMs: QUIET_MS })
-    if (batch === null) return told
+    const batch = await reader.read({ waitMs: EndMarks.pollMs })
+    if (batch === null) {
+      if (await marks.nothingLeft()) return told
+      continue
+    }
     for (const delivery of batch.deliveries) {
       told = Math.max(told, Number(delivery.headers[ROSTER_SEQUENCE_HEADER] ?? -1))
     }

@@ -1,4 +1,4 @@
-import type { Batch, Bus, Delivery, Reader } from '../bus/index.ts'
+import { type Batch, type Bus, type Delivery, partitionsRead, type Reader } from '../bus/index.ts'
 import type { AgentRecord, AgentSelector, Roster } from '../channel/index.ts'
 import { type Clock, ClosedError, SkeinError } from '../core/index.ts'
 import { RosterFold } from './roster-fold.ts'
@@ -93,11 +93,9 @@ export class RosterView implements Roster {
     const batch = await this.#reader.read({ waitMs: QUIET_MS, signal: this.#stop.signal })
     if (batch !== null) return this.#take(batch)
     if (this.#waiters.length === 0) return
-    // The last records before the end may be gone by compaction: what the reader cannot give is not there.
+    // The last records before the end may be gone by compaction: what the reader will not give is not there.
     const end = (await this.#reader.end())[0]?.sequence ?? 0
-    const more = await this.#reader.read({ waitMs: QUIET_MS, signal: this.#stop.signal })
-    if (more === null) this.#reached(end)
-    else this.#take(more)
+    if ((await partitionsRead(this.#reader)).includes(0)) this.#reached(end)
   }
 
   #take(batch: Batch): void {

@@ -1,4 +1,11 @@
-import type { Bus, Delivery, Position, Reader, StartPosition } from '../../bus/index.ts'
+import {
+  type Bus,
+  type Delivery,
+  type Position,
+  partitionsRead,
+  type Reader,
+  type StartPosition,
+} from '../../bus/index.ts'
 import { type Clock, type Random, SkeinError } from '../../core/index.ts'
 import { backoffMs } from './backoff.ts'
 
@@ -99,8 +106,8 @@ export class TopicFollower {
     while (!signal.aborted) {
       const batch = await reader.read(this.#isCaughtUp ? { signal } : { signal, waitMs: QUIET_MS })
       onProgress()
-      // Nothing more: what is before an end and does not come is gone by compaction or retention.
-      if (batch === null) this.#arrived()
+      // What is before an end and will not come is gone by compaction or retention; what is only slow is not.
+      if (batch === null) for (const partition of await partitionsRead(reader)) this.#came(partition)
       for (const delivery of batch?.deliveries ?? []) {
         const pause = this.#options.onDelivery(delivery)
         if (pause !== undefined) await pause
@@ -113,7 +120,11 @@ export class TopicFollower {
     this.#heard.set(last.partition, last)
     const end = this.#ahead.get(last.partition)
     if (end === undefined || last.sequence + 1 < end) return
-    this.#ahead.delete(last.partition)
+    this.#came(last.partition)
+  }
+
+  #came(partition: number): void {
+    this.#ahead.delete(partition)
     if (this.#ahead.size === 0) this.#arrived()
   }
 

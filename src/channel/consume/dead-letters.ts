@@ -4,6 +4,7 @@ import {
   type Delivery,
   deadLetterOrigin,
   deadLetterTopic,
+  EndMarks,
   type Headers,
 } from '../../bus/index.ts'
 import type { KeysOf } from '../../core/index.ts'
@@ -39,16 +40,19 @@ export async function readDeadLetters(
   if (!(await bus.admin.listTopics()).includes(name)) return []
   const reader = bus.reader(name, { mode: 'broadcast', from: 'earliest' })
   try {
-    const left = new Map((await reader.end()).map(({ partition, sequence }) => [partition, sequence]))
+    const { partitions } = await bus.admin.describeTopic(name)
+    const marks = await EndMarks.of(
+      reader,
+      partitions.map(({ start }) => start),
+    )
     const letters: DeadLetter[] = []
-    for (const { partition, start } of (await bus.admin.describeTopic(name)).partitions) {
-      if (start.sequence >= left.get(partition)!) left.delete(partition)
-    }
-    while (left.size > 0) {
-      const batch = await reader.read({ waitMs: QUIET_MS })
-      if (batch === null) break
-      if (batch.last.sequence + 1 >= (left.get(batch.partition) ?? 0)) left.delete(batch.partition)
-      for (const delivery of batch.deliveries) {
+    while (!marks.reached) {
+      const batch = await reader.read({ waitMs: EndMarks.pollMs })
+      if (batch === null) {
+        await marks.nothingLeft()
+        continue
+      }
+      for (const delivery of marks.within(batch)) {
         const letter = letterOf(delivery)
         if (letter !== undefined && (group === undefined || letter.origin.group === group)) letters.push(letter)
       }
@@ -59,9 +63,6 @@ export async function readDeadLetters(
     await reader.close()
   }
 }
-
-/** Letters below the end that do not come are gone. */
-const QUIET_MS = 500
 
 function letterOf(delivery: Delivery): DeadLetter | undefined {
   const origin = deadLetterOrigin(delivery.headers)

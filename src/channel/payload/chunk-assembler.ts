@@ -88,6 +88,16 @@ export class ChunkAssembler {
     return least
   }
 
+  /** Of every set that is not whole yet, where its first chunk lies. */
+  unfinished(): ReadonlyArray<{ readonly set: string; readonly partition: number; readonly sequence: number }> {
+    return [...this.#sets.values()].flatMap((each) => {
+      const { partition, mark, received } = each
+      if (received === 0 || received === mark.count) return []
+      const sequence = Math.min(...presentChunks(each).map(({ position }) => position.sequence))
+      return [{ set: mark.set, partition, sequence }]
+    })
+  }
+
   get isEmpty(): boolean {
     return this.#sets.size === 0
   }

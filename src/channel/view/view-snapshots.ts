@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { SkeinError } from '../../core/index.ts'
 import type { ObjectStore } from '../../objects/index.ts'
+import type { UnfinishedSet } from './folded-places.ts'
 
 const FORMAT = 1
 const KEPT = 2
@@ -12,6 +13,8 @@ export interface ViewSnapshot {
   /** Messages folded in: names the snapshot, and orders snapshots. */
   readonly folded: number
   readonly positions: ViewPositions
+  /** Per topic: large values that began there and are not folded in. */
+  readonly unfinished: ReadonlyMap<string, readonly UnfinishedSet[]>
   /** As JSON. */
   readonly state: string
 }
@@ -29,6 +32,8 @@ interface Stored {
   readonly version: number
   readonly folded: number
   readonly positions: ReadonlyArray<readonly [topic: string, ReadonlyArray<readonly [partition: number, last: number]>]>
+  /** Absent in snapshots of before there was one. */
+  readonly unfinished?: ReadonlyArray<readonly [topic: string, readonly UnfinishedSet[]]>
   readonly state: string
 }
 
@@ -56,10 +61,18 @@ export class ViewSnapshots {
     return undefined
   }
 
+  /** They are of a log that is no more. */
+  async deleteAll(): Promise<void> {
+    const { objects } = this.#options
+    for (const { name } of await objects.list(this.#prefix)) await objects.delete(name)
+  }
+
   async save(snapshot: ViewSnapshot): Promise<void> {
     const { objects, version } = this.#options
     const positions = [...snapshot.positions].map(([topic, partitions]) => [topic, [...partitions]] as const)
-    const stored: Stored = { format: FORMAT, version, folded: snapshot.folded, positions, state: snapshot.state }
+    const unfinished = [...snapshot.unfinished]
+    const { folded, state } = snapshot
+    const stored: Stored = { format: FORMAT, version, folded, positions, unfinished, state }
     const content = JSON.stringify(stored)
     const name = `${this.#prefix}${String(snapshot.folded).padStart(16, '0')}`
     await objects.put(name, Buffer.from(`${sha256(content)}\n${content}`))
@@ -87,7 +100,7 @@ function parse(name: string, bytes: Uint8Array): Stored {
 
 function snapshotOf(stored: Stored): ViewSnapshot {
   const positions = new Map(stored.positions.map(([topic, partitions]) => [topic, new Map(partitions)]))
-  return { folded: stored.folded, positions, state: stored.state }
+  return { folded: stored.folded, positions, unfinished: new Map(stored.unfinished), state: stored.state }
 }
 
 function sha256(text: string): string {

@@ -1,13 +1,21 @@
-import type { Bus, Position, Reader, StartPosition } from '../../bus/index.ts'
+import {
+  type Bus,
+  type Delivery,
+  type Position,
+  partitionsRead,
+  type Reader,
+  type StartPosition,
+} from '../../bus/index.ts'
 import { type Clock, ClosedError, type KeysOf, SkeinError } from '../../core/index.ts'
 import type { ObjectStore } from '../../objects/index.ts'
 import { Inbound } from '../consume/inbound.ts'
 import type { ReceivedMessage } from '../consume/received-message.ts'
 import type { PublishReceipt } from '../publish/publish-receipt.ts'
 import type { AnyChannel } from '../topics-of.ts'
+import { FoldedPlaces } from './folded-places.ts'
 import { type ViewSnapshot, ViewSnapshots } from './view-snapshots.ts'
 
-/** How long a quiet topic is waited for before its end counts as reached. */
+/** How long a quiet topic is waited for before it is asked whether anything is left. */
 const QUIET_MS = 50
 const SNAPSHOT_EVERY_MESSAGES = 10_000
 
@@ -57,7 +65,7 @@ export class View<S, T> {
   readonly #dependencies: ViewDependencies
   readonly #snapshots: ViewSnapshots | undefined
   readonly #stop = new AbortController()
-  readonly #positions = new Map<string, Map<number, number>>()
+  readonly #places = new Map<string, FoldedPlaces>()
   readonly #waiters = new Set<Waiter>()
   readonly #loops: Array<Promise<void>> = []
   readonly #readers = new Map<string, Reader>()
@@ -80,8 +88,7 @@ export class View<S, T> {
 
   /** Starts folding the channels, whose topics are open. */
   async start(channels: readonly AnyChannel[]): Promise<this> {
-    const snapshot = await this.#snapshots?.load()
-    if (snapshot !== undefined) this.#restore(snapshot)
+    await this.#begin(new Set(channels.map((channel) => channel.topic)))
     for (const [topic, sharers] of Map.groupBy(channels, (channel) => channel.topic)) {
       const reader = this.#dependencies.bus.reader(topic, {
         mode: 'broadcast',
@@ -128,14 +135,29 @@ export class View<S, T> {
     await Promise.all([...this.#readers.values()].map((reader) => reader.close()))
   }
 
-  async #startOf(topic: string): Promise<StartPosition> {
-    const folded = this.#positions.get(topic)
-    if (folded === undefined) return 'earliest'
+  /** From the newest snapshot, if the log still is the one that it was folded from. */
+  async #begin(topics: ReadonlySet<string>): Promise<void> {
+    const snapshot = await this.#snapshots?.load()
+    if (snapshot === undefined) return
+    const isBehind = await Promise.all([...topics].map((topic) => this.#isBehindEnd(topic, snapshot)))
+    if (!isBehind.includes(true)) return this.#restore(snapshot)
+    this.#dependencies.onError(otherLog(this.#options.name))
+    // Once the log is longer again nothing would tell them from snapshots of this one.
+    await this.#snapshots?.deleteAll()
+  }
+
+  async #isBehindEnd(topic: string, { positions }: ViewSnapshot): Promise<boolean> {
+    const folded = positions.get(topic)
+    if (folded === undefined) return false
     const { partitions } = await this.#dependencies.bus.admin.describeTopic(topic)
-    return partitions.map(({ partition, start }) => {
-      const last = folded.get(partition)
-      return last === undefined ? start : { partition, sequence: last + 1 }
-    })
+    return partitions.some(({ partition, end }) => (folded.get(partition) ?? -1) >= end.sequence)
+  }
+
+  async #startOf(topic: string): Promise<StartPosition> {
+    const places = this.#places.get(topic)
+    if (places === undefined) return 'earliest'
+    const { partitions } = await this.#dependencies.bus.admin.describeTopic(topic)
+    return partitions.map(({ start }) => places.startOf(start))
   }
 
   async #run(
@@ -144,15 +166,18 @@ export class View<S, T> {
   ): Promise<void> {
     const { clock, objects } = this.#dependencies
     const inbound = new Inbound<T>({ channels: source.channels, clock, objects, isFiltered: false })
+    const places = this.#placesOf(topic)
+    places.chunks = inbound.chunks
     const { signal } = this.#stop
     try {
       while (!signal.aborted) {
         const ends = this.#isWaitedFor(topic) ? await source.reader.end() : undefined
         const batch = await source.reader.read({ waitMs: QUIET_MS, signal })
-        if (batch === null) this.#passQuietly(topic, ends ?? [])
-        else this.#giveUpUnfinished(inbound, batch.partition)
-        for (const delivery of batch?.deliveries ?? []) await this.#fold(inbound, delivery)
-        if (batch !== null) this.#advance(topic, batch.last)
+        if (batch !== null) {
+          this.#giveUpUnfinished(inbound, batch.partition)
+          for (const delivery of batch.deliveries) if (places.isFresh(delivery)) await this.#fold(inbound, delivery)
+          this.#advance(topic, batch.last)
+        } else if (ends !== undefined) await this.#passHoles(topic, { reader: source.reader, ends })
         this.#saveIfDue()
       }
     } catch (error) {
@@ -162,17 +187,18 @@ export class View<S, T> {
     }
   }
 
-  async #fold(inbound: Inbound<T>, delivery: Parameters<Inbound<T>['open']>[0]): Promise<void> {
+  async #fold(inbound: Inbound<T>, delivery: Delivery): Promise<void> {
     try {
       const opened = inbound.open(delivery)
       const message = opened instanceof Promise ? await opened : opened
-      const set = inbound.setOf(delivery)
-      if (set !== undefined) inbound.chunks.finish(set)
       if (message === undefined) return
       this.#state = this.#options.fold(this.#state, message)
       this.#folded += 1
     } catch (error) {
       this.#dependencies.onError(error)
+    } finally {
+      const set = inbound.setOf(delivery)
+      if (set !== undefined) inbound.chunks.finish(set)
     }
   }
 
@@ -186,15 +212,19 @@ export class View<S, T> {
     return false
   }
 
-  /** Nothing came although the ends were asked before: what lies below them is expired, compacted or folded in. */
-  #passQuietly(topic: string, ends: readonly Position[]): void {
-    for (const { partition, sequence } of ends) this.#advance(topic, { partition, sequence: sequence - 1 })
+  /** Where everything was given, what lies below the end as it was before is expired, compacted or folded in. */
+  async #passHoles(
+    topic: string,
+    { reader, ends }: { readonly reader: Reader; readonly ends: readonly Position[] },
+  ): Promise<void> {
+    const read = await partitionsRead(reader)
+    for (const { partition, sequence } of ends) {
+      if (read.includes(partition)) this.#advance(topic, { partition, sequence: sequence - 1 })
+    }
   }
 
   #advance(topic: string, through: Position): void {
-    const partitions = this.#partitionsOf(topic)
-    if ((partitions.get(through.partition) ?? -1) < through.sequence)
-      partitions.set(through.partition, through.sequence)
+    this.#placesOf(topic).advance(through)
     for (const waiter of this.#waiters) {
       if (waiter.topic !== topic || !this.#hasReached(waiter)) continue
       this.#waiters.delete(waiter)
@@ -202,15 +232,14 @@ export class View<S, T> {
     }
   }
 
-  #partitionsOf(topic: string): Map<number, number> {
-    const known = this.#positions.get(topic) ?? new Map<number, number>()
-    this.#positions.set(topic, known)
+  #placesOf(topic: string): FoldedPlaces {
+    const known = this.#places.get(topic) ?? new FoldedPlaces()
+    this.#places.set(topic, known)
     return known
   }
 
   #hasReached({ topic, positions }: Pick<Waiter, 'topic' | 'positions'>): boolean {
-    const folded = this.#positions.get(topic)
-    return positions.every(({ partition, sequence }) => sequence < 0 || (folded?.get(partition) ?? -1) >= sequence)
+    return this.#placesOf(topic).hasAll(positions)
   }
 
   async #reached(target: Pick<Waiter, 'topic' | 'positions'>, options: WaitOptions): Promise<void> {
@@ -249,7 +278,9 @@ export class View<S, T> {
     this.#state = JSON.parse(snapshot.state) as S
     this.#folded = snapshot.folded
     this.#saved = snapshot.folded
-    for (const [topic, partitions] of snapshot.positions) this.#positions.set(topic, new Map(partitions))
+    for (const [topic, through] of snapshot.positions) {
+      this.#places.set(topic, new FoldedPlaces(through, snapshot.unfinished.get(topic)))
+    }
   }
 
   #saveIfDue(): void {
@@ -264,9 +295,11 @@ export class View<S, T> {
   async #save(): Promise<void> {
     if (this.#snapshots === undefined || this.#folded === this.#saved) return
     const folded = this.#folded
-    const positions = new Map([...this.#positions].map(([topic, partitions]) => [topic, new Map(partitions)]))
+    const places = [...this.#places]
+    const positions = new Map(places.map(([topic, of]) => [topic, of.through()]))
+    const unfinished = new Map(places.map(([topic, of]) => [topic, of.unfinished()]))
     try {
-      await this.#snapshots.save({ folded, positions, state: JSON.stringify(this.#state) })
+      await this.#snapshots.save({ folded, positions, unfinished, state: JSON.stringify(this.#state) })
       this.#saved = folded
     } catch (error) {
       this.#dependencies.onError(error)
@@ -282,5 +315,14 @@ function tooLate(name: string, timeoutMs: number): SkeinError {
   return new SkeinError(
     'timeout',
     `Cannot read the view ${name} up to there: it was not folded in within ${timeoutMs} ms`,
+  )
+}
+
+function otherLog(name: string): SkeinError {
+  return new SkeinError(
+    'position-gone',
+    `Cannot go on from the snapshots of the view ${name}: they lie behind the end of its topic, which was made anew or has ` +
+      'lost its end; it is folded from the beginning',
+    { details: { view: name } },
   )
 }

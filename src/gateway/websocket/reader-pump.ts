@@ -1,5 +1,6 @@
 import type {
   Assignment,
+  Lag,
   Position,
   RawBatch,
   RawReader,
@@ -50,7 +51,10 @@ export class ReaderPump {
   #isClosed = false
   #isPaused = false
   #isReading = false
-  #isSeeking = false
+  /** Nothing is read while it is above 0. */
+  #holds = 0
+  /** The last sequence that was sent of each partition since the last seek. */
+  readonly #sent = new Map<number, number>()
   /** The read that is under way, and what is done with what it gives. */
   #bringing: Promise<void> = Promise.resolve()
   /** To be applied to the next batch as well. */
@@ -139,11 +143,12 @@ export class ReaderPump {
     to: StartPosition,
     options: { readonly epoch: number; readonly credit: number },
   ): Promise<readonly Position[] | undefined> {
-    this.#isSeeking = true
+    this.#holds += 1
     this.#reading.abort()
     try {
       // What it gives after all was taken from the old place, or from the new one: neither may be lost between them.
       await this.#bringing
+      this.#sent.clear()
       this.#epoch = options.epoch
       await this.#handedOut?.releaseOthers(partitionsOf(to))
       await this.reader.seek(to)
@@ -152,7 +157,26 @@ export class ReaderPump {
       this.#epoch = options.epoch
       this.#credit = Math.min(options.credit, CREDIT_BYTES_MAX)
       this.#isPaused = false
-      this.#isSeeking = false
+      this.#holds -= 1
+      this.#wake()
+    }
+  }
+
+  /**
+   * Of a broadcast reader also how far everything was sent, so that its client can count what is on its way. Nothing is
+   * read between the two: what a read has taken is either sent or lag.
+   */
+  async lag(): Promise<{ readonly lag: readonly Lag[]; readonly sent: readonly Position[] }> {
+    if (this.#options.isGroup) return { lag: await this.reader.lag(), sent: [] }
+    this.#holds += 1
+    this.#reading.abort()
+    try {
+      await this.#bringing
+      const lag = await this.reader.lag()
+      const sent = [...this.#sent].map(([partition, sequence]) => ({ partition, sequence }))
+      return { lag: this.#isPaused ? lag.map(untold) : lag, sent }
+    } finally {
+      this.#holds -= 1
       this.#wake()
     }
   }
@@ -171,7 +195,7 @@ export class ReaderPump {
 
   async #run(): Promise<void> {
     while (!this.#isClosed) {
-      if (this.#isSeeking || this.#isPaused || this.#credit <= 0) await this.#untilMoved()
+      if (this.#holds > 0 || this.#isPaused || this.#credit <= 0) await this.#untilMoved()
       else if (!this.#options.session.hasRoom(this.#options.lane)) await this.#options.session.room()
       else {
         this.#bringing = this.#bringInTurn()
@@ -183,7 +207,7 @@ export class ReaderPump {
   async #bringInTurn(): Promise<void> {
     const { lane, precedence } = this.#options
     if (lane === Lane.bulk) await precedence.clear()
-    if (!this.#isSeeking && !this.#isClosed) await this.#bring()
+    if (this.#holds === 0 && !this.#isClosed) await this.#bring()
   }
 
   async #bring(): Promise<void> {
@@ -207,6 +231,7 @@ export class ReaderPump {
     const { session, lane, clock, precedence, isGroup } = this.#options
     if (lane === Lane.urgent && isGroup) this.#urgentOver ??= precedence.begin()
     this.#number += 1
+    this.#sent.set(batch.partition, batch.last.sequence)
     this.#handedOut?.add(this.#number, batch)
     this.#applyWithdrawals()
     const body = batch.pieces.map((piece) => piece.body)
@@ -278,6 +303,11 @@ export class ReaderPump {
   #wake(): void {
     this.#moved.resolve()
   }
+}
+
+/** A failure is on its way: a client that saw no lag would leave without having been told of it. */
+function untold(lag: Lag): Lag {
+  return { ...lag, messages: Math.max(1, lag.messages) }
 }
 
 /** Undefined when every partition is meant. */

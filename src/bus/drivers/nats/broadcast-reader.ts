@@ -126,7 +126,9 @@ export class BroadcastReader implements Reader {
       this.#feeds.map(async (feed) => {
         const { partition } = feed
         const { end } = await streamEnds(this.#connection, this.#topic.names.stream(partition))
-        const messages = feed.isAtTail ? 0 : Math.max(0, end - 1 - feed.position)
+        // What lies at the end may be deleted, or of other subjects: only the consumer knows.
+        const left = Math.max(0, end - 1 - feed.position)
+        const messages = left > 0 && (await feed.askAtTail()) ? 0 : left
         const seconds =
           messages === 0
             ? 0

@@ -136,7 +136,10 @@ export class DeadLetters {
     let left = [...ends.values()].filter((end) => end > 0).length
     while (left > 0 && replayed < to.max) {
       const batch = await reader.read({ waitMs: this.#parts.connection.requestTimeoutMs })
-      if (batch === null) break
+      if (batch === null) {
+        if ((await reader.lag()).every(({ messages }) => messages === 0)) break
+        continue
+      }
       const end = ends.get(batch.partition) ?? 0
       if (batch.last.sequence + 1 >= end) left -= 1
       const due = batch.deliveries.filter(({ position }) => position.sequence < end)

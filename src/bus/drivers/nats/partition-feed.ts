@@ -61,6 +61,10 @@ export class PartitionFeed {
     return this.#pull.isAtTail
   }
 
+  askAtTail(): Promise<boolean> {
+    return this.#pull.askAtTail()
+  }
+
   get hasMore(): boolean {
     return this.#pull.front !== undefined
   }

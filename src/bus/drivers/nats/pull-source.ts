@@ -35,6 +35,7 @@ interface Pull {
 interface ConsumerInfo {
   readonly name: string
   readonly num_pending: number
+  readonly delivered: { readonly consumer_seq: number }
 }
 
 /**
@@ -96,6 +97,15 @@ export class PullSource {
   /** Nothing more is on the server, as far as it has said. */
   get isAtTail(): boolean {
     return this.front === undefined && this.#pending === 0
+  }
+
+  /** Asks the server: what it has sent and did not arrive yet is left, what was deleted meanwhile is not. */
+  async askAtTail(): Promise<boolean> {
+    const consumer = this.#consumer
+    if (this.front !== undefined || consumer === undefined) return false
+    const info = await this.#connection.api<ConsumerInfo>(`CONSUMER.INFO.${this.#options.stream}.${consumer}`)
+    const isAllHere = consumer === this.#consumer && info.delivered.consumer_seq === this.#consumerSequence
+    return isAllHere && info.num_pending === 0 && this.front === undefined
   }
 
   /** A gap is told once; what ended the source, always. */

@@ -10,8 +10,6 @@ export class BroadcastPartition implements Source {
   readonly feed: StreamFeed
   readonly #topic: string
   readonly #filter: SubjectFilter | undefined
-  /** One past the last message that was taken. */
-  position: number | undefined
 
   constructor(topic: string, feed: StreamFeed, filter: SubjectFilter | undefined) {
     this.#topic = topic
@@ -39,7 +37,6 @@ export class BroadcastPartition implements Source {
       if (message === undefined) break
       const sequence = streamOffsetOf(message)
       this.feed.shift()
-      this.position = sequence + 1
       if (this.#filter !== undefined && !this.#filter.wants(subjectOf(message))) continue
       if (isExpired(message, nowMs) || headerOf(message, REPLAY_HEADER) !== undefined) continue
       const { partition } = this

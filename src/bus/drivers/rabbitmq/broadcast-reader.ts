@@ -70,7 +70,6 @@ export class BroadcastReader implements Reader {
     for (const { source, start } of moved) {
       if (start === undefined) continue
       source.feed.moveTo(ends[source.partition]?.sequence ?? start)
-      source.position = undefined
     }
     this.#loop.wake()
   }
@@ -82,10 +81,20 @@ export class BroadcastReader implements Reader {
   async lag(): Promise<readonly Lag[]> {
     const { places, topic } = this.#parts
     return Promise.all(
-      this.#loop.sources.map(({ partition, position, feed }) =>
-        places.lag(topic, { partition, committed: feed.hasMessage ? position : undefined, group: undefined }),
-      ),
+      this.#loop.sources.map(async ({ partition, feed }) => {
+        const committed = feed.place ?? (await this.#begun(partition, feed.start))
+        return places.lag(topic, { partition, committed, group: undefined })
+      }),
     )
+  }
+
+  /** Where a reader began that nothing has come to yet. */
+  async #begun(partition: number, start: FeedStart): Promise<number> {
+    const { places, topic } = this.#parts
+    if (typeof start === 'number') return start
+    if (start === 'earliest') return 0
+    if (start === 'latest') return (await places.endsOf(topic, partition)).end
+    return places.offsetAt(topic, partition, start.timestampMs)
   }
 
   async drain(): Promise<void> {

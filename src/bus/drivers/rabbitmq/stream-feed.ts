@@ -86,6 +86,16 @@ export class StreamFeed {
     return this.#head < this.#buffer.length
   }
 
+  /** Everything before it was taken or is none of the reader's; undefined while a start that is no offset has found nothing. */
+  get place(): number | undefined {
+    return this.hasMessage ? streamOffsetOf(this.#buffer[this.#head]!) : this.#next
+  }
+
+  /** Where it was told to begin. */
+  get start(): FeedStart {
+    return this.#start
+  }
+
   /** The first message that is buffered. Throws what went wrong: a gap once, the end of the stream for ever. */
   peek(): ConsumeMessage | undefined {
     if (this.#gap !== undefined) {

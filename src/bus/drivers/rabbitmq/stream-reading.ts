@@ -59,10 +59,19 @@ export interface StreamEnds {
 /** The ends of a stream now. An empty one begins and ends at 0. */
 export function streamEnds(link: Link, stream: string): Promise<StreamEnds> {
   return withChannel(link, cannotRead(stream), async (channel) => {
-    const last = await readNow(channel, stream, { start: 'last' })
+    const last = await lastChunk(channel, stream)
     if (last.length === 0) return { start: 0, end: 0 }
     return { start: await firstOffset(channel, stream), end: streamOffsetOf(last.at(-1)!) + 1 }
   })
+}
+
+/** Empty only when look after look was: somebody would take the end for the beginning. */
+async function lastChunk(channel: Channel, stream: string): Promise<readonly ConsumeMessage[]> {
+  for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+    const last = await readNow(channel, stream, { start: 'last' })
+    if (last.length > 0) return last
+  }
+  return []
 }
 
 /** Of a stream that has messages. A look now and then comes back empty: what comes first must never be a guess. */

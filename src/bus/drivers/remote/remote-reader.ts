@@ -223,7 +223,18 @@ export class RemoteReader implements Reader, Resumable {
 
   async lag(): Promise<readonly Lag[]> {
     const head = await this.#callAgain(Operation.readerLag)
-    return head.lag as readonly Lag[]
+    const { lag, sent } = head as unknown as { readonly lag: readonly Lag[]; readonly sent?: readonly Position[] }
+    if (this.#options.mode === 'group' || this.#isEphemeral) return lag
+    const sentThrough = new Map((sent ?? []).map(({ partition, sequence }) => [partition, sequence]))
+    return lag.map((each) => this.#withUnread(each, sentThrough.get(each.partition) ?? -1))
+  }
+
+  /** The node counts from what it has sent; what is on its way or waits in the buffer was not given either. */
+  #withUnread(lag: Lag, sentThrough: number): Lag {
+    const next = this.#next.get(lag.partition) ?? 0
+    const given = this.#buffer.firstUnread(lag.partition) ?? next
+    const unread = Math.max(next, sentThrough + 1) - given
+    return unread > 0 ? { ...lag, messages: lag.messages + unread, seconds: undefined } : lag
   }
 
   drain(): Promise<void> {

@@ -107,7 +107,7 @@ export class Readers {
 
   async lag(call: IncomingCall): Promise<CallResult> {
     const { reader } = parseHead(readerHead, call.head)
-    return { head: { lag: await this.#find(reader).reader.lag() } }
+    return { head: { ...(await this.#find(reader).lag()) } }
   }
 
   async closeOne(call: IncomingCall): Promise<CallResult> {

@@ -136,7 +136,7 @@ export class BroadcastReader implements Reader {
         lagOf(cluster, {
           topic: topic.name,
           partition: feed.partition,
-          committed: feed.isAtTail ? 'end' : feed.gate.position,
+          committed: feed.gate.position,
           group: undefined,
         }),
       ),

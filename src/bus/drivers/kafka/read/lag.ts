@@ -6,8 +6,8 @@ import { readOnce } from './read-once.ts'
 export interface LagPlace {
   readonly topic: string
   readonly partition: number
-  /** Everything below it is done; `end`: everything. */
-  readonly committed: number | 'end'
+  /** Everything below it is done. */
+  readonly committed: number
   readonly group: string | undefined
 }
 
@@ -15,7 +15,6 @@ export interface LagPlace {
 export async function lagOf(cluster: Cluster, place: LagPlace): Promise<Lag> {
   const { topic, partition, group, committed } = place
   const lag = { topic, group, partition }
-  if (committed === 'end') return { ...lag, messages: 0, seconds: 0 }
   const partitions = [partition]
   const [starts, ends] = await Promise.all([
     listOffsets(cluster, { topic, at: 'earliest', partitions }),
