@@ -65,7 +65,7 @@ export async function openEmbeddedBus(options: EmbeddedBusOptions): Promise<Embe
     await topics.load()
     clampGroups(groupState, topics.logTopics())
     clampReplayed(groupState, topics)
-    await groupState.flush()
+    await groupState.settle()
     return new EmbeddedBus(options, { directory, topicState, groupState, topics })
   } catch (error) {
     for (const one of opened.reverse()) await one.close({ drain: false })

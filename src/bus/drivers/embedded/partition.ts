@@ -23,8 +23,8 @@ export interface PendingIds {
 
 /** A partition may always remember so much: others that are full do not keep it from being written. */
 const ID_BYTES_OWN = 1024 * 1024
-const PRODUCER_BATCHES_MAX = 512
-const PRODUCERS_MAX = 10_000
+/** A client has at most 256 on their way. Thirty thousand are three megabytes, and half a one where they are noted. */
+const PRODUCER_LIMITS = { batchesMax: 512, batchesMin: 32, producersMax: 10_000, entriesMax: 30_000 }
 const VISIBLE_CHECK_MS = 100
 const NOTE_BYTES = 32 * 1024 * 1024
 const NOTE_BYTES_MIN = 2 * 1024 * 1024
@@ -44,7 +44,7 @@ export class Partition {
   readonly log: Log
   /** Undefined where the topic does not deduplicate. */
   readonly ids: IdWindow | undefined
-  readonly producers = new ProducerWindow({ batchesMax: PRODUCER_BATCHES_MAX, producersMax: PRODUCERS_MAX })
+  readonly producers = new ProducerWindow(PRODUCER_LIMITS)
   /** The end of the log when it was opened: what lies below may have been given before a crash. */
   readonly openedAtOffset: number
   readonly #clock: Clock

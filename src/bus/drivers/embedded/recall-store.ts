@@ -40,7 +40,10 @@ export class RecallStore {
       }
     }
     await this.#readTail(partition, Math.min(stored?.through ?? 0, end))
-    partition.onNoteDue(() => this.#state.touch(KEY + key, () => recallOf(partition)))
+    const note = () => this.#state.touch(KEY + key, () => recallOf(partition))
+    // Noted anew before anything is appended: what comes to lie in the lost places is not what was noted of them.
+    if (stored !== undefined && reaches(stored, end)) note()
+    partition.onNoteDue(note)
   }
 
   async #readTail(partition: Partition, through: number): Promise<void> {
@@ -94,6 +97,10 @@ function recallIds(ids: IdWindow, batch: LogBatch): void {
 function recallOf(partition: Partition): StoredRecall {
   const producers = [...partition.producers.entries()].map(([id, batches]) => [id, batches.map(storedBatch)] as const)
   return { through: partition.notedThrough, producers }
+}
+
+function reaches({ through, producers }: StoredRecall, end: number): boolean {
+  return through > end || producers.some(([, batches]) => batches.some(([, lastOffset]) => lastOffset >= end))
 }
 
 function storedBatch(batch: ProducedBatch): readonly [number, number, number] {

@@ -67,3 +67,20 @@ test('What StateMap could not store is stored with what comes next', async () =>
   )
   await after.close({ drain: false })
 })
+
+test('Whoever waits for what a write under way stores is told when it fails', async () => {
+  const disk = new SimulatedDisk()
+  const map = await open(disk)
+  map.touch('one', () => 1)
+  disk.fail({ call: 'writev', nth: 1, errno: 'ENOSPC' })
+  const first = map.flush()
+  // The write has taken what was touched, and has not ended.
+  await Promise.resolve()
+  await Promise.resolve()
+  const second = map.flush()
+  for (const result of await Promise.allSettled([first, second])) {
+    assert.equal(result.status === 'rejected' && result.reason.code, 'disk-full')
+  }
+  disk.heal()
+  await map.close({ drain: true })
+})

@@ -38,6 +38,8 @@ export class StateMap {
   readonly #values = new Map<string, string>()
   #dirty = new Map<string, StateSource>()
   #waiters: Waiter[] = []
+  /** Of the write that is under way. */
+  #joined: Waiter[] = []
   #timer: Timer | undefined
   #flushing: Promise<void> | undefined
   #flushedAtMs = Number.NEGATIVE_INFINITY
@@ -93,10 +95,23 @@ export class StateMap {
   /** Resolves when everything touched before the call is stored. */
   flush(): Promise<void> {
     if (this.#closed) return Promise.reject(new ClosedError('the state of the bus'))
-    if (this.#dirty.size === 0) return this.#flushing ?? Promise.resolve()
-    const stored = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }))
-    this.#schedule(this.#spacingLeftMs())
-    return stored
+    const isAllTaken = this.#dirty.size === 0
+    if (isAllTaken && this.#flushing === undefined) return Promise.resolve()
+    return new Promise<void>((resolve, reject) => {
+      if (isAllTaken) {
+        this.#joined.push({ resolve, reject })
+        return
+      }
+      this.#waiters.push({ resolve, reject })
+      this.#schedule(this.#spacingLeftMs())
+    })
+  }
+
+  /** To be called at opening: what was touched is durable when it resolves, so that what is written elsewhere may rely on it. */
+  async settle(): Promise<void> {
+    if (this.#dirty.size === 0) return
+    await this.flush()
+    await this.#checkpoint()
   }
 
   #schedule(delayMs: number): void {
@@ -124,6 +139,7 @@ export class StateMap {
     await Promise.resolve()
     const dirty = this.#dirty
     const waiters = this.#waiters
+    this.#joined = waiters
     this.#dirty = new Map()
     this.#waiters = []
     try {
@@ -133,6 +149,7 @@ export class StateMap {
       for (const [key, source] of dirty) if (!this.#dirty.has(key)) this.#dirty.set(key, source)
       for (const waiter of waiters) waiter.reject(error)
     } finally {
+      this.#joined = []
       this.#flushedAtMs = this.#clock.monotonicMs()
       this.#flushing = undefined
       if (this.#waiters.length > 0) this.#schedule(this.#spacingMs)
