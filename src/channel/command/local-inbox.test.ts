@@ -136,4 +136,46 @@ describe('openLocalInbox()', () => {
     assert.equal(result.kind === 'seen' && result.outcome.state, 'unknown')
     await again.close()
   })
+
+  it('begins its log anew while claims go on, and forgets none of them', async () => {
+    const clock = new SimulatedClock()
+    const disk = new SimulatedDisk()
+    const inbox = await open(disk, clock)
+    const deadlineMs = clock.nowMs() + 3_600_000
+    const kept: Array<typeof request & { readonly deadlineMs: number }> = []
+    let isOver = false
+    let allowed = 0
+    const keepClaiming = async () => {
+      while (!isOver) {
+        if (kept.length >= allowed) {
+          await new Promise((resolve) => setImmediate(resolve))
+          continue
+        }
+        const claim = { ...request, intentId: `kept-${kept.length}`, deadlineMs }
+        await inbox.claim(claim)
+        kept.push(claim)
+      }
+    }
+    const keeping = keepClaiming()
+    for (let round = 0; round < 30; round += 1) {
+      allowed += 100
+      const claims = Array.from({ length: 500 }, (_, index) => ({
+        ...{ ...request, intentId: `${round}-${index}` },
+        deadlineMs: clock.nowMs() + 10,
+      }))
+      await Promise.all(claims.map((claim) => inbox.claim(claim)))
+      await Promise.all(claims.map((claim) => inbox.settle({ ...claim, outcome: { state: 'done', atMs: 0 } })))
+      await clock.advance(120_000)
+    }
+    isOver = true
+    await keeping
+    disk.kill()
+    disk.restart()
+    const again = await open(disk, clock)
+    for (const claim of kept) {
+      const result = await again.claim({ ...claim, epoch: 6, incarnation: 'second' })
+      assert.equal(result.kind === 'seen' && result.outcome.state, 'unknown', claim.intentId)
+    }
+    await again.close()
+  })
 })

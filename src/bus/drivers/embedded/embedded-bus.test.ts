@@ -76,3 +76,20 @@ test('ids take no more memory than they may, a full topic leaves others their sh
   assert.equal((await write(0)).accepted, 1_000)
   await bus.close()
 })
+
+test('partitions are read in turn: one that is never empty does not starve the others', async () => {
+  const options = { disk: memoryDisk(), clock: systemClock, random: systemRandom, directory: 'data' }
+  const bus = await openEmbeddedBus(options)
+  await bus.open({ name: 'a.b', intent: 'event', durability: 'none', partitions: 3 })
+  const messages = Array.from({ length: 300 }, (_, index) => ({ subject: 'a.b', key: `k${index}`, value: '' }))
+  await bus.writer('a.b').write(messages)
+  for (const mode of [{ mode: 'broadcast' }, { mode: 'group', group: 'g' }] as const) {
+    const reader = bus.reader('a.b', { ...mode, from: 'earliest' })
+    const seen = new Set<number>()
+    for (let read = 0; read < 3; read += 1) {
+      seen.add((await reader.read({ waitMs: 10_000, maxMessages: 1 }))!.partition)
+    }
+    assert.equal(seen.size, 3, mode.mode)
+  }
+  await bus.close()
+})
