@@ -12,11 +12,16 @@ test('the loop of docs/reference/raft.md is the one of the example that runs', (
   assert.ok(read('examples/raft-group/main.ts').includes(loop))
 })
 
-test('docs/reference/raft.md names every call of a node, and no other', () => {
-  const calls = Object.getOwnPropertyNames(RaftNode.prototype).filter((name) => name !== 'constructor')
+test('docs/reference/raft.md names every call of a node and what can be looked at, and no other', () => {
+  const { constructor: _, ...members } = Object.getOwnPropertyDescriptors(RaftNode.prototype)
+  const names = Object.entries(members)
   const table = reference.slice(reference.indexOf('## Calls'), reference.indexOf('| error |'))
-  const named = [...table.matchAll(/`(\w+)\(/g)].map((match) => match[1]!)
-  assert.deepEqual([...new Set(named)].sort(), calls.sort())
+  const told = (pattern: RegExp) => [...new Set([...table.matchAll(pattern)].map((match) => match[1]!))].sort()
+  const callable = names.filter(([, { get }]) => get === undefined).map(([name]) => name)
+  assert.deepEqual(told(/`(\w+)\(/g), callable.sort())
+  const readable = names.filter(([, { get }]) => get !== undefined).map(([name]) => name)
+  const rows = told(/^\| `(\w+)`/gm).concat(told(/^\| `\w+`, `(\w+)` \|/gm))
+  assert.deepEqual(rows.sort(), readable.sort())
 })
 
 test('docs/reference/raft.md has every reason to refuse a change, and every limit', () => {
