@@ -23,7 +23,10 @@ export interface PendingIds {
 
 /** A partition may always remember so much: others that are full do not keep it from being written. */
 const ID_BYTES_OWN = 1024 * 1024
-/** A client has at most 256 on their way. Thirty thousand are three megabytes, and half a one where they are noted. */
+/**
+ * A client has at most 256 on their way. Thirty thousand are three megabytes, and half a one where they are noted; ten
+ * times as much if ten thousand producers write to one partition, for each of them keeps its last ones.
+ */
 const PRODUCER_LIMITS = { batchesMax: 512, batchesMin: 32, producersMax: 10_000, entriesMax: 30_000 }
 const VISIBLE_CHECK_MS = 100
 const NOTE_BYTES = 32 * 1024 * 1024
