@@ -9,6 +9,7 @@ import { type NodeProcess, startNodeProcess } from '../sim/node-process.ts'
 import { median } from './channel/median.ts'
 import type { Consumed, ConsumeRequest } from './remote/consumer.ts'
 import type { Published, PublishRequest } from './remote/publisher.ts'
+import { StallWatch } from './remote/stall-watch.ts'
 import { Worker } from './remote/worker.ts'
 import { weakest } from './weakest.ts'
 
@@ -85,8 +86,11 @@ async function measureCommands(url: string, chain: Chain, stateDir: string) {
   const reading: ConsumeRequest = { url, round, stateDir }
   await chain.consumer.ask<Consumed>(reading)
   const writing: PublishRequest = { url, round, commands: COMMANDS }
+  const stalls = new StallWatch()
   const { waitedMs, acknowledged, startedAtMs, endedAtMs } = await chain.publisher.ask<Published>(writing)
+  stalls.stop()
   return {
+    machineStalls: { count: stalls.count, maxMs: rounded(stalls.maxMs) },
     waitedMs: waitedMs!.toSorted((left, right) => left - right),
     /** Of the telemetry meanwhile: that the connection was full is to be seen, not believed. */
     messagesPerSecond: (acknowledged * 1_000) / (endedAtMs - startedAtMs),
@@ -113,7 +117,7 @@ async function run(directory: string) {
   try {
     const { url } = node
     const pairs = await measurePairs({ url, chain, bare, path: join(directory, 'bare') })
-    const { waitedMs, messagesPerSecond } = await measureCommands(url, chain, join(directory, 'state'))
+    const { waitedMs, messagesPerSecond, machineStalls } = await measureCommands(url, chain, join(directory, 'state'))
     return {
       messagesPerSecond: Math.round(median(pairs.map((pair) => pair.ours.messagesPerSecond))),
       barePerSecond: Math.round(median(pairs.map((pair) => pair.bare.messagesPerSecond))),
@@ -124,6 +128,7 @@ async function run(directory: string) {
       commandP99Ms: rounded(waitedMs[Math.floor(waitedMs.length * 0.99)]!),
       commands: waitedMs.length,
       messagesPerSecondMeanwhile: Math.round(messagesPerSecond),
+      machineStalls,
       messages: MESSAGES,
       pairs: pairs.map((pair) => [pair.ours.messagesPerSecond, pair.bare.messagesPerSecond].map(Math.round)),
     }
