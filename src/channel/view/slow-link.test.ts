@@ -17,7 +17,7 @@ import { event } from '../event.ts'
 
 const [clock, random] = [systemClock, systemRandom]
 const TOPIC = 'sightings'
-const COUNT = 30
+const COUNT = 20
 /** So that all of them together are more than a reader has room for: they come in stages. */
 const PAD = 'x'.repeat(64 * 1024)
 
