@@ -14,7 +14,7 @@ The real servers that Skein's drivers are tried against. Names: ${NAMES.join(', 
   install  fetches what can be fetched without being root, and starts nothing
 
 A server comes from Docker Compose where an engine runs (compose.yaml), else from what this machine has or can fetch into
-the cache: nats-server by \`go install\`, redis-server from the PATH. Ports are chosen by the system. Tests and benchmarks
+the cache: nats-server by \`go install\`, redis-server from the PATH. Ports are free ones. Tests and benchmarks
 start servers of their own, and take the running one only where its variable gives it: ${SERVICE_KINDS.map((kind) => kind.urlVariable).join(', ')}.
 
 Examples:

@@ -88,7 +88,7 @@ export async function startNodeWith(
   await Promise.race([once(lines, 'line'), once(child, 'exit')])
   assert.ok(output[0] !== undefined, `the node did not start: ${Buffer.concat(errors)}`)
   const { ready, url } = JSON.parse(output[0])
-  assert.equal(ready, true)
+  assert.equal(ready, true, output[0])
   return {
     url,
     child,
