@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../../testing/index.ts'
 import { bootstrapState } from './bootstrap-state.ts'
+import { encodeConfigChange } from './config-change-codec.ts'
 import { configuration } from './configuration.ts'
 import type { Message } from './message.ts'
 import { RaftNode } from './raft-node.ts'
@@ -177,4 +178,18 @@ test('a change that the configuration does not allow is applied as no change', (
   const raft = node({ state: { entries: [...entries, leave], hardState: { ...hardState, commit: 2 } } })
   drain(raft)
   assert.deepEqual(raft.status().configuration, configuration({ voters: [1] }))
+})
+
+test('what was handed out to be applied before a snapshot came need not be applied any more', () => {
+  const raft = node({ state: { configuration: configuration({ voters: [1, 2] }) } })
+  const data = encodeConfigChange({ mode: 'auto', changes: [{ action: 'add-learner', id: 3 }] })
+  const entries = [{ index: 1, term: 1, kind: 'config', data }] as const
+  raft.step({ type: 'append', from: 2, to: 1, term: 1, prevIndex: 0, prevTerm: 0, entries, commit: 1 })
+  raft.persisted(raft.ready()!.token!)
+  assert.deepEqual(raft.ready()?.committed, entries)
+  const snapshot = { index: 7, term: 1, configuration: configuration({ voters: [1, 2, 3] }) }
+  raft.step({ type: 'snapshot', from: 2, to: 1, term: 1, snapshot })
+  raft.persisted(raft.ready()!.token!)
+  raft.applied(7)
+  assert.deepEqual([raft.status().applied, raft.configuration.voters], [7, [1, 2, 3]])
 })

@@ -44,21 +44,28 @@ export class Applier {
     this.#work()
   }
 
+  /** One delay for all that waits: a slow state machine falls behind by its slowness, not by how often the log moves. */
   #work(): void {
-    const [task] = this.#tasks
-    if (this.#isBusy || task === undefined || ('snapshot' in task && !task.isDurable)) return
+    if (this.#isBusy || this.#next() === undefined) return
     this.#isBusy = true
     const { applyMsMax, random } = this.#host
     const run = () => {
-      this.#tasks.shift()
-      if ('snapshot' in task) this.#restore(task.snapshot)
-      else this.#applyAll(task.entries)
+      for (let task = this.#next(); task !== undefined; task = this.#next()) {
+        this.#tasks.shift()
+        if ('snapshot' in task) this.#restore(task.snapshot)
+        else this.#applyAll(task.entries)
+      }
       this.#isBusy = false
       this.#options.advanced(this.machine.applied)
       this.#work()
     }
     if (applyMsMax === 0) run()
     else this.#host.after(random.float() * applyMsMax, run)
+  }
+
+  #next(): Task | undefined {
+    const [task] = this.#tasks
+    return task !== undefined && 'snapshot' in task && !task.isDurable ? undefined : task
   }
 
   #restore({ metadata, state }: SnapshotFile): void {
