@@ -147,6 +147,15 @@ test('changeMembership() goes through a joint configuration only where it must, 
   )
 })
 
+test('changeMembership() refuses a mode that there is not', () => {
+  const mode = 'sideways' as ConfigChange['mode']
+  const three = membership({ voters: [1, 2, 3] })
+  assert.equal(
+    refusal(() => changeMembership(three, { mode, changes: changes('v4') }, options)),
+    'bad-change',
+  )
+})
+
 test('changeMembership() lets a new group begin with as many voters as it likes', () => {
   const first = changeMembership(membership({}), { mode: 'auto', changes: changes('v1 v2 v3') }, options)
   assert.deepEqual(first.configuration, configuration({ voters: [1, 2, 3] }))

@@ -29,6 +29,9 @@ export function changeMembership<P>(
     if (change.changes.length > 0) throw new ConfigChangeError('bad-change', 'leaving has no changes of its own')
     return leaveJoint(membership)
   }
+  if (change.mode !== 'auto' && change.mode !== 'joint' && change.mode !== 'joint-until-left') {
+    throw new ConfigChangeError('bad-change', `"${change.mode satisfies never}" is no mode of a change`)
+  }
   if (membership.configuration.voters.length === 0) return begin(membership, change.changes, options)
   if (change.mode === 'auto' && !isJoint(membership.configuration)) {
     const direct = edit(membership, change.changes, options)

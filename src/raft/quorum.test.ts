@@ -83,3 +83,15 @@ test('a quorum of more voters than ever before is counted right', () => {
     51,
   )
 })
+
+test('a voter of whom nothing is known has acknowledged nothing', () => {
+  const known = new Map([[1, 5]])
+  assert.equal(
+    majorityCommitted([1, 2, 3], (id) => known.get(id)),
+    0,
+  )
+  assert.equal(
+    committedIndex(configuration({ voters: [1], votersOutgoing: [2] }), (id) => known.get(id)),
+    0,
+  )
+})

@@ -7,17 +7,19 @@ export type VoteResult = 'won' | 'lost' | 'pending'
 /** The two halves of a configuration that decide; the second is empty unless it is joint. */
 export type Quorums = Pick<Configuration, 'voters' | 'votersOutgoing'>
 
+type Acknowledged = (id: NodeId) => number | undefined
+
 /**
- * The highest index that a majority of `voters` has acknowledged (0 for a voter that has acknowledged nothing). Without
- * voters it is `Infinity`: an empty half of a joint configuration leaves the decision to the other half.
+ * The highest index that a majority of `voters` has acknowledged (0 or undefined for a voter that has acknowledged nothing).
+ * Without voters it is `Infinity`: an empty half of a joint configuration leaves the decision to the other half.
  */
-export function majorityCommitted(voters: readonly NodeId[], acknowledged: (id: NodeId) => number): number {
+export function majorityCommitted(voters: readonly NodeId[], acknowledged: Acknowledged): number {
   const count = voters.length
   if (count === 0) return Number.POSITIVE_INFINITY
   if (count > scratch.length) scratch = new Float64Array(count * 2)
   // Insertion, greatest first: groups are small, and this runs for every acknowledgment without making garbage.
   for (let filled = 0; filled < count; filled += 1) {
-    const index = acknowledged(voters[filled]!)
+    const index = acknowledged(voters[filled]!) ?? 0
     let at = filled
     while (at > 0 && scratch[at - 1]! < index) {
       scratch[at] = scratch[at - 1]!
@@ -29,7 +31,7 @@ export function majorityCommitted(voters: readonly NodeId[], acknowledged: (id: 
 }
 
 /** The highest index acknowledged by a majority of each half: in a joint configuration both must have it. */
-export function committedIndex(quorums: Quorums, acknowledged: (id: NodeId) => number): number {
+export function committedIndex(quorums: Quorums, acknowledged: Acknowledged): number {
   const incoming = majorityCommitted(quorums.voters, acknowledged)
   if (quorums.votersOutgoing.length === 0) return incoming
   return Math.min(incoming, majorityCommitted(quorums.votersOutgoing, acknowledged))

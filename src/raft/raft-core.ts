@@ -85,7 +85,8 @@ export class RaftCore {
     this.applyWindow = new ApplyWindow(limits.applyBytesMax)
     this.readRounds = new ReadRounds(limits.pendingReadsMax)
     this.forwardedReads = new ForwardedReads(limits.pendingReadsMax, random)
-    this.term = state.hardState?.term ?? 0
+    // Without a stored term there is none that was heard of and is in no entry.
+    this.term = state.hardState?.term ?? this.log.lastTerm
     this.vote = state.hardState?.vote ?? NOBODY
     this.durableTerm = this.term
     this.durableVote = this.vote

@@ -1,4 +1,5 @@
-import { assert, SkeinError } from '../core/index.ts'
+import { assert } from '../core/index.ts'
+import { corruptState } from './check-initial-state.ts'
 import { type Entry, entryBytes } from './entry.ts'
 import type { InitialState } from './raft-options.ts'
 import type { SnapshotMetadata } from './snapshot-metadata.ts'
@@ -231,21 +232,15 @@ function checkStored(
 ): void {
   const { after, commit, snapshot } = state
   const last = after + entries.length
-  if (after > (snapshot?.index ?? 0)) throw corrupt(`the log begins at ${after + 1}, which no snapshot leads to`)
-  if (commit > last) throw corrupt(`entry ${commit} was committed, but the log ends at ${last}`)
+  if (after > (snapshot?.index ?? 0)) throw corruptState(`the log begins at ${after + 1}, which no snapshot leads to`)
+  if (commit > last) throw corruptState(`entry ${commit} was committed, but the log ends at ${last}`)
   const covered = snapshot === undefined ? undefined : entries[snapshot.index - after - 1]
-  if (covered !== undefined && covered.term !== snapshot?.term) throw corrupt('snapshot and log disagree')
+  if (covered !== undefined && covered.term !== snapshot?.term) throw corruptState('snapshot and log disagree')
   for (const [at, entry] of entries.entries()) {
     const before = entries[at - 1]
-    if (entry.index !== after + 1 + at) throw corrupt(`entry ${entry.index} stands where ${after + 1 + at} belongs`)
+    if (entry.index !== after + 1 + at)
+      throw corruptState(`entry ${entry.index} stands where ${after + 1 + at} belongs`)
     if (entry.term < (before?.term ?? 1))
-      throw corrupt(`entry ${entry.index} is of an earlier term than the one before`)
+      throw corruptState(`entry ${entry.index} is of an earlier term than the one before`)
   }
-}
-
-function corrupt(why: string): SkeinError {
-  return new SkeinError(
-    'corrupt',
-    `Cannot start from the stored state: ${why}; restore it, or join again under a new id`,
-  )
 }

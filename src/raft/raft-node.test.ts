@@ -49,6 +49,39 @@ test('RaftNode refuses a state machine that is ahead of the log, or behind what 
   assert.throws(() => node({ state: { snapshot, applied: 3 } }), { code: 'corrupt' })
 })
 
+test('RaftNode refuses numbers and members that no disk can hold, and terms that it never entered', () => {
+  const entries = [{ index: 1, term: 5, kind: 'empty', data: new Uint8Array(0) }] as const
+  const hardState = { term: 5, vote: 0, commit: 0 }
+  const states = [
+    { hardState: { ...hardState, term: -1 } },
+    { hardState: { ...hardState, vote: 1.5 } },
+    { hardState: { ...hardState, commit: Number.NaN } },
+    { hardState, entries: [{ ...entries[0], term: Number.NaN }] },
+    { hardState: { ...hardState, term: 4 }, entries },
+    { hardState, snapshot: { index: 3, term: 6, configuration: configuration({ voters: [1] }) } },
+    { configuration: configuration({ voters: [0] }) },
+    { configuration: configuration({ voters: [1], learners: [1] }) },
+  ]
+  for (const state of states) assert.throws(() => node({ state }), { code: 'corrupt' })
+  assert.equal(node({ state: { hardState, entries } }).term, 5)
+  assert.equal(node({ state: { entries } }).term, 5)
+})
+
+test('bootstrapState() refuses a group of nobody, and ids that cannot be', () => {
+  for (const ids of [[], [0], [1, 1.5]]) assert.throws(() => bootstrapState(ids), { code: 'bad-argument' })
+})
+
+test('setElectionTimeout() takes whole numbers of ticks, or none', () => {
+  for (const ticks of [0, -3, 1.5, Number.NaN]) {
+    assert.throws(() => node().setElectionTimeout(ticks), { code: 'bad-argument' })
+  }
+  const raft = node(VOTER)
+  raft.setElectionTimeout(3)
+  assert.equal(raft.status().electionTimeout, 3)
+  raft.setElectionTimeout(undefined)
+  assert.ok(raft.status().electionTimeout >= 10)
+})
+
 test('step() refuses what is not for this node, from nobody, or no message at all, and changes nothing', () => {
   const good: Message = { type: 'heartbeat', from: 2, to: 1, term: 3, commit: 0, readRound: 0 }
   const bad: object[] = [
@@ -165,6 +198,7 @@ test('compact() and snapshotTaken() keep compacted ≤ snapshot ≤ applied', ()
   const snapshot = raft.snapshotMetadata(3)
   assert.throws(() => raft.snapshotTaken({ ...snapshot, index: 9 }), /not applied/)
   assert.throws(() => raft.snapshotTaken({ ...snapshot, term: 9 }), /is of term 9: it is of/)
+  assert.throws(() => raft.compact(Number.NaN), { code: 'bad-argument' })
   raft.snapshotTaken(snapshot)
   assert.throws(() => raft.compact(4), { code: 'bad-argument' })
   raft.compact(3)

@@ -1,4 +1,5 @@
 import { SkeinError } from '../core/index.ts'
+import { checkInitialState } from './check-initial-state.ts'
 import type { ConfigChange } from './config-change.ts'
 import type { Configuration } from './configuration.ts'
 import { campaign } from './elections.ts'
@@ -39,6 +40,7 @@ export class RaftNode {
     if (!Number.isSafeInteger(id) || id < 1) {
       throw new SkeinError('bad-argument', `Cannot make a node of id ${id}: it must be a positive safe integer`)
     }
+    checkInitialState(state)
     this.id = id
     this.#core = new RaftCore(id, { random, state, limits: resolveLimits(limits) })
     installConfiguration(this.#core, this.#core.applied, this.#core.quorums)
@@ -133,8 +135,14 @@ export class RaftNode {
     compact(this.#core, index)
   }
 
-  /** For tests and drills: campaigns after this many ticks instead of a random number; undefined draws again. */
+  /**
+   * For tests and drills: campaigns after this many ticks instead of a random number; undefined draws again. Throws
+   * `bad-argument` for no whole number from 1.
+   */
   setElectionTimeout(ticks: number | undefined): void {
+    if (ticks !== undefined && !(Number.isSafeInteger(ticks) && ticks >= 1)) {
+      throw new SkeinError('bad-argument', `Cannot campaign after ${ticks} ticks: it must be a whole number from 1`)
+    }
     this.#core.fixedElectionTimeout = ticks
     restartElectionTimer(this.#core)
   }

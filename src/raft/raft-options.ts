@@ -7,7 +7,7 @@ import type { SnapshotMetadata } from './snapshot-metadata.ts'
 
 /** What a node starts from: read from its disk, made by `bootstrapState()`, or made up for a scenario. */
 export interface InitialState {
-  /** Default: term 0, no vote, committed through the snapshot. */
+  /** Default: the term of the last entry or snapshot, no vote, committed through the snapshot. */
   readonly hardState?: HardState | undefined
   /** The newest durable snapshot. */
   readonly snapshot?: SnapshotMetadata | undefined
