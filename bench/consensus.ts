@@ -3,7 +3,8 @@
  * before the acknowledgment, 500 proposals in flight, alternating in one run. Then one proposal at a time, then leaders killed
  * under load.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ServiceUnavailable } from '../test/services/service.ts'
 import { median } from './channel/median.ts'
@@ -71,6 +72,7 @@ async function measure(sides: Sides) {
   const { ours, ceiling, etcd, load } = sides
   const full = await play(sides, IN_FLIGHT)
   const sequential = await play(sides, 1)
+  const durabilities = await ours.durabilities()
   const gapsMs = await measureFailover(ours, load, { kills: KILLS, inFlight: IN_FLIGHT })
   await ours.settled()
   await ours.check()
@@ -90,7 +92,8 @@ async function measure(sides: Sides) {
     failoverP50Ms: Math.round(median([...gapsMs])),
     kills: gapsMs.length,
     electionTimeoutMs: [ELECTION_TIMEOUT_MS, 2 * ELECTION_TIMEOUT_MS],
-    durability: weakest(await ours.durabilities()),
+    // Each process tells of itself, and those of before were killed.
+    durability: weakest([...durabilities, ...(await ours.durabilities())]),
     inFlight: IN_FLIGHT,
     valueBytes: 256,
     proposals: PROPOSALS,
@@ -136,6 +139,9 @@ async function run(directory: string): Promise<Result> {
 }
 
 const directory = await mkdtemp(join(process.cwd(), '.bench-consensus-'))
+// Gigabytes: they go however this ends. What was started ends with this process.
+process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(130))
 try {
   const result = await run(directory)
   const missed = shortfalls(result)
@@ -143,9 +149,8 @@ try {
   console.log(JSON.stringify(result))
   process.exitCode = missed.length === 0 ? 0 : 1
 } catch (error) {
-  if (!(error instanceof ServiceUnavailable)) throw error
-  console.error(`bench consensus: ${error.message}`)
+  const { message, stack } = error as Error
+  console.error(`bench consensus: ${error instanceof ServiceUnavailable ? message : stack}`)
+  console.log(JSON.stringify({ error: message }))
   process.exitCode = 1
-} finally {
-  await rm(directory, { recursive: true, force: true })
 }

@@ -49,6 +49,7 @@ function shortfalls(report: ChaosReport): string[] {
   const { rounds, acked, reads, lost, linearizable, staleReads, timeWentBack, faults } = report
   const missing = kinds.filter((kind) => faults[kind] === 0)
   const bars: ReadonlyArray<readonly [boolean, string]> = [
+    [rounds === wanted, `only ${rounds} of ${wanted} rounds came to their end`],
     [acked >= rounds * ACKED_MIN, `only ${acked} commands were acknowledged`],
     [reads >= rounds * READS_MIN, `only ${reads} reads were answered`],
     [lost === 0, `${lost} acknowledged commands are lost`],
@@ -60,11 +61,13 @@ function shortfalls(report: ChaosReport): string[] {
   return bars.filter(([isMet]) => !isMet).map(([, sentence]) => sentence)
 }
 
+const wanted = positiveInteger('rounds', values.rounds)
+
 // What was mounted, made and started goes with this process, however it ends.
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(130))
 
 const report = await torment({
-  rounds: positiveInteger('rounds', values.rounds),
+  rounds: wanted,
   seed: positiveInteger('seed', values.seed),
   // npm runs scripts in the project's folder and tells where it was called.
   histories: values.histories && resolve(process.env.INIT_CWD ?? process.cwd(), values.histories),

@@ -48,10 +48,32 @@ function readHistory(file: string): Operation[] {
   const lines = readFileSync(file, 'utf8').split('\n')
   return lines.flatMap((line, at) => {
     if (line.trim() === '') return []
+    const where = `${file}: line ${at + 1}`
     try {
-      return [JSON.parse(line) as Operation]
+      return [asOperation(JSON.parse(line), where)]
     } catch (cause) {
-      throw new Error(`Cannot read ${file}: line ${at + 1} is no JSON`, { cause })
+      if (!(cause instanceof SyntaxError)) throw cause
+      throw new Error(`Cannot read ${where} is no JSON`, { cause })
     }
   })
+}
+
+const OPS: readonly unknown[] = ['read', 'write', 'cas'] satisfies Operation['op'][]
+const STATUSES: readonly unknown[] = ['ok', 'fail', 'unknown'] satisfies Operation['status'][]
+
+/** What the checker would pass over, or mistake, must not count as right. */
+function asOperation(value: unknown, where: string): Operation {
+  const call = (value ?? {}) as Partial<Operation>
+  const { client, op, key, callNs, returnNs, status } = call
+  const problem =
+    (typeof client !== 'string' && 'client is no string') ||
+    (typeof key !== 'string' && 'key is no string') ||
+    (!OPS.includes(op) && `op is ${JSON.stringify(op)}`) ||
+    (!STATUSES.includes(status) && `status is ${JSON.stringify(status)}`) ||
+    (!Number.isFinite(callNs) && 'callNs is no number') ||
+    (status !== 'unknown' && !(returnNs! >= callNs!) && 'returnNs is no time after callNs') ||
+    (op === 'cas' && !(Array.isArray(call.value) && call.value.length === 2) && 'value is not [expected, next]') ||
+    (op === 'cas' && status === 'ok' && typeof call.result !== 'boolean' && 'result is neither true nor false')
+  if (problem !== false) throw new Error(`Cannot read ${where} is no call: ${problem}`)
+  return call as Operation
 }

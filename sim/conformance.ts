@@ -16,8 +16,8 @@ The drivers of this process and of a node are made faulty as well, one fault at 
   replicated-log the suite of replicated logs instead: against all there are, or one: ${Object.keys(REPLICATED_LOGS).join(', ')}
   --only WORDS   the cases with these words in their name
 
-The report is the last line of standard output. Exit codes: 0 passed; 1 a case failed, or a fault was missed; 2 not understood;
-3 passed, but a replicated log is missing.
+The report is the last line of standard output. Exit codes: 0 passed; 1 a case failed, a fault was missed, or a server cannot be
+had; 2 not understood.
 
   npm run -s conformance -- remote --json
   npm run -s conformance -- kafka --only "keyed order"`

@@ -49,13 +49,17 @@ const FINAL_READ_MS = 10_000
 const ROUND_WITHIN_MS = 180_000
 const PROBLEMS_MAX = 20
 
-/** Groups of real processes under one fault after the other while clients write and read, and what became of their calls. */
+/**
+ * Groups of real processes under one fault after the other while clients write and read, and what became of their calls. A
+ * group that does not get well again, or falls, ends it: the report says so, and has the rounds before.
+ */
 export async function torment(options: ChaosOptions): Promise<ChaosReport> {
+  if (options.histories !== undefined) mkdirSync(options.histories, { recursive: true })
   const run = new ChaosRun(options)
   const each = Math.ceil(options.rounds / options.groups.length)
   for (const [at, group] of options.groups.entries()) {
     const rounds = Math.min(each, options.rounds - at * each)
-    if (rounds > 0) await run.group(group, rounds)
+    if (rounds > 0 && !(await run.group(group, rounds))) break
   }
   return run.report()
 }
@@ -68,6 +72,8 @@ class ChaosRun {
   readonly #verdicts: Verdict[] = []
   readonly #groups: Array<{ readonly members: number; readonly disk: DiskKind }> = []
   #timeWentBack = 0
+  /** Why it ended before its time. */
+  #fall: string | undefined
   #played = 0
 
   constructor(options: ChaosOptions) {
@@ -75,7 +81,8 @@ class ChaosRun {
     this.#random = seededRandom(options.seed)
   }
 
-  async group(wanted: ChaosOptions['groups'][number], rounds: number): Promise<void> {
+  /** False when it did not come to its end. */
+  async group(wanted: ChaosOptions['groups'][number], rounds: number): Promise<boolean> {
     const group = await ChaosGroup.start(wanted.members, wanted.disk)
     this.#groups.push({ members: wanted.members, disk: group.disk })
     const callers = await Callers.start({
@@ -86,6 +93,10 @@ class ChaosRun {
     })
     try {
       for (let round = 0; round < rounds; round += 1) await this.#round(group, callers)
+      return true
+    } catch (error) {
+      this.#fall = `round ${this.#played} did not end: ${(error as Error).message}`
+      return false
     } finally {
       callers.close()
       await group.close()
@@ -152,7 +163,6 @@ class ChaosRun {
   #keep(round: number, history: readonly Operation[]): void {
     const { histories } = this.#options
     if (histories === undefined) return
-    mkdirSync(histories, { recursive: true })
     const lines = history.map((operation) => JSON.stringify(operation))
     writeFileSync(join(histories, `round-${String(round + 1).padStart(4, '0')}.jsonl`), `${lines.join('\n')}\n`)
   }
@@ -173,7 +183,10 @@ class ChaosRun {
       groups: this.#groups,
       network: 'tcp-proxy',
       seed: this.#options.seed,
-      problems: this.#verdicts.flatMap(({ problems }) => problems).slice(0, PROBLEMS_MAX),
+      problems: [
+        ...(this.#fall === undefined ? [] : [this.#fall]),
+        ...this.#verdicts.flatMap(({ problems }) => problems),
+      ].slice(0, PROBLEMS_MAX),
     }
   }
 }

@@ -15,8 +15,8 @@ export interface TestedLog {
 
 const stop = async () => {}
 
-/** Every implementation that there is to be; undefined where there is none yet. */
-export const REPLICATED_LOGS: Readonly<Record<string, (() => Promise<TestedLog>) | undefined>> = {
+/** Every implementation. */
+export const REPLICATED_LOGS: Readonly<Record<string, () => Promise<TestedLog>>> = {
   async raft() {
     const { ReplicatedRaftWorld } = await import('./replicated-raft-world.ts')
     return {

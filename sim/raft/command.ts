@@ -9,6 +9,7 @@ import { drawScenario, planned, type Scenario } from './scenario.ts'
 import { shrink } from './shrink.ts'
 import { type Failure, simulate } from './simulate.ts'
 import { checkMetrics } from './steady-state.ts'
+import { writeHistory } from './write-history.ts'
 
 const HELP = `Plays whole Raft groups on simulated time, disks and network, breaks them, and checks what must hold.
 
@@ -71,7 +72,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const scenarios = chooseScenarios(values)
   const histories = values.histories === undefined ? undefined : resolve(callerDirectory, values.histories)
   if (histories !== undefined) mkdirSync(histories, { recursive: true })
-  if (values.trace !== undefined) return traceOne(scenarios, values.trace)
+  if (values.trace !== undefined) return traceOne(scenarios, { file: values.trace, histories })
   const startedAtMs = performance.now()
   const results = await runSeeds(scenarios, {
     ...(histories !== undefined && { histories }),
@@ -89,9 +90,10 @@ function chooseScenarios(values: Values): Scenario[] {
     return [JSON.parse(readFileSync(resolve(callerDirectory, values.scenario), 'utf8')) as Scenario]
   }
   const plan = values.plan === undefined ? undefined : readPlan(values.plan)
-  const one = values.seed ?? (values.trace === undefined ? undefined : values.from)
-  const first = positiveInteger('seed', one ?? values.from ?? '1')
-  const count = one !== undefined || values.trace !== undefined ? 1 : positiveInteger('seeds', values.seeds ?? '20')
+  const first =
+    values.seed === undefined ? positiveInteger('from', values.from ?? '1') : positiveInteger('seed', values.seed)
+  const isOne = values.seed !== undefined || (values.trace !== undefined && values.seeds === undefined)
+  const count = isOne ? 1 : positiveInteger('seeds', values.seeds ?? '20')
   return Array.from({ length: count }, (_, at) => {
     const scenario = drawScenario(first + at)
     return plan === undefined ? scenario : planned(scenario, plan)
@@ -110,13 +112,23 @@ function positiveInteger(option: string, text: string): number {
   throw new Error(`--${option} must be a positive whole number, not "${text}"`)
 }
 
-function traceOne([scenario]: readonly Scenario[], file: string): number {
+interface TraceFiles {
+  readonly file: string
+  readonly histories: string | undefined
+}
+
+function traceOne([scenario, ...others]: readonly Scenario[], { file, histories }: TraceFiles): number {
+  if (others.length > 0) throw new Error('--trace writes the transcript of one run: choose it by --seed')
   const lines: string[] = []
   const startedAtMs = performance.now()
   const outcome = simulate(scenario!, { trace: (line) => lines.push(line) })
   const text = `${lines.join('\n')}\n`
   if (file === '-') process.stdout.write(text)
-  else writeFileSync(resolve(callerDirectory, file), text)
+  else {
+    mkdirSync(dirname(resolve(callerDirectory, file)), { recursive: true })
+    writeFileSync(resolve(callerDirectory, file), text)
+  }
+  if (histories !== undefined) writeHistory(histories, scenario!.seed, outcome.history)
   return finish(reportOf([resultOf(scenario!.seed, outcome)], (performance.now() - startedAtMs) / 1_000))
 }
 
