@@ -18,6 +18,7 @@ export type DiskCall =
   | 'mkdir'
   | 'fsyncdir'
   | 'rename'
+  | 'link'
   | 'unlink'
   | 'stat'
   | 'writev'
@@ -267,6 +268,15 @@ export class SimulatedDisk implements Disk {
     const file = this.#entries.get(from)
     if (file === undefined) throw notFound(from)
     this.#change({ set: { path: to, file }, unset: from })
+  }
+
+  async link(from: string, to: string): Promise<boolean> {
+    this.#enter('link', from)
+    const file = this.#entries.get(from)
+    if (file === undefined) throw notFound(from)
+    if (this.#entries.has(to)) return false
+    this.#change({ set: { path: to, file } })
+    return true
   }
 
   async remove(path: string): Promise<void> {

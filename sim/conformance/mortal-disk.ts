@@ -68,6 +68,10 @@ export class MortalDisk implements Disk {
     return this.#do(() => this.#disk.rename(from, to))
   }
 
+  link(from: string, to: string): Promise<boolean> {
+    return this.#do(() => this.#disk.link(from, to))
+  }
+
   remove(path: string): Promise<void> {
     return this.#do(() => this.#disk.remove(path))
   }

@@ -43,6 +43,10 @@ export class FickleDisk implements Disk {
     return this.#disk.rename(from, to)
   }
 
+  link(from: string, to: string): Promise<boolean> {
+    return this.#disk.link(from, to)
+  }
+
   remove(path: string): Promise<void> {
     return this.#disk.remove(path)
   }

@@ -15,6 +15,11 @@ export interface Disk {
   syncDirectory(directory: string): Promise<void>
   /** Replaces `to` atomically. */
   rename(from: string, to: string): Promise<void>
+  /**
+   * Gives a file a second name, at once or not at all. Resolves to false where something has that name already, and leaves it.
+   * Rejects with `io-failed` on a file system without such names.
+   */
+  link(from: string, to: string): Promise<boolean>
   remove(path: string): Promise<void>
   /** Bytes, or undefined when there is no such file. */
   size(path: string): Promise<number | undefined>

@@ -47,6 +47,14 @@ export function memoryDisk(): Disk {
       files.delete(normalize(from))
       files.set(normalize(to), file)
     },
+    async link(from: string, to: string): Promise<boolean> {
+      const file = required(from, 'link')
+      const name = normalize(to)
+      if (files.has(name) || directories.has(name)) return false
+      if (!directories.has(parentPath(name))) throw notFound(to, 'link')
+      files.set(name, file)
+      return true
+    },
     async remove(path: string): Promise<void> {
       const name = normalize(path)
       if (!files.delete(name) && !directories.delete(name)) throw notFound(path, 'remove')

@@ -32,6 +32,7 @@ function moodyDisk() {
     makeDirectory: (directory) => inner.makeDirectory(directory),
     syncDirectory: (directory) => inner.syncDirectory(directory),
     rename: (from, to) => inner.rename(from, to),
+    link: (from, to) => inner.link(from, to),
     remove: (path) => inner.remove(path),
     size: (path) => inner.size(path),
     lock: (directory) => inner.lock(directory),

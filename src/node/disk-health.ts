@@ -40,6 +40,7 @@ export class DiskHealth {
       makeDirectory: (directory) => inner.makeDirectory(directory),
       syncDirectory: (directory) => inner.syncDirectory(directory),
       rename: (from, to) => inner.rename(from, to),
+      link: (from, to) => inner.link(from, to),
       remove: (path) => inner.remove(path),
       size: (path) => inner.size(path),
       lock: (directory) => inner.lock(directory),

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { SimulatedDisk, seededRandom } from '../../testing/index.ts'
 import { memoryDisk } from '../core/index.ts'
+import { systemDisk } from '../core/system/index.ts'
 import { openDirectoryStore } from './directory-store.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -64,4 +68,72 @@ test('a failed put() leaves what was there, and says why', async () => {
   assert.deepEqual(await store.get('a'), bytes('before'))
   await store.put('a', bytes('after'))
   assert.deepEqual(await store.get('a'), bytes('after'))
+})
+
+test('of stores that create an object at once in one directory, one succeeds, and its bytes are there', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'skein-objects-'))
+  t.after(() => rm(directory, { recursive: true, force: true }))
+  for (const disk of [memoryDisk(), systemDisk(directory)]) {
+    const stores = await Promise.all(
+      Array.from({ length: 8 }, () => openDirectoryStore({ disk, directory: 'objects' })),
+    )
+    for (let round = 0; round < 5; round += 1) {
+      const name = `chain/${round}`
+      const made = await Promise.all(stores.map((store, index) => store.create(name, bytes(`of store ${index}`))))
+      assert.equal(made.filter(Boolean).length, 1)
+      assert.deepEqual(await stores[0]!.get(name), bytes(`of store ${made.indexOf(true)}`))
+      assert.equal(await stores[made.indexOf(true)]!.create(name, bytes(`of store ${made.indexOf(true)}`)), true)
+    }
+    const found = await stores[0]!.list('')
+    assert.deepEqual(found.map(({ name }) => name), [0, 1, 2, 3, 4].map((round) => `chain/${round}`))
+    assert.ok((await disk.list('objects/chain')).every((name) => !name.endsWith('#')), 'nothing unfinished is left')
+  }
+})
+
+test('what create() has resolved survives power loss at any call of the next one, which is then absent or whole', async () => {
+  for (let call = 1; call <= 14; call += 1) {
+    const disk = new SimulatedDisk({ random: seededRandom(call) })
+    const store = await openDirectoryStore({ disk, directory: 'objects' })
+    assert.equal(await store.create('chain/1', bytes('first')), true)
+    disk.failPowerAt(call)
+    await store.create('chain/2', bytes('second')).catch(() => undefined)
+    if (!disk.isOff) disk.losePower()
+    disk.restart()
+    const after = await openDirectoryStore({ disk, directory: 'objects' })
+    assert.deepEqual(await after.get('chain/1'), bytes('first'), `power lost at call ${call}`)
+    const found = await after.stat('chain/2')
+    if (found !== undefined) assert.deepEqual(await after.get('chain/2'), bytes('second'), `power lost at call ${call}`)
+    assert.equal(await after.create('chain/2', bytes('another')), found === undefined, `power lost at call ${call}`)
+  }
+})
+
+test('two stores in one directory do not take each other’s unfinished files', async () => {
+  const disk = memoryDisk()
+  const [one, other] = [
+    await openDirectoryStore({ disk, directory: 'objects' }),
+    await openDirectoryStore({ disk, directory: 'objects' }),
+  ]
+  await Promise.all([one.put('same', bytes('of one')), other.put('same', bytes('of the other'))])
+  const stored = new TextDecoder().decode(await one.get('same'))
+  assert.ok(stored === 'of one' || stored === 'of the other', stored)
+})
+
+test('a disk that cannot be read is an error of list(), never an empty store; an empty directory is no object', async (t) => {
+  const disk = new SimulatedDisk()
+  const store = await openDirectoryStore({ disk, directory: 'objects' })
+  await store.put('a/b', bytes('there'))
+  for (const nth of [1, 2, 3]) {
+    disk.fail({ call: 'list', nth, errno: 'EIO' })
+    await assert.rejects(store.list(''), { code: 'io-failed' }, `list call ${nth}`)
+  }
+  disk.fail({ call: 'stat', nth: 1, errno: 'EIO' })
+  await assert.rejects(store.list(''), { code: 'io-failed' })
+  assert.equal((await store.list('')).length, 1)
+  const directory = await mkdtemp(join(tmpdir(), 'skein-objects-'))
+  t.after(() => rm(directory, { recursive: true, force: true }))
+  const real = await openDirectoryStore({ disk: systemDisk(directory), directory: 'objects' })
+  await real.put('a/b', bytes('there'))
+  await real.delete('a/b')
+  await real.put('c', bytes('there'))
+  assert.deepEqual(await real.list(''), [{ name: 'c', bytes: 5 }])
 })

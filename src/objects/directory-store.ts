@@ -1,5 +1,5 @@
-import { type Disk, parentPath, SkeinError } from '../core/index.ts'
-import { checkName, checkObjectSize } from './object-name.ts'
+import { type Disk, type DiskFile, parentPath, SkeinError } from '../core/index.ts'
+import { checkName, checkObjectSize, isName } from './object-name.ts'
 import type { ObjectInfo, ObjectStore } from './object-store.ts'
 
 /** No object name can end so: `#` never stands last in what `checkName` lets through. */
@@ -10,7 +10,10 @@ export interface DirectoryStoreOptions {
   readonly directory: string
 }
 
-/** An object store in one directory: a file per object, written beside its place, synced and renamed into it. */
+/**
+ * An object store in one directory: a file per object, written beside its place, synced, and given its name. Several processes
+ * may share the directory. A crash leaves an unfinished file behind, which is no object.
+ */
 export async function openDirectoryStore(options: DirectoryStoreOptions): Promise<ObjectStore> {
   await options.disk.makeDirectory(options.directory)
   await options.disk.syncDirectory(parentPath(options.directory))
@@ -30,19 +33,27 @@ class DirectoryStore implements ObjectStore {
   }
 
   async put(name: string, bytes: Uint8Array): Promise<void> {
-    const levels = checkName(name)
-    checkObjectSize(name, bytes.byteLength)
-    const directory = await this.#makeDirectories(levels.slice(0, -1))
-    this.#unfinished += 1
-    const unfinished = `${directory}/${levels.at(-1)}.${this.#unfinished}${UNFINISHED}`
+    const { path, directory, unfinished } = await this.#writeBeside(name, bytes)
     try {
-      await this.#writeFile(unfinished, bytes)
-      await this.#disk.rename(unfinished, `${directory}/${levels.at(-1)}`)
+      await this.#disk.rename(unfinished, path)
     } catch (error) {
       await this.#disk.remove(unfinished).catch(() => undefined)
       throw error
     }
     await this.#disk.syncDirectory(directory)
+  }
+
+  async create(name: string, bytes: Uint8Array): Promise<boolean> {
+    const { path, directory, unfinished } = await this.#writeBeside(name, bytes)
+    let isMade: boolean
+    try {
+      isMade = await this.#disk.link(unfinished, path)
+    } finally {
+      await this.#disk.remove(unfinished).catch(() => undefined)
+    }
+    // Another's, too, must not be gone again after what its sight led to.
+    await this.#disk.syncDirectory(directory)
+    return isMade || Buffer.compare(await this.get(name), bytes) === 0
   }
 
   async get(name: string): Promise<Uint8Array> {
@@ -78,26 +89,33 @@ class DirectoryStore implements ObjectStore {
   }
 
   async #listUnder(levels: readonly string[]): Promise<readonly ObjectInfo[]> {
-    const names = await this.#namesIn([this.#root, ...levels].join('/'))
     const found: ObjectInfo[] = []
-    for (const name of names) {
+    for (const name of (await this.#namesIn([this.#root, ...levels].join('/'))) ?? []) {
       if (name.endsWith(UNFINISHED)) continue
       const path = [...levels, name]
-      const below = await this.#listUnder(path)
-      if (below.length > 0) found.push(...below)
-      else found.push(...(await this.#infoOf(path)))
+      const isDirectory = (await this.#namesIn([this.#root, ...path].join('/'))) !== undefined
+      const below = isDirectory ? await this.#listUnder(path) : await this.#infoOf(path)
+      for (const info of below) found.push(info)
     }
     return found.sort((left, right) => (left.name < right.name ? -1 : 1))
   }
 
+  /** Nothing of one that was deleted meanwhile, or of a file with a name that no object has. */
   async #infoOf(levels: readonly string[]): Promise<readonly ObjectInfo[]> {
-    const info = await this.stat(levels.join('/')).catch(() => undefined)
-    return info === undefined ? [] : [info]
+    const bytes = await this.#disk.size([this.#root, ...levels].join('/'))
+    return bytes === undefined || !isName(levels.join('/')) ? [] : [{ name: levels.join('/'), bytes }]
   }
 
-  /** A file has no entries: the disk says so with an error, which means the same here. */
-  #namesIn(directory: string): Promise<readonly string[]> {
-    return this.#disk.list(directory).catch(() => [])
+  /** Undefined for what is no directory: a file, or nothing at all. */
+  async #namesIn(directory: string): Promise<readonly string[] | undefined> {
+    try {
+      return await this.#disk.list(directory)
+    } catch (error) {
+      const isNone =
+        error instanceof SkeinError && (error.code === 'not-found' || error.details.errno === 'ENOTDIR')
+      if (isNone) return undefined
+      throw error
+    }
   }
 
   async #makeDirectories(levels: readonly string[]): Promise<string> {
@@ -111,15 +129,37 @@ class DirectoryStore implements ObjectStore {
     return directory
   }
 
-  async #writeFile(path: string, bytes: Uint8Array): Promise<void> {
-    // One that a crash left behind is in the way of `create`.
-    if ((await this.#disk.size(path)) !== undefined) await this.#disk.remove(path)
-    const file = await this.#disk.open(path, 'create')
+  async #writeBeside(
+    name: string,
+    bytes: Uint8Array,
+  ): Promise<{ readonly path: string; readonly directory: string; readonly unfinished: string }> {
+    const levels = checkName(name)
+    checkObjectSize(name, bytes.byteLength)
+    const directory = await this.#makeDirectories(levels.slice(0, -1))
+    const path = `${directory}/${levels.at(-1)}`
+    const { file, unfinished } = await this.#openBeside(path)
     try {
       await file.writev([bytes], 0)
       await file.datasync()
+    } catch (error) {
+      await this.#disk.remove(unfinished).catch(() => undefined)
+      throw error
     } finally {
       await file.close()
+    }
+    return { path, directory, unfinished }
+  }
+
+  /** A name that is there already is another process's, or was left behind by a crash: the next one is tried. */
+  async #openBeside(path: string): Promise<{ readonly file: DiskFile; readonly unfinished: string }> {
+    for (;;) {
+      this.#unfinished += 1
+      const unfinished = `${path}.${this.#unfinished}${UNFINISHED}`
+      try {
+        return { file: await this.#disk.open(unfinished, 'create'), unfinished }
+      } catch (error) {
+        if (!(error instanceof SkeinError) || error.details.errno !== 'EEXIST') throw error
+      }
     }
   }
 

@@ -5,11 +5,15 @@ const OBJECT_BYTES_MAX = 1024 * 1024 * 1024
 const NAME_LEVELS_MAX = 16
 const LEVEL = /^[A-Za-z0-9._#~-]{1,200}$/
 
-/** The levels of an object's name. Throws `bad-argument`: no name leaves its place, in any store. */
-export function checkName(name: string): readonly string[] {
+export function isName(name: string): boolean {
   const levels = name.split('/')
   const isSafe = levels.every((level) => LEVEL.test(level) && level !== '.' && level !== '..' && !level.endsWith('#'))
-  if (isSafe && levels.length <= NAME_LEVELS_MAX) return levels
+  return isSafe && levels.length <= NAME_LEVELS_MAX
+}
+
+/** The levels of an object's name. Throws `bad-argument`: no name leaves its place, in any store. */
+export function checkName(name: string): readonly string[] {
+  if (isName(name)) return name.split('/')
   throw new SkeinError('bad-argument', `Cannot use "${name}" as an object name: a level is empty, reserved or too long`)
 }
 

@@ -3,7 +3,7 @@ import { SkeinError } from '../core/index.ts'
 import { loadS3Library, type S3Library } from './load-s3-library.ts'
 import { checkName, checkObjectSize } from './object-name.ts'
 import type { ObjectInfo, ObjectStore } from './object-store.ts'
-import { s3Error } from './s3-error.ts'
+import { isThereAlready, s3Error } from './s3-error.ts'
 
 export interface S3StoreOptions {
   readonly bucket: string
@@ -62,6 +62,19 @@ class S3Store implements ObjectStore {
     checkObjectSize(name, bytes.byteLength)
     const command = new this.#library.PutObjectCommand({ ...this.#place(name), Body: bytes })
     await this.#run(`store the object "${name}"`, () => this.#client.send(command))
+  }
+
+  async create(name: string, bytes: Uint8Array): Promise<boolean> {
+    checkObjectSize(name, bytes.byteLength)
+    const command = new this.#library.PutObjectCommand({ ...this.#place(name), Body: bytes, IfNoneMatch: '*' })
+    try {
+      await this.#run(`create the object "${name}"`, () => this.#client.send(command))
+      return true
+    } catch (error) {
+      if (!isThereAlready(error)) throw error
+    }
+    // An answer that was lost makes the client try again, and find what it has stored itself.
+    return Buffer.compare(await this.get(name), bytes) === 0
   }
 
   async get(name: string): Promise<Uint8Array> {

@@ -13,6 +13,7 @@ const ERRNOS: Readonly<Record<DiskCall, readonly DiskErrno[]>> = {
   mkdir: ['ENOSPC', 'EROFS'],
   fsyncdir: ['EIO'],
   rename: ['ENOSPC', 'EIO'],
+  link: ['ENOSPC', 'EIO'],
   unlink: ['EROFS'],
   stat: ['EIO'],
   writev: ['ENOSPC', 'EIO'],

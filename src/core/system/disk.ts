@@ -25,6 +25,7 @@ export function systemDisk(root = '.'): Disk {
     syncDirectory: (directory: string) => syncDirectory(resolve(directory)),
     rename: (from: string, to: string) =>
       promises.rename(resolve(from), resolve(to)).catch((cause: unknown) => fail('rename', from, cause)),
+    link: (from: string, to: string) => linkOne(resolve(from), resolve(to)),
     remove: (path: string) => removeOne(resolve(path)).catch((cause: unknown) => fail('remove', path, cause)),
     async size(path: string): Promise<number | undefined> {
       try {
@@ -45,6 +46,16 @@ function openDescriptor(path: string, flags: string): Promise<number> {
       else resolve(descriptor)
     })
   })
+}
+
+async function linkOne(from: string, to: string): Promise<boolean> {
+  try {
+    await promises.link(from, to)
+    return true
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false
+    return fail('link', from, cause)
+  }
 }
 
 /** A file, or an empty directory. */

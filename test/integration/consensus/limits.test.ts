@@ -22,6 +22,7 @@ function heldDisk() {
     makeDirectory: (directory) => disk.makeDirectory(directory),
     syncDirectory: (directory) => disk.syncDirectory(directory),
     rename: (from, to) => disk.rename(from, to),
+    link: (from, to) => disk.link(from, to),
     remove: (path) => disk.remove(path),
     size: (path) => disk.size(path),
     lock: (directory) => disk.lock(directory),

@@ -45,6 +45,26 @@ test('An S3 store gives back, lists and deletes what was put', { skip: s3.skip }
   assert.deepEqual(await other.list(''), [])
 })
 
+test('Of several who create an object at once in S3, one succeeds, and a repeat of the same bytes is known again', {
+  skip: s3.skip,
+}, async (t) => {
+  const service = await s3.start()
+  t.after(() => service.stop())
+  const options = await makeBucket(service.url, 'created')
+  const stores = await Promise.all(Array.from({ length: 6 }, () => openS3Store(options)))
+  t.after(() => stores.map((store) => store.close()))
+  for (let round = 0; round < 5; round += 1) {
+    const name = `chain/${round}`
+    assert.equal(await stores[0]!.create(name, bytes('of store 0')), true)
+    assert.equal(await stores[0]!.create(name, bytes('of store 0')), true)
+    assert.equal(await stores[1]!.create(name, bytes('of store 1')), false)
+    const raced = `raced/${round}`
+    const made = await Promise.all(stores.map((store, index) => store.create(raced, bytes(`of store ${index}`))))
+    assert.equal(made.filter(Boolean).length, 1)
+    assert.deepEqual(await stores[0]!.get(raced), bytes(`of store ${made.indexOf(true)}`))
+  }
+})
+
 test('A bucket that is not there, a wrong key, and a server that is gone each have their own error', {
   skip: s3.skip,
 }, async (t) => {
