@@ -92,6 +92,26 @@ function describeDirectories(onDisk: OnDisk): void {
   )
 
   it(
+    'gives a file a second name, and leaves what has that name already',
+    onDisk(async (disk) => {
+      await disk.makeDirectory('d')
+      for (const [file, text] of [
+        ['d/1', 'one'],
+        ['d/2', 'other'],
+      ] as const) {
+        const made = await disk.open(file, 'create')
+        await made.writev([bytes(text)], 0)
+        await made.close()
+      }
+      assert.deepEqual([await disk.link('d/1', 'd/2'), await disk.size('d/2')], [false, 5])
+      assert.deepEqual([await disk.link('d/1', 'd/3'), await disk.size('d/3')], [true, 3])
+      await disk.remove('d/1')
+      assert.deepEqual([await disk.size('d/1'), await disk.size('d/3')], [undefined, 3])
+      await assert.rejects(disk.link('d/1', 'd/4'), { code: 'not-found' })
+    }),
+  )
+
+  it(
     'says what is missing or there already',
     onDisk(async (disk) => {
       await assert.rejects(disk.open('nothing', 'read'), { code: 'not-found' })

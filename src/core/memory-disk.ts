@@ -49,10 +49,8 @@ export function memoryDisk(): Disk {
     },
     async link(from: string, to: string): Promise<boolean> {
       const file = required(from, 'link')
-      const name = normalize(to)
-      if (files.has(name) || directories.has(name)) return false
-      if (!directories.has(parentPath(name))) throw notFound(to, 'link')
-      files.set(name, file)
+      if (files.has(normalize(to)) || directories.has(normalize(to))) return false
+      files.set(normalize(to), file)
       return true
     },
     async remove(path: string): Promise<void> {

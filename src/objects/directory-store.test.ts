@@ -85,8 +85,14 @@ test('of stores that create an object at once in one directory, one succeeds, an
       assert.equal(await stores[made.indexOf(true)]!.create(name, bytes(`of store ${made.indexOf(true)}`)), true)
     }
     const found = await stores[0]!.list('')
-    assert.deepEqual(found.map(({ name }) => name), [0, 1, 2, 3, 4].map((round) => `chain/${round}`))
-    assert.ok((await disk.list('objects/chain')).every((name) => !name.endsWith('#')), 'nothing unfinished is left')
+    assert.deepEqual(
+      found.map(({ name }) => name),
+      [0, 1, 2, 3, 4].map((round) => `chain/${round}`),
+    )
+    assert.ok(
+      (await disk.list('objects/chain')).every((name) => !name.endsWith('#')),
+      'nothing unfinished is left',
+    )
   }
 })
 

@@ -111,8 +111,7 @@ class DirectoryStore implements ObjectStore {
     try {
       return await this.#disk.list(directory)
     } catch (error) {
-      const isNone =
-        error instanceof SkeinError && (error.code === 'not-found' || error.details.errno === 'ENOTDIR')
+      const isNone = error instanceof SkeinError && (error.code === 'not-found' || error.details.errno === 'ENOTDIR')
       if (isNone) return undefined
       throw error
     }

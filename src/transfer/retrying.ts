@@ -13,6 +13,19 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
   'unauthorised',
 ])
 
+/** The message is at fault, and will be however often it is sent. */
+const MESSAGE_FAULTS: ReadonlySet<ErrorCode> = new Set([
+  'bad-argument',
+  'bad-subject',
+  'message-too-large',
+  'schema-mismatch',
+  'unsupported',
+])
+
+export function isMessageFault({ code }: SkeinError): boolean {
+  return MESSAGE_FAULTS.has(code)
+}
+
 export function isFinal({ code }: SkeinError): boolean {
   return FINAL.has(code)
 }

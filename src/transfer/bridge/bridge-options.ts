@@ -1,16 +1,10 @@
-import type { Bus, Durability, RequestedDurability } from '../../bus/index.ts'
+import type { Durability, RequestedDurability } from '../../bus/index.ts'
 import type { Clock, Random, SkeinError } from '../../core/index.ts'
-
-/** One side of a bridge. */
-export interface BridgeEnd {
-  /** Belongs to the caller, who closes it after the bridge. */
-  readonly bus: Bus
-  readonly topic: string
-}
+import type { TransferEnd } from '../transfer-end.ts'
 
 export interface BridgeOptions {
-  readonly source: BridgeEnd
-  readonly target: BridgeEnd
+  readonly source: TransferEnd
+  readonly target: TransferEnd
   readonly clock: Clock
   readonly random: Random
   /**

@@ -1,19 +1,11 @@
 import { type Delivery, type Durability, type Receipt, WriteError, type Writer } from '../../bus/index.ts'
-import { type Clock, type ErrorCode, type Random, SkeinError } from '../../core/index.ts'
+import { type Clock, type Random, SkeinError } from '../../core/index.ts'
 import { backOff } from '../back-off.ts'
-import { isFinal, retrying } from '../retrying.ts'
+import { isFinal, isMessageFault, retrying } from '../retrying.ts'
 import { originToken } from './bridged-message.ts'
 import type { Chunk } from './chunk.ts'
 import type { MovedBefore } from './moved-before.ts'
 
-/** The message is at fault, and will be however often it is sent. */
-const MESSAGE_FAULTS: ReadonlySet<ErrorCode> = new Set([
-  'bad-argument',
-  'bad-subject',
-  'message-too-large',
-  'schema-mismatch',
-  'unsupported',
-])
 export interface BridgeTargetParts {
   readonly writer: Writer
   readonly before: MovedBefore
@@ -57,7 +49,7 @@ export class BridgeTarget {
       } catch (cause) {
         const failure = failureOf(cause)
         if (isFinal(failure)) throw failure
-        const isRefused = MESSAGE_FAULTS.has(failure.code)
+        const isRefused = isMessageFault(failure)
         if (isRefused && part.length === 1) {
           await onRefused(chunk.deliveries[0]!, failure)
           chunk.keep((index) => index > 0)
@@ -89,7 +81,7 @@ export class BridgeTarget {
     const stored = new Set(cause instanceof WriteError ? cause.accepted : [])
     this.moved += stored.size
     chunk.keep((index) => !stored.has(index))
-    if (MESSAGE_FAULTS.has(failureOf(cause).code) && !(cause instanceof WriteError)) return
+    if (isMessageFault(failureOf(cause)) && !(cause instanceof WriteError)) return
     if (cause instanceof WriteError && cause.unknown.length === 0) return
     const { before } = this.#parts
     await retrying(() => before.searchAgain(chunk.deliveries), this.#parts)

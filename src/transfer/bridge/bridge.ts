@@ -1,13 +1,13 @@
 import type { Batch, Delivery, Lag, Position, Reader } from '../../bus/index.ts'
 import { type Clock, type Random, SkeinError } from '../../core/index.ts'
 import { retrying } from '../retrying.ts'
+import { SourceFeed } from '../source-feed.ts'
 import type { BridgeStatus } from './bridge-options.ts'
 import type { BridgePlaces } from './bridge-places.ts'
 import { BridgeTarget } from './bridge-target.ts'
 import { type BridgedBy, bridgedMessage, originToken } from './bridged-message.ts'
 import { Chunk } from './chunk.ts'
 import type { MovedBefore } from './moved-before.ts'
-import { SourceFeed } from './source-feed.ts'
 
 const CHUNK = { messagesMax: 8_192, bytesMax: 2 * 1024 * 1024 }
 const NOTE_EVERY_MS = 1_000

@@ -1,15 +1,10 @@
 import type { Delivery, Headers, Message } from '../../bus/index.ts'
+import { HOPS_HEADER, movedHeaders, TTL_HEADER } from '../moved-headers.ts'
 
 /** Which bridge moved a message, and from where: `name@broker partition.sequence.time`, the numbers in base 36. */
 const BRIDGE_HEADER = 'skeinbridge'
-/** The topics a message came through, `broker/topic` each, separated by spaces. */
-const HOPS_HEADER = 'skeinhops'
 /** More are taken for a loop that no name gives away. */
 const HOPS_MAX = 16
-/** Counted by the source from its own append. */
-const TTL_HEADER = 'skeinttl'
-/** Names a group of the source's topic. */
-const REPLAY_HEADER = 'skeinreplay'
 
 /** What tells a message of the source from every other, whatever becomes of its topic: its place and the time of its append. */
 export function originToken({ position, appendedAtMs }: Delivery): string {
@@ -42,13 +37,8 @@ export function bridgedMessage(
   const all = delivery.headers
   const hops = all[HOPS_HEADER]
   if (hops !== undefined && isLoop(hops, by.target)) return undefined
-  const headers: Record<string, string> = {}
-  let ttlMs: number | undefined
-  for (const name in all) {
-    if (name === TTL_HEADER) ttlMs = Number(all[name])
-    else if (name !== REPLAY_HEADER) headers[name] = all[name]!
-  }
-  headers[HOPS_HEADER] = hops === undefined ? by.source : `${hops} ${by.source}`
+  const headers = movedHeaders(all, by.source)
+  const ttlMs = all[TTL_HEADER] === undefined ? undefined : Number(all[TTL_HEADER])
   headers[BRIDGE_HEADER] = `${by.bridge} ${at.token}`
   const { key, id, timestampMs, appendedAtMs, value, subject } = delivery
   return {

@@ -1,15 +1,10 @@
-import {
-  type Capabilities,
-  checkNotOwnTopic,
-  satisfies,
-  type TopicDescription,
-  type TopicSpec,
-} from '../../bus/index.ts'
+import { checkNotOwnTopic, type TopicDescription } from '../../bus/index.ts'
 import { SkeinError, UnsupportedError } from '../../core/index.ts'
 import { brokerIdentity, IDENTITY_TOPIC } from '../broker-identity.ts'
-import { describeIfThere } from '../own-topic.ts'
+import { openTarget } from '../open-target.ts'
+import type { TransferEnd } from '../transfer-end.ts'
 import { Bridge } from './bridge.ts'
-import type { BridgeEnd, BridgeOptions } from './bridge-options.ts'
+import type { BridgeOptions } from './bridge-options.ts'
 import { BridgePlaces } from './bridge-places.ts'
 import { MovedBefore } from './moved-before.ts'
 
@@ -36,7 +31,12 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
   const [sourceId, targetId] = [await brokerIdentity(source.bus, parts), await brokerIdentity(target.bus, parts)]
   const [sourcePlace, targetPlace] = [`${sourceId}/${source.topic}`, `${targetId}/${target.topic}`]
   if (sourcePlace === targetPlace) throw sameTopic(source.topic)
-  const capabilities = await openTarget(options, from)
+  const { intent } = from.spec
+  const capabilities = await openTarget(target, {
+    ...{ action: 'bridge', like: { ...from.spec, deduplicationWindowMs: DEDUPLICATION_WINDOW_MS } },
+    durability: options.durability ?? (intent === 'telemetry' ? 'written' : 'safe'),
+    create: options.create ?? false,
+  })
   const bridge = `${name}@${sourceId}`
   const between = { source: sourcePlace, target: targetPlace }
   const places = new BridgePlaces(target.bus, `${IDENTITY_TOPIC}.${name}.${sourceId}`, between)
@@ -86,7 +86,7 @@ function sameTopic(topic: string): SkeinError {
   )
 }
 
-async function describeSource({ bus, topic }: BridgeEnd): Promise<TopicDescription> {
+async function describeSource({ bus, topic }: TransferEnd): Promise<TopicDescription> {
   const found = await bus.admin.describeTopic(topic)
   const { spec, capabilities } = found
   if (spec.storage === 'ephemeral' || capabilities.groups === 'none') {
@@ -96,54 +96,4 @@ async function describeSource({ bus, topic }: BridgeEnd): Promise<TopicDescripti
     )
   }
   return found
-}
-
-/** The target's topic as it is, or made like the source's. */
-async function openTarget(options: BridgeOptions, from: TopicDescription): Promise<Capabilities> {
-  const { bus, topic } = options.target
-  const durability = options.durability ?? (from.spec.intent === 'telemetry' ? 'written' : 'safe')
-  const found = await describeIfThere(bus, topic)
-  if (found === undefined) {
-    if (!options.create) throw missingTarget(topic)
-    return createLike(options.target, { ...from.spec, durability })
-  }
-  const { spec, capabilities } = found
-  if (spec.storage === 'ephemeral') {
-    throw new UnsupportedError(
-      `topic "${topic}" as the target of a bridge`,
-      'it stores nothing; bridge to a topic that does',
-    )
-  }
-  if (satisfies(capabilities.durability, durability)) return capabilities
-  throw new UnsupportedError(
-    `durability "${durability}" on topic "${topic}"`,
-    `the target grants "${capabilities.durability}": ask for that, or make the topic safer`,
-  )
-}
-
-function missingTarget(topic: string): SkeinError {
-  return new SkeinError(
-    'not-found',
-    `Cannot bridge to topic "${topic}": the target has none of that name; make it, or have the bridge make it (--create)`,
-    { details: { target: topic } },
-  )
-}
-
-/** What is a matter of one broker (replicas, retention, compression) is not carried over. */
-async function createLike({ bus, topic }: BridgeEnd, like: TopicSpec): Promise<Capabilities> {
-  const { intent, partitions, durability, compaction, ttlMs, messageBytesMax } = like
-  const spec: TopicSpec = {
-    ...{ name: topic, intent },
-    ...(partitions !== undefined && { partitions }),
-    ...(durability !== undefined && { durability }),
-    ...(compaction !== undefined && { compaction }),
-    ...(ttlMs !== undefined && { ttlMs }),
-    ...(messageBytesMax !== undefined && { messageBytesMax }),
-  }
-  try {
-    return await bus.open({ ...spec, deduplicationWindowMs: DEDUPLICATION_WINDOW_MS })
-  } catch (error) {
-    if (!(error instanceof UnsupportedError) || !error.feature.startsWith('deduplication')) throw error
-    return bus.open({ ...spec, deduplicationWindowMs: 0 })
-  }
 }

@@ -1,4 +1,4 @@
-import type { SkeinError } from '../../../core/index.ts'
+import { SkeinError } from '../../../core/index.ts'
 import { REPLAY_HEADER } from '../../kit/index.ts'
 import type { Connection } from './connection.ts'
 import { HeaderDecoder } from './header-decoder.ts'
@@ -69,8 +69,12 @@ export class PartitionFeed {
     return this.#pull.front !== undefined
   }
 
+  /** A gap says of which partition it is. */
   takeProblem(): SkeinError | undefined {
-    return this.#pull.takeProblem()
+    const problem = this.#pull.takeProblem()
+    if (problem?.code !== 'position-gone') return problem
+    const details = { ...problem.details, topic: this.source.topic, partition: this.source.partition }
+    return new SkeinError(problem.code, problem.message, { cause: problem, details })
   }
 
   moveTo(offset: number): Promise<void> {

@@ -1,6 +1,6 @@
-import type { Batch, Reader } from '../../bus/index.ts'
-import { type Clock, type Random, SkeinError } from '../../core/index.ts'
-import { backOff } from '../back-off.ts'
+import type { Batch, Reader } from '../bus/index.ts'
+import { type Clock, type Random, SkeinError } from '../core/index.ts'
+import { backOff } from './back-off.ts'
 
 /** What one message takes in memory beside its value. */
 const MESSAGE_BYTES = 256
@@ -109,6 +109,11 @@ export class SourceFeed {
 
   get isEmpty(): boolean {
     return this.#queue.length === 0
+  }
+
+  /** Messages that were read and not taken. */
+  get waiting(): number {
+    return this.#queue.reduce((sum, { batch }) => sum + batch.deliveries.length, 0)
   }
 
   /** What went to another reader of the group is that one's to move. */
