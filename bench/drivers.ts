@@ -45,9 +45,10 @@ for (const word of wanted) {
 const result: Record<string, unknown> = {}
 for (const { at, load } of ENTRIES) {
   if (wanted.length > 0 && !isWanted(at)) continue
-  const measured = await measure(nameOf(at), await load())
   const [field, name] = at
-  const shown = shownAs(measured, field === 'drivers' ? 'raw' : 'theirs')
+  const bench = await load()
+  const measured = await measure(nameOf(at), bench)
+  const shown = shownAs(measured, bench, field === 'drivers' ? 'raw' : 'theirs')
   if (name === undefined) result[field] = shown
   else result[field] = { ...(result[field] as object | undefined), [name]: shown }
 }
@@ -79,8 +80,9 @@ async function measure(name: string, bench: DriverBench): Promise<Comparison | U
   }
 }
 
-function shownAs(measured: Comparison | Unmeasured, otherName: string): object {
+function shownAs(measured: Comparison | Unmeasured, bench: DriverBench, otherName: string): object {
   if ('reason' in measured) return measured
-  const { ours, other, ratio, durability } = measured
-  return { ours, [otherName]: other, ratio, durability }
+  const { ours, other, aside, ratio, durability } = measured
+  const asideShown = bench.aside !== undefined && { [bench.aside.name]: aside }
+  return { ours, [otherName]: other, ratio, durability, ...bench.used, ...asideShown }
 }

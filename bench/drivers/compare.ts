@@ -1,42 +1,91 @@
 import { findService } from '../../test/services/find-service.ts'
+import type { Service } from '../../test/services/service.ts'
 import { median } from '../channel/median.ts'
-import type { DriverBench } from './driver-bench.ts'
+import type { DriverBench, DriverRun, RunRequest } from './driver-bench.ts'
 
-const PAIRS = 3
-const WARM_UP_SHARE = 0.1
+const PAIRS = 5
+/** Long enough that both sides' code is compiled, and the server's too. */
+const WARM_UP_SHARE = 0.5
 
 export interface Comparison {
   /** Messages per second. */
   readonly ours: number
   readonly other: number
+  /** Of the other, used in another way. */
+  readonly aside?: number
   readonly ratio: number
   readonly durability: string
 }
 
-/** Ours and the other in turn on one server: the medians, and the median of the pairs' ratios. */
+interface Rates {
+  readonly ours: number
+  readonly other: number
+  readonly aside: number | undefined
+}
+
+/**
+ * Ours and the other in turn on one server: the medians, and the median of the pairs' ratios. Who begins changes from pair to
+ * pair: what a server still has to do for one run would always slow the same side.
+ */
 export async function compare(name: string, bench: DriverBench): Promise<Comparison> {
   const service = await (await findService(bench.service, (text) => console.error(text))).start()
+  const match = new Match(service, name, bench)
   try {
-    const pairs: Array<readonly [ours: number, other: number]> = []
-    let durability = ''
-    for (let round = 0; round <= PAIRS; round += 1) {
-      const share = round === 0 ? WARM_UP_SHARE : 1
-      const messages = Math.round(bench.messages * share)
-      const otherMessages = Math.round((bench.otherMessages ?? bench.messages) * share)
-      const other = await bench.other(service, { name: `bench.${name}.other${round}`, messages: otherMessages })
-      const ours = await bench.ours(service, { name: `bench.${name}.ours${round}`, messages })
-      durability = ours.durability
-      if (round === 0) continue
-      pairs.push([(messages / ours.ms) * 1_000, (otherMessages / other.ms) * 1_000])
-      console.error(`${name} ${round} of ${PAIRS}: ${pairs.at(-1)!.map(Math.round).join(' against ')} messages/s`)
+    await match.play(0, WARM_UP_SHARE)
+    const pairs: Rates[] = []
+    for (let round = 1; round <= PAIRS; round += 1) {
+      const rates = await match.play(round, 1)
+      pairs.push(rates)
+      console.error(`${name} ${round} of ${PAIRS}: ${rates.ours} against ${rates.other} messages/s`)
     }
+    const asides = pairs.flatMap(({ aside }) => (aside === undefined ? [] : [aside]))
     return {
-      ours: Math.round(median(pairs.map(([ours]) => ours))),
-      other: Math.round(median(pairs.map(([, other]) => other))),
-      ratio: Math.round(median(pairs.map(([ours, other]) => ours / other)) * 1_000) / 1_000,
-      durability,
+      ours: median(pairs.map(({ ours }) => ours)),
+      other: median(pairs.map(({ other }) => other)),
+      ...(asides.length > 0 && { aside: median(asides) }),
+      ratio: Math.round(median(pairs.map(({ ours, other }) => ours / other)) * 1_000) / 1_000,
+      durability: match.durability,
     }
   } finally {
     await service.stop()
+  }
+}
+
+type Side = (service: Service, run: RunRequest) => Promise<DriverRun>
+
+class Match {
+  durability = ''
+  readonly #service: Service
+  readonly #name: string
+  readonly #bench: DriverBench
+
+  constructor(service: Service, name: string, bench: DriverBench) {
+    this.#service = service
+    this.#name = name
+    this.#bench = bench
+  }
+
+  /** One run of each, in messages per second. */
+  async play(round: number, share: number): Promise<Rates> {
+    const { messages, otherMessages = messages, aside } = this.#bench
+    const playOurs = () => this.#rate('ours', { round, messages: messages * share })
+    const playOther = () => this.#rate('other', { round, messages: otherMessages * share })
+    const first = round % 2 === 0 ? await playOurs() : undefined
+    const other = await playOther()
+    const ours = first ?? (await playOurs())
+    if (aside === undefined) return { ours, other, aside: undefined }
+    return { ours, other, aside: await this.#rate('aside', { round, messages: otherMessages * share }) }
+  }
+
+  async #rate(side: 'ours' | 'other' | 'aside', of: { readonly round: number; readonly messages: number }) {
+    const bench = this.#bench
+    const messages = Math.round(of.messages)
+    const run: Side = side === 'aside' ? bench.aside!.run : bench[side]
+    const { ms, durability } = await run.call(bench, this.#service, {
+      name: `bench.${this.#name}.${side}${of.round}`,
+      messages,
+    })
+    if (side === 'ours') this.durability = durability
+    return Math.round((messages / ms) * 1_000)
   }
 }

@@ -16,10 +16,14 @@ export interface DriverBench {
   /** Of `test/services/`. */
   readonly service: string
   readonly messages: number
-  /** For the other side, where it is so slow that it gets fewer. Default: as many. */
+  /** For the other side, and `aside`, where it is so slow that it gets fewer. Default: as many. */
   readonly otherMessages?: number
   /** Ours against the other, in messages per second. */
   readonly ratioMin: number
   ours(service: Service, run: RunRequest): Promise<DriverRun>
   other(service: Service, run: RunRequest): Promise<DriverRun>
+  /** The other, used in another way: measured and shown under this name; the ratio is not of it. */
+  readonly aside?: { readonly name: string; run(service: Service, run: RunRequest): Promise<DriverRun> }
+  /** What a reader of the figures has to know of how each side was used: shown beside them. */
+  readonly used?: Readonly<Record<string, number>>
 }

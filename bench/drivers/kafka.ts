@@ -22,36 +22,37 @@ export const kafkaBench: DriverBench = {
   },
 }
 
-/** One idempotent send of half a window under way while the next half is gathered: more at once the library does not send in order. */
+/** Of one send. What the library makes of a batch grows faster than the batch: with 2,000 it is a third slower. */
+const BATCH = 512
+const SCHEMA_HEADER = [Buffer.from('skeinschema'), Buffer.from('0'.repeat(16))] as const
+const SUBJECT_HEADER = Buffer.from('ce_subject')
+
+/** Idempotent sends in a window, in order; bytes are given to the library as it will send them, so that it converts nothing. */
 async function produceAll(broker: string, { name, messages }: RunRequest): Promise<number> {
-  const text = (value: string | undefined) => Buffer.from(value ?? '')
-  const producer = new Producer<string, string, string, string>({
+  const producer = new Producer({
     clientId: name,
     bootstrapBrokers: [broker],
-    serializers: { key: text, value: text, headerKey: text, headerValue: text },
     idempotent: true,
     acks: ProduceAcks.ALL,
     partitioner: compatibilityPartitioner,
   })
   const validate = new Ajv2020().compile<PositionReport>(PositionSchema)
   const startMs = performance.now()
-  let sending: Promise<unknown> = Promise.resolve()
+  const underWay: Promise<unknown>[] = []
   let batch: Parameters<typeof producer.send>[0]['messages'] = []
   for (let sequence = 0; sequence < messages; sequence += 1) {
     const report = positionReport(sequence)
     if (!validate(report)) throw new Error('a bad report')
     const key = `drone-${sequence % 16}`
-    const headers = new Map([
-      ['skeinschema', '0'.repeat(16)],
-      ['ce_subject', `${name}.${key}`],
-    ])
-    batch.push({ topic: name, key, value: JSON.stringify(report), headers, timestamp: BigInt(Date.now()) })
-    if (batch.length < WINDOW / 2 && sequence < messages - 1) continue
-    await sending
-    sending = producer.send({ messages: batch })
+    const headers = new Map([SCHEMA_HEADER, [SUBJECT_HEADER, Buffer.from(`${name}.${key}`)]])
+    const value = Buffer.from(JSON.stringify(report))
+    batch.push({ topic: name, key: Buffer.from(key), value, headers, timestamp: BigInt(Date.now()) })
+    if (batch.length < BATCH && sequence < messages - 1) continue
+    if (underWay.length * BATCH >= WINDOW) await underWay.shift()
+    underWay.push(producer.send({ messages: batch }))
     batch = []
   }
-  await sending
+  await Promise.all(underWay)
   const ms = performance.now() - startMs
   await producer.close()
   return ms
