@@ -21,8 +21,11 @@ class World {
   readonly random
   readonly streams: SimulatedStreams
   readonly machines: readonly Machine[]
+  readonly #signal: AbortSignal
 
-  constructor(seed: number) {
+  /** `signal`: of the test; when its time is up nothing more is played. */
+  constructor(seed: number, signal: AbortSignal) {
+    this.#signal = signal
     this.random = seededRandom(seed)
     this.streams = new SimulatedStreams({ clock: this.clock, random: seededRandom(seed + 1_000) })
     this.machines = [1, 2, 3].map((id) => {
@@ -62,6 +65,7 @@ class World {
   }
 
   async append(commands: readonly string[]): Promise<boolean> {
+    this.#signal.throwIfAborted()
     const { leader } = this
     if (leader === undefined) {
       await this.clock.advance(100)
@@ -144,8 +148,8 @@ async function disturb(world: World, round: number): Promise<string[]> {
 for (let seed = 1; seed <= SEEDS; seed += 1) {
   test(`Through power losses, cuts and snapshots nothing acknowledged is lost and all agree (seed ${seed}; SEEDS=n for more)`, {
     timeout: TIMEOUT_MS,
-  }, async () => {
-    const world = new World(seed)
+  }, async (t) => {
+    const world = new World(seed, t.signal)
     for (const machine of world.machines) await world.start(machine)
     const acknowledged: string[] = []
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -164,7 +168,11 @@ for (let seed = 1; seed <= SEEDS; seed += 1) {
     await world.clock.advanceUntil(() => world.append(['end']), { limitMs: 120_000 })
     const found: string[][] = []
     for (const { log } of world.machines) {
-      await world.clock.advanceUntil(async () => (await everything(log!)).at(-1) === 'end')
+      const hasAll = async () => {
+        t.signal.throwIfAborted()
+        return (await everything(log!)).at(-1) === 'end'
+      }
+      await world.clock.advanceUntil(hasAll, { stepMs: 500 })
       found.push(await everything(log!))
     }
     assert.deepEqual(found[1], found[0])
