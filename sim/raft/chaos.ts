@@ -212,6 +212,7 @@ export class Chaos {
   }
 
   #clock(fault: Of<'clock'>, nodes: readonly SimNode[]): (() => void) | undefined {
+    if (nodes.length === 0) return undefined
     if (fault.action === 'jump') {
       for (const node of nodes) node.wallOffsetMs += fault.byMs
       this.#world.tally.count('clock-jump')

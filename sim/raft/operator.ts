@@ -67,8 +67,12 @@ export class Operator {
 
   #snapshot(request: 'snapshot' | 'purge', nodes: readonly SimNode[]): void {
     for (const node of nodes) {
-      node.run(() => node.member?.takeSnapshot({ keptEntries: request === 'purge' ? 0 : 1_000_000 }))
-      this.#world.tally.count(request === 'purge' ? 'log-purged' : 'snapshot-forced')
+      node.run(() => {
+        // Only what has something new to say is a snapshot.
+        if (node.member === undefined || node.member.machine.applied <= node.member.status.snapshotIndex) return
+        node.member.takeSnapshot({ keptEntries: request === 'purge' ? 0 : 1_000_000 })
+        this.#world.tally.count(request === 'purge' ? 'log-purged' : 'snapshot-forced')
+      })
     }
   }
 
