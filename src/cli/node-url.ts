@@ -14,3 +14,8 @@ export function nodeUrl(text: string): string {
   const port = parsed.port === '' ? (match[1]!.toLowerCase() === 'skein' ? '7600' : '80') : parsed.port
   return `skein://${parsed.hostname}:${port}`
 }
+
+/** What a transfer is given: a broker's address as it stands; `host:port` is a node's. */
+export function brokerAddress(text: string): string {
+  return /^[a-z]+:\/\/|^embedded:/.test(text) ? text : nodeUrl(text)
+}

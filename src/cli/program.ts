@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { misspeltVariable, SkeinError, VERSION } from '../core/index.ts'
 import { agentsCommand } from './commands/agents.ts'
+import { archiveCommand } from './commands/archive.ts'
 import { bridgeCommand } from './commands/bridge.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -32,6 +33,7 @@ export function buildProgram(context: CommandContext): Command {
     lagCommand,
     dlqCommand,
     bridgeCommand,
+    archiveCommand,
     raftCommand,
     doctorCommand,
   ]

@@ -18,6 +18,7 @@ import { clientAccess } from './client-access.ts'
 import type { DiskState } from './disk-health.ts'
 import type { HostedRaftLog } from './hosted-raft-log.ts'
 import { checkListenHost } from './listen-address.ts'
+import { runNodeArchives } from './node-archives.ts'
 import { runNodeBridges } from './node-bridges.ts'
 import type { NodeLog } from './node-log.ts'
 import { NodeProbes } from './node-probes.ts'
@@ -95,11 +96,12 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   probes.enter('running')
   log.info('listening', { url, data: store.place, version: VERSION })
   const bridges = keep(runNodeBridges(config, { clock, random, disk: dependencies.disk, log }))
+  const archives = keep(runNodeArchives(config, { clock, random, disk: dependencies.disk, log }))
   return runningNode({
     url,
     clock,
     graceMs: config.shutdown.graceMs,
-    drainInOrder: [bridges, ...(sockets ? [sockets] : []), http, ...membersIn(logs), commands, services, bus],
+    drainInOrder: [bridges, archives, ...(sockets ? [sockets] : []), http, ...membersIn(logs), commands, services, bus],
     cutOff: parts.move(),
     onDrain: () => {
       probes.enter('stopping')

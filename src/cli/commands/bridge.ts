@@ -2,10 +2,10 @@ import { type Command, Option } from 'commander'
 import type { RequestedDurability } from '../../bus/index.ts'
 import { SkeinError } from '../../core/index.ts'
 import { readTextFile } from '../../core/system/index.ts'
-import type { Binding, BridgeSpec, BridgeStatus, Bridges } from '../../fabric/index.ts'
+import type { Binding, BridgeSpec, BridgeStatus, Together } from '../../fabric/index.ts'
 import { newCommand } from '../client.ts'
 import type { CommandContext } from '../context.ts'
-import { nodeUrl } from '../node-url.ts'
+import { brokerAddress } from '../node-url.ts'
 import { collected, durationMs } from '../options.ts'
 import { table } from '../terminal.ts'
 
@@ -90,7 +90,7 @@ async function asked(options: BridgeCommandOptions): Promise<Asked> {
     throw new SkeinError('bad-argument', 'Cannot bridge: give --from, --to and --topic, or --config FILE')
   }
   const { name, subject: subjects, durability, create, start, toTopic } = options
-  const ends = { from: { broker: addressOf(from), topic }, to: { broker: addressOf(to), topic: toTopic } }
+  const ends = { from: { broker: brokerAddress(from), topic }, to: { broker: brokerAddress(to), topic: toTopic } }
   return { specs: [{ ...ends, name, subjects, durability, create, start }], brokers: {} }
 }
 
@@ -101,13 +101,8 @@ async function configured(file: string): Promise<Asked> {
   return { specs: bridges, brokers: (brokers ?? {}) as Binding['brokers'] }
 }
 
-/** `host:port` is a node's. */
-function addressOf(text: string): string {
-  return /^[a-z]+:\/\/|^embedded:/.test(text) ? text : nodeUrl(text)
-}
-
 async function tellEvery(
-  bridges: Bridges,
+  bridges: Together<BridgeStatus>,
   to: { readonly options: BridgeCommandOptions; readonly context: CommandContext; readonly over: AbortSignal },
 ): Promise<void> {
   const { options, context, over } = to

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { checkSubject } from '../../core/index.ts'
 import type { Binding } from '../binding/binding.ts'
+import { archivesSchema } from './archives-schema.ts'
 import { bindSchema, brokersSchema } from './binding-schema.ts'
 import { bridgesSchema } from './bridges-schema.ts'
 import { raftSchema } from './raft-schema.ts'
@@ -122,6 +123,8 @@ export const configSchema = z.strictObject({
   bind: bindSchema.optional(),
   /** Topics moved from broker to broker, by `skein up` and by `skein bridge`. */
   bridges: bridgesSchema.default([]),
+  /** Topics kept in a directory or in S3, by `skein up` and by `skein archive run`. */
+  archives: archivesSchema.default([]),
   /** The replicated logs of which this node is a member. */
   raft: raftSchema.default({}),
 })

@@ -123,6 +123,17 @@ test('a segment is lines of JSON under the hour of its messages, and the manifes
   )
 })
 
+test('each record names places right behind what the segments up to it hold: whoever goes on from there loses nothing', async (t) => {
+  const [bus, store] = [await openMemory(t), await openStore()]
+  await bus.writer(TOPIC).write(reports(2_000))
+  await archiveAll(bus, store, { segmentBytes: 5_000 })
+  const behind = new Map<number, number>()
+  for (const { segment, places } of await records(store)) {
+    for (const { partition, lastSequence } of segment?.ranges ?? []) behind.set(partition, lastSequence + 1)
+    for (const { partition, nextSequence } of places) assert.equal(nextSequence, behind.get(partition) ?? 0)
+  }
+})
+
 test('an archiver goes on where the one before it ended, and a second run finds nothing', async (t) => {
   const [bus, store] = [await openMemory(t), await openStore()]
   const writer = bus.writer(TOPIC)

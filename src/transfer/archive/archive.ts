@@ -95,8 +95,14 @@ export class Archive {
     signal?.removeEventListener('abort', onAbort)
     over.abort()
     await beating
-    await Promise.allSettled([this.#parts.writer.release(), reader.drain()])
+    await this.close()
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Lets the archive go, for whoever comes next. Idempotent; `run()` ends with it. */
+  async close(): Promise<void> {
+    const { writer, reader } = this.#parts
+    await Promise.allSettled([writer.release(), reader.close()])
   }
 
   /** What was read is stored, as often as that has to be tried; once where the signal came. */
@@ -140,14 +146,15 @@ export class Archive {
     const { progress, source, segmentBytes } = this.#parts
     const deliveries = this.#marks === undefined ? batch.deliveries : this.#marks.within(batch)
     for (const delivery of deliveries) {
+      // Before its place is noted: a record's places are those of what its segment holds.
+      const { rowBytes } = this.#builder
+      const isPart = rowBytes >= segmentBytes * PART_OF_HOUR && this.#builder.isOfLaterHour(delivery)
+      if (rowBytes >= segmentBytes || isPart) await this.#close()
       if (!progress.take(delivery)) continue
       if (cameThrough(delivery.headers, source.place)) {
         this.#looped += 1
         continue
       }
-      const { rowBytes } = this.#builder
-      const isPart = rowBytes >= segmentBytes * PART_OF_HOUR && this.#builder.isOfLaterHour(delivery)
-      if (rowBytes >= segmentBytes || isPart) await this.#close()
       if (this.#builder.messages === 0) this.#builder = new SegmentBuilder(this.#parts.clock.monotonicMs())
       this.#builder.add(delivery, source.spec.ttlMs)
     }
