@@ -186,7 +186,7 @@ test('a signal ends an archiver when what it has read is stored, and whoever com
 
 test('a second archiver is refused while one lives', async (t) => {
   const [bus, store] = [await openMemory(t), await openStore()]
-  const archive = await open(bus, store)
+  const archive = await open(bus, store, { beatMs: 300 })
   const stop = new AbortController()
   const running = archive.run({ signal: stop.signal })
   await assert.rejects(open(bus, store), { code: 'locked' })
@@ -209,13 +209,32 @@ test('an archiver that another has taken over from can write no more, and nothin
   checkArchived(await rows(store), reports(200))
 })
 
-test('of archivers that begin at once one is let in', async (t) => {
+test('of archivers that begin at once the others are told, and everything is archived once', async (t) => {
   const [bus, store] = [await openMemory(t), await openStore()]
   await bus.writer(TOPIC).write(reports(10))
   await archiveAll(bus, store)
-  const results = await Promise.allSettled(Array.from({ length: 4 }, () => open(bus, store)))
-  assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
-  for (const result of results) if (result.status === 'rejected') assert.equal(result.reason.code, 'locked')
+  await bus.writer(TOPIC).write(reports(500, 10))
+  const several = Array.from({ length: 4 }, () => archiveAll(bus, store, { segmentBytes: 2_000, takeOver: true }))
+  const ends = await Promise.allSettled(several)
+  assert.ok(ends.some(({ status }) => status === 'fulfilled'))
+  for (const end of ends) if (end.status === 'rejected') assert.match(end.reason.code, /^(locked|fenced)$/)
+  checkArchived(await rows(store), reports(510))
+})
+
+test('an archiver that dies before or behind any step of its work leaves nothing lost or doubled to the next', async (t) => {
+  const bus = await openMemory(t)
+  await bus.writer(TOPIC).write(reports(300))
+  for (const when of ['before', 'behind'] as const) {
+    for (let step = 1; step <= 14; step += 1) {
+      const store = await openStore()
+      await archiveAll(bus, dyingAt(store, { step, when }), { segmentBytes: 5_000 }).then(
+        () => assert.fail(`it lived through step ${step}`),
+        ({ code }) => assert.equal(code, 'closed'),
+      )
+      await archiveAll(bus, store, { segmentBytes: 5_000, takeOver: true })
+      checkArchived(await rows(store), reports(300))
+    }
+  }
 })
 
 test('a store that is away is told and tried again, and nothing is lost or doubled', async (t) => {
@@ -381,5 +400,23 @@ function bound(store: ObjectStore): ObjectStore {
     stat: (name) => store.stat(name),
     delete: (name) => store.delete(name),
     list: (prefix) => store.list(prefix),
+  }
+}
+
+/** A store that does nothing more before, or behind, a certain one of the calls that change it. */
+function dyingAt(store: ObjectStore, at: { readonly step: number; readonly when: 'before' | 'behind' }): ObjectStore {
+  let steps = 0
+  const change = async <Result>(action: () => Promise<Result>): Promise<Result> => {
+    steps += 1
+    if (steps > at.step || (steps === at.step && at.when === 'before')) throw new SkeinError('closed', 'Cannot: dead')
+    const result = await action()
+    if (steps >= at.step) throw new SkeinError('closed', 'Cannot: dead')
+    return result
+  }
+  return {
+    ...bound(store),
+    put: (name, bytes) => change(() => store.put(name, bytes)),
+    create: (name, bytes) => change(() => store.create(name, bytes)),
+    delete: (name) => change(() => store.delete(name)),
   }
 }
