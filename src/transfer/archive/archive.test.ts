@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { until } from '../../../test/until.ts'
 import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
 import type { Bus, Message, TopicSpec } from '../../bus/index.ts'
@@ -379,10 +379,13 @@ test('a damaged or missing object of the archive is an error that names it', asy
   await bus.writer(TOPIC).write(reports(100))
   await archiveAll(bus, store)
   const [, { segment } = {} as ArchiveRecord] = await records(store)
-  const bytes = Uint8Array.from(await store.get(segment!.name))
+  const whole = await store.get(segment!.name)
+  const bytes = Uint8Array.from(whole)
   bytes[bytes.length >> 1]! ^= 1
   await store.put(segment!.name, bytes)
   const namesIt = (name: string) => (error: SkeinError) => error.code === 'corrupt' && error.details.object === name
+  await assert.rejects(rows(store), namesIt(segment!.name))
+  await store.put(segment!.name, forged(whole))
   await assert.rejects(rows(store), namesIt(segment!.name))
   await store.delete(segment!.name)
   await assert.rejects(rows(store), namesIt(segment!.name))
@@ -401,6 +404,19 @@ function bound(store: ObjectStore): ObjectStore {
     delete: (name) => store.delete(name),
     list: (prefix) => store.list(prefix),
   }
+}
+
+/** Another segment of the same length that can be decompressed as well: one message has another number. */
+function forged(segment: Uint8Array): Uint8Array {
+  const text = gunzipSync(segment).toString()
+  for (const { index } of text.matchAll(/(?<="number":)\d/g)) {
+    for (const digit of '123456789') {
+      if (text[index] === digit) continue
+      const changed = gzipSync(text.slice(0, index) + digit + text.slice(index + 1), { level: 3 })
+      if (changed.byteLength === segment.byteLength) return changed
+    }
+  }
+  throw new Error('no change of one digit leaves the length as it is')
 }
 
 /** A store that does nothing more before, or behind, a certain one of the calls that change it. */
