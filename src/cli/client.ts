@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { connectKafkaBus } from '../bus/drivers/kafka/index.ts'
 import { connectNatsBus } from '../bus/drivers/nats/index.ts'
+import { connectRabbitmqBus } from '../bus/drivers/rabbitmq/index.ts'
 import { connectRemoteBus, type LinkStatus } from '../bus/drivers/remote/index.ts'
 import type { Bus } from '../bus/index.ts'
 import type { CommandContext } from './context.ts'
@@ -30,7 +31,7 @@ export function newClientCommand(name: string, description: string, examples: re
     .addOption(
       new Option(
         '--url <url>',
-        'the node, as skein://, http:// or host:port, or a broker, as kafka://host:port or nats://host:port',
+        'the node, as skein://, http:// or host:port, or a broker, as kafka://host:port, nats://host:port or amqp://host:port',
       )
         .env('SKEIN_URL')
         .default(DEFAULT_URL),
@@ -62,6 +63,7 @@ function openCommandBus(options: ClientOptions, context: CommandContext): Promis
   const common = { clock, random, signal, connectTimeoutMs: options.connectTimeout }
   if (options.url.startsWith('kafka://')) return connectKafkaBus({ url: options.url, ...common })
   if (/^(nats|tls):/.test(options.url)) return connectNatsBus({ url: options.url, ...common })
+  if (/^amqps?:/.test(options.url)) return connectRabbitmqBus({ url: options.url, ...common })
   return connectRemoteBus({ url: nodeUrl(options.url), ...common, onStatus: tellStatus(context) })
 }
 

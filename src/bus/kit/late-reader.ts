@@ -1,26 +1,37 @@
-import { ClosedError } from '../../core/index.ts'
+import { type Clock, ClosedError } from '../../core/index.ts'
 import type { Assignment, Lag, Reader, ReadLimits, SettleOptions, StartPosition } from '../bus.ts'
 import type { Batch, Delivery, Position } from '../message.ts'
+import { WaitPoint } from './wait-point.ts'
 
 /**
- * A reader of a topic that this bus has not opened: the servers are asked for it at once, and every call waits for that.
- * Closing does not: a reader that comes afterwards is closed.
+ * A reader of a topic that this bus has not opened: the servers are asked for it at once, and every call waits for that; a read
+ * no longer than it was to wait. Closing does not: a reader that comes afterwards is closed.
  */
 export class LateReader implements Reader {
   readonly #opening: Promise<Reader>
   readonly #closing = Promise.withResolvers<never>()
   readonly #closedError: ClosedError
+  readonly #clock: Clock
+  /** Reads wait here until it is known what there is to read. */
+  readonly #known: WaitPoint
+  #isKnown = false
   #reader: Reader | undefined
   #isClosed = false
 
-  constructor(topic: string, open: () => Promise<Reader>) {
+  constructor(topic: string, open: () => Promise<Reader>, clock: Clock) {
+    this.#clock = clock
+    this.#known = new WaitPoint(clock)
     this.#closedError = new ClosedError(`the reader of "${topic}"`)
     this.#opening = open().then(async (reader) => {
       if (this.#isClosed) await reader.close()
       this.#reader = reader
       return reader
     })
-    this.#opening.catch(() => {})
+    const isKnown = () => {
+      this.#isKnown = true
+      this.#known.wake()
+    }
+    this.#opening.then(isKnown, isKnown)
     this.#closing.promise.catch(() => {})
   }
 
@@ -33,8 +44,16 @@ export class LateReader implements Reader {
     return this.#reader ?? Promise.race([this.#opening, this.#closing.promise])
   }
 
-  async read(limits?: ReadLimits): Promise<Batch | null> {
-    return (await this.#opened()).read(limits)
+  async read(limits: ReadLimits = {}): Promise<Batch | null> {
+    if (this.#isKnown || this.#isClosed) return (await this.#opened()).read(limits)
+    const { waitMs, signal } = limits
+    signal?.throwIfAborted()
+    const sinceMs = this.#clock.monotonicMs()
+    await this.#known.wait({ delayMs: waitMs, signal })
+    if (!this.#isKnown) return null
+    const reader = await this.#opened()
+    if (waitMs === undefined) return reader.read(limits)
+    return reader.read({ ...limits, waitMs: Math.max(0, waitMs - (this.#clock.monotonicMs() - sinceMs)) })
   }
 
   async acknowledge(through: Position, generation?: number): Promise<void> {
@@ -81,5 +100,6 @@ export class LateReader implements Reader {
   #close(): void {
     this.#isClosed = true
     this.#closing.reject(this.#closedError)
+    this.#known.fail(this.#closedError)
   }
 }

@@ -17,7 +17,7 @@ import {
   type WriterOptions,
 } from '../../bus/index.ts'
 import { loweredTopic } from '../../channel/index.ts'
-import { SkeinError, UnsupportedError } from '../../core/index.ts'
+import { type Clock, SkeinError, UnsupportedError } from '../../core/index.ts'
 import { brokerOf, type IntentRoutes, type NamedBroker } from './bind-intents.ts'
 import { boundAdmin } from './bound-admin.ts'
 
@@ -46,12 +46,14 @@ export class BoundBus implements Bus {
   readonly requests: Requests
   readonly admin: Admin
   readonly routes: IntentRoutes<BoundBroker>
+  readonly #clock: Clock
   readonly #brokers: readonly BoundBroker[]
   readonly #places = new Map<string, Place>()
   /** Topics that were found where they are not bound. */
   readonly #strays: ReadonlyMap<BoundBroker, Set<string>>
 
-  constructor(brokers: readonly BoundBroker[], routes: IntentRoutes<BoundBroker>) {
+  constructor(brokers: readonly BoundBroker[], routes: IntentRoutes<BoundBroker>, clock: Clock) {
+    this.#clock = clock
     this.#brokers = brokers
     this.#strays = new Map(brokers.map((broker) => [broker, new Set()]))
     this.routes = routes
@@ -90,7 +92,7 @@ export class BoundBus implements Bus {
   reader(topic: string, options: ReaderOptions): Reader {
     const place = this.#places.get(topic)
     if (place?.isOpen) return place.broker.bus.reader(topic, options)
-    return new LateReader(topic, async () => (await this.#opened(topic)).reader(topic, options))
+    return new LateReader(topic, async () => (await this.#opened(topic)).reader(topic, options), this.#clock)
   }
 
   /** On the one broker that has transactions: all that is read and written in it must lie there. */

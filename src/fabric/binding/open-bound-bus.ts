@@ -34,7 +34,7 @@ export async function openBoundBus(
   )
   const brokers = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   const failed = opened.find((result) => result.status === 'rejected')
-  if (failed === undefined) return new BoundBus(brokers, bindIntents(brokers, binding.bind))
+  if (failed === undefined) return new BoundBus(brokers, bindIntents(brokers, binding.bind), machine.clock)
   await Promise.all(brokers.map(({ bus }) => bus.close()))
   throw failed.reason
 }

@@ -71,11 +71,11 @@ async function openKafka(settings: BrokerSettings, machine: NodeMachine, options
 
 async function openNats(settings: BrokerSettings, machine: NodeMachine, options: OpenBusOptions): Promise<Bus> {
   const { url, mode, replicationFactor, syncAlways, token, credentials, tls } = settings
-  const { connectTimeoutMs, client } = options
+  const { client } = options
   let connections = 0
   return connectNatsBus({
     ...{ url, clock: machine.clock, random: machine.random, name: client },
-    ...(connectTimeoutMs !== undefined && { connectWithinMs: connectTimeoutMs }),
+    ...limitsOf(options),
     ...(mode && { mode }),
     ...(replicationFactor !== undefined && { replicationFactor }),
     ...(syncAlways !== undefined && { syncAlways }),

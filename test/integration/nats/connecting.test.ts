@@ -15,7 +15,7 @@ test('a server that is down at the start is tried for, visibly, and named when t
   const [port] = await freePorts(1)
   const states: ConnectionState[] = []
   const onState = (state: ConnectionState) => states.push(state)
-  const opening = openBus(t, { url: `nats://user:secret@127.0.0.1:${port}`, connectWithinMs: 600, onState })
+  const opening = openBus(t, { url: `nats://user:secret@127.0.0.1:${port}`, connectTimeoutMs: 600, onState })
   await assert.rejects(opening, (error) => {
     assert.ok(error instanceof SkeinError)
     assert.equal(error.code, 'connection-lost')
@@ -32,7 +32,7 @@ test('a server that comes up in time is connected to', { skip }, async (t) => {
   t.after(() => server.stop())
   const [node] = server.nodes
   await node!.kill()
-  const opening = openBus(t, { url: server.url, connectWithinMs: 20_000 })
+  const opening = openBus(t, { url: server.url, connectTimeoutMs: 20_000 })
   await node!.start()
   await (await opening).open(TOPIC)
 })
@@ -75,14 +75,14 @@ test('TLS is used where the server wants it, and a mismatch says what to do', { 
   t.after(() => server.stop())
   const bus = await openBus(t, { url: server.url, tls: { ca } })
   await bus.open(TOPIC)
-  await assert.rejects(openBus(t, { url: server.url, connectWithinMs: 500 }), /TLS does not match/)
+  await assert.rejects(openBus(t, { url: server.url, connectTimeoutMs: 500 }), /TLS does not match/)
 })
 
 test('TLS asked of a server that has none is a mismatch as well', { skip }, async (t) => {
   const server = await nats.start()
   t.after(() => server.stop())
   const url = server.url.replace('nats:', 'tls:')
-  await assert.rejects(openBus(t, { url, connectWithinMs: 500 }), /TLS does not match/)
+  await assert.rejects(openBus(t, { url, connectTimeoutMs: 500 }), /TLS does not match/)
 })
 
 test('a URL of something else is a bad argument', async (t) => {

@@ -13,7 +13,7 @@ export const jetstreamWorld: CrashWorld = {
       url: urls,
       clock: systemClock,
       random: systemRandom,
-      connectWithinMs: 30_000,
+      connectTimeoutMs: 30_000,
       pingIntervalMs: 1_000,
       reconnectDelayMsMax: 500,
     }),

@@ -39,7 +39,7 @@ export class Connection {
     void nc.closed().then((error) => this.#onClosed(error ?? undefined))
   }
 
-  /** Tries for `connectWithinMs`. Rejects with `connection-lost`, `unauthorised`, or `unsupported` without the library. */
+  /** Tries for `connectTimeoutMs`. Rejects with `connection-lost`, `unauthorised`, or `unsupported` without the library. */
   static async open(options: NatsBusOptions): Promise<Connection> {
     const library = await loadNatsLibrary()
     return new Connection(await dial(library, options), options)

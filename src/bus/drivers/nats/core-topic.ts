@@ -20,7 +20,7 @@ export class CoreTopic {
   }
 }
 
-function coreCapabilities(settings: TopicSettings): Capabilities {
+export function coreCapabilities(settings: TopicSettings): Capabilities {
   return {
     driver: 'nats',
     durability: 'none',

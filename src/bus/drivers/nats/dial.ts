@@ -12,10 +12,11 @@ const PINGS_OUT_MAX = 2
 
 /** Connects, trying again with full jitter until the time is over. What no later try can mend is thrown at once. */
 export async function dial(library: NatsLibrary, options: NatsBusOptions): Promise<NatsConnection> {
-  const { clock } = options
-  const deadlineMs = clock.monotonicMs() + (options.connectWithinMs ?? CONNECT_WITHIN_MS)
+  const { clock, signal } = options
+  const deadlineMs = clock.monotonicMs() + (options.connectTimeoutMs ?? CONNECT_WITHIN_MS)
   const delayMs = jitter(options)
   for (;;) {
+    signal?.throwIfAborted()
     try {
       return await library.connect(connectionOptions(library, options))
     } catch (cause) {
@@ -24,7 +25,7 @@ export async function dial(library: NatsLibrary, options: NatsBusOptions): Promi
       options.onState?.({ state: 'reconnecting', error })
       const waitMs = delayMs()
       if (clock.monotonicMs() + waitMs >= deadlineMs) throw error
-      await clock.sleep(waitMs)
+      await clock.sleep(waitMs, { ...(signal && { signal }) })
     }
   }
 }
@@ -38,7 +39,10 @@ function urlsOf(url: string | readonly string[]): URL[] {
   const texts = typeof url === 'string' ? url.split(',') : url
   return texts.map((text) => {
     if (URL.canParse(text) && /^(nats|tls):$/.test(new URL(text).protocol)) return new URL(text)
-    throw new SkeinError('bad-argument', `Cannot connect to NATS: "${text}" is no nats:// or tls:// URL`)
+    throw new SkeinError(
+      'bad-argument',
+      `Cannot connect to NATS: "${text.replace(/\/\/[^/@]*@/, '//…@')}" is no nats:// or tls:// URL`,
+    )
   })
 }
 
@@ -54,7 +58,7 @@ function connectionOptions(library: NatsLibrary, options: NatsBusOptions): Conne
     reconnectDelayHandler: jitter(options),
     pingInterval: options.pingIntervalMs ?? PING_INTERVAL_MS,
     maxPingOut: PINGS_OUT_MAX,
-    timeout: options.connectWithinMs ?? CONNECT_WITHIN_MS,
+    timeout: options.connectTimeoutMs ?? CONNECT_WITHIN_MS,
     ...(first!.username !== '' && { user: decodeURIComponent(first!.username) }),
     ...(first!.password !== '' && { pass: decodeURIComponent(first!.password) }),
     ...(token !== undefined && { token }),

@@ -1,2 +1,5 @@
+export { coreCapabilities } from './core-topic.ts'
+export { newLogTopic } from './log-topic.ts'
 export { connectNatsBus, NatsBus } from './nats-bus.ts'
 export type { ConnectionState, NatsBusOptions, NatsTls } from './options.ts'
+export { featuresOf } from './server-version.ts'

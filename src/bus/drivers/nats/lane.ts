@@ -2,11 +2,14 @@ import { ClosedError, type SkeinError } from '../../../core/index.ts'
 import type { AckInbox } from './ack-inbox.ts'
 import type { Connection } from './connection.ts'
 import { apiError } from './nats-error.ts'
+import { publishBatch } from './publish-batch.ts'
 import { publishWindow } from './publish-window.ts'
 import { type Fate, isTransient, type OutgoingMessage, outcomeUnknown } from './publishing.ts'
 
 const CHUNK_MESSAGES = 1_000
 const CHUNK_BYTES = 4 * 1024 * 1024
+/** Fewer are answered one by one: a batch is state that the server makes and takes away again. */
+const BATCH_MESSAGES_LEAST = 16
 const RETRY_DELAY_MS = 20
 const RETRY_DELAY_MS_MAX = 1_000
 
@@ -16,6 +19,8 @@ export interface LaneParts {
   /** For so long the server remembers an id: what has no answer by then is not sent again. */
   readonly resendWithinMs: number
   readonly random: { float(): number }
+  /** The stream takes batches that it stores as they come. */
+  readonly takesBatches: boolean
 }
 
 /** What became of one write in one partition. Indexes are into that write. */
@@ -118,21 +123,28 @@ export class Lane {
         return this.#giveUp(messages, { fates, wasSent: firstSentMs !== undefined, cause: problem })
       }
       firstSentMs ??= connection.clock.monotonicMs()
-      const answers = await this.#sendOnce(messages.slice(fates.length))
+      const answers = await this.#sendOnce(messages.slice(fates.length), attempt === 0)
       const done = this.#note(messages, { fates, answers, knownBefore: attempt === 0 ? undefined : knownBefore })
       if (done !== undefined) return { fates, ...done }
       await this.#pause(attempt)
     }
   }
 
-  async #sendOnce(messages: readonly OutgoingMessage[]): Promise<ReadonlyArray<Fate | undefined>> {
+  async #sendOnce(messages: readonly OutgoingMessage[], isFirst: boolean): Promise<ReadonlyArray<Fate | undefined>> {
     const { connection, inbox } = this.#parts
+    const publish = isFirst && this.#mayBeBatch(messages) ? publishBatch : publishWindow
     try {
-      return await publishWindow(messages, { connection, inbox, silenceMs: connection.requestTimeoutMs })
+      return await publish(messages, { connection, inbox, silenceMs: connection.requestTimeoutMs })
     } catch {
       // The connection closed in between: nothing is known of what was published.
       return messages.map(() => undefined)
     }
+  }
+
+  /** Which of a batch's messages were repeats nobody tells: what may be one is sent one by one. */
+  #mayBeBatch(messages: readonly OutgoingMessage[]): boolean {
+    if (!this.#parts.takesBatches || messages.length < BATCH_MESSAGES_LEAST) return false
+    return messages.every(({ userId }) => userId === undefined)
   }
 
   /** Adds the answers up to the first missing one. Undefined when the rest is to be sent again. */

@@ -14,6 +14,8 @@ export interface LogTopic {
   readonly durability: GrantedDurability
   readonly capabilities: Capabilities
   readonly features: ServerFeatures
+  /** Its streams were made for batches that are stored as they come. */
+  readonly takesBatches: boolean
 }
 
 /** What a PubAck of the topic's streams means. */
@@ -25,7 +27,12 @@ export interface GrantedDurability {
 
 export function newLogTopic(
   settings: TopicSettings,
-  of: { readonly replicas: number; readonly syncAlways: boolean; readonly features: ServerFeatures },
+  of: {
+    readonly replicas: number
+    readonly syncAlways: boolean
+    readonly features: ServerFeatures
+    readonly takesBatches: boolean
+  },
 ): LogTopic {
   const durability = grantedBy(of.replicas, of.syncAlways)
   return {
@@ -36,6 +43,7 @@ export function newLogTopic(
     durability,
     capabilities: capabilitiesOf(settings, durability.level, of.features),
     features: of.features,
+    takesBatches: of.takesBatches,
   }
 }
 
@@ -62,11 +70,12 @@ function capabilitiesOf(settings: TopicSettings, durability: Durability, feature
     driver: 'jetstream',
     durability,
     order: 'native',
-    groups: 'native',
+    // In records of the driver's own, as are attempts and what is held back: see decision 0046.
+    groups: 'emulated',
     broadcast: 'native',
     deduplication: 'native',
-    retry: 'native',
-    deadLetters: 'native',
+    retry: 'emulated',
+    deadLetters: 'emulated',
     replayByPosition: 'native',
     replayByTime: 'native',
     ttl: features.messageTtl ? 'native' : 'none',

@@ -50,7 +50,9 @@ export class LogWriter implements Writer {
     if (options.durability !== undefined) checkDurability(topic, options.durability)
     const resendWithinMs = RESEND_SHARE * (settings.deduplicationWindowMs || RESEND_WINDOW_MS)
     const partitions = Array.from({ length: settings.partitions }, (_, index) => index)
-    this.#lanes = partitions.map(() => new Lane({ connection, inbox, random, resendWithinMs }))
+    this.#lanes = partitions.map(
+      () => new Lane({ connection, inbox, random, resendWithinMs, takesBatches: topic.takesBatches }),
+    )
     this.#prefixes = partitions.map((partition) => names.prefix(partition))
   }
 

@@ -106,7 +106,8 @@ export class NatsBus implements Bus {
     this.#checkOpen()
     const known = this.#topics.known(topic)
     if (known !== undefined) return this.#openReader(known, options)
-    return new LateReader(topic, async () => this.#openReader(await this.#topics.find(topic), options))
+    const open = async () => this.#openReader(await this.#topics.find(topic), options)
+    return new LateReader(topic, open, this.#options.clock)
   }
 
   #openReader(topic: Topic, options: ReaderOptions): Reader {

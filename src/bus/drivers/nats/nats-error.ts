@@ -11,11 +11,18 @@ const INSUFFICIENT = [10_023, 10_047, 10_028, 10_002, 10_077]
 const NO_PEERS = 10_005
 const REPLICAS_NOT_SUPPORTED = 10_074
 const CLUSTER_UNAVAILABLE = [10_008, 10_009]
+/** Batches are off, ill-formed, too many, or not known (any more): says nothing of the message itself. */
+const BATCH_REFUSALS = [10_205, 10_206, 10_207, 10_208, 10_211]
 
 export interface ApiError {
   readonly code: number
   readonly err_code?: number
   readonly description: string
+}
+
+/** Whether a message was not stored only because its batch was not taken. */
+export function isBatchRefusal({ err_code: apiCode = 0 }: ApiError): boolean {
+  return BATCH_REFUSALS.includes(apiCode)
 }
 
 /** A refusal by JetStream's API: `details.apiCode` is its code. */

@@ -21,7 +21,7 @@ export interface NatsBusOptions {
    */
   readonly syncAlways?: boolean
   /** How long the first connection is tried for. Default 10,000. */
-  readonly connectWithinMs?: number
+  readonly connectTimeoutMs?: number
   /** Longest wait before another try, of which a random part is waited. Default 5,000. */
   readonly reconnectDelayMsMax?: number
   /** How often a silent connection is asked whether it is there; two unanswered mean it is not. Default 10,000. */
@@ -29,6 +29,8 @@ export interface NatsBusOptions {
   /** How long one request to JetStream may take before its outcome is unknown. Default 5,000. */
   readonly requestTimeoutMs?: number
   readonly onState?: (state: ConnectionState) => void
+  /** Ends the tries for the first connection. */
+  readonly signal?: AbortSignal
 }
 
 /** PEM texts. */

@@ -58,6 +58,7 @@ export class TopicStore {
       replicas: info.config.num_replicas,
       syncAlways: this.#options.syncAlways ?? false,
       features: this.#connection.features,
+      takesBatches: info.config.allow_batched === true,
     })
     this.#topics.set(settings.name, topic)
     return topic
@@ -109,7 +110,8 @@ export class TopicStore {
     const replicas = this.#replicasFor(settings)
     checkSupported(settings, replicas, this.#connection.features)
     const { features } = this.#connection
-    const draft = newLogTopic(settings, { replicas, syncAlways: this.#options.syncAlways ?? false, features })
+    const syncAlways = this.#options.syncAlways ?? false
+    const draft = newLogTopic(settings, { replicas, syncAlways, features, takesBatches: features.fastIngest })
     checkDurability(draft, settings.durability)
     this.#checkSize(settings)
     let info: StreamInfo | undefined

@@ -2,3 +2,4 @@ export type { ConnectionLane, ConnectionStatus, RabbitmqBusOptions, TlsOptions }
 export type { RabbitmqBus } from './rabbitmq-bus.ts'
 export { connectRabbitmqBus } from './rabbitmq-bus.ts'
 export type { ServerFacts } from './server-facts.ts'
+export { capabilitiesOf } from './topic-plan.ts'

@@ -144,7 +144,8 @@ class BrokerBus implements RabbitmqBus {
     this.#checkOpen()
     const known = this.#topics.find(topic)
     if (known !== undefined) return this.#reader(known, options)
-    return new LateReader(topic, async () => this.#reader(await this.#topics.get(topic), options))
+    const open = async () => this.#reader(await this.#topics.get(topic), options)
+    return new LateReader(topic, open, this.#options.clock)
   }
 
   #reader(topic: OpenTopic, options: ReaderOptions): Reader {
