@@ -13,8 +13,8 @@ import { Observer } from './observer.ts'
 import { Patience } from './patience.ts'
 import { readHistory } from './read-history.ts'
 
-/** What these usually take at most; a slow machine is given more. */
-const FINISH_USUAL_MS = 30_000
+/** What these usually take at most; a slow machine is given more. To finish: all processes together. */
+const FINISH_USUAL_MS = 60_000
 const SEND_USUAL_MS = 5_000
 const ACT_USUAL_MS = 10_000
 /** On brokers all of it may wait for one that restarts, and that an agent is gone shows only by its missing pulses. */
@@ -103,10 +103,13 @@ export class Show {
 
   /** Finishes the work in hand, reads what is left behind, and stops everything. */
   async finish(): Promise<History> {
+    const withinMs = this.#patience.waitMs(FINISH_USUAL_MS)
+    const untilMs = systemClock.monotonicMs() + withinMs
+    const finish = (name: string) => this.#finish(name, { untilMs, withinMs })
     this.#children.get('controller')!.tell('stop-sending')
-    await this.#finish('controller')
-    await Promise.all(AGENT_TYPES.map((type) => this.#finish(type)))
-    await Promise.all(Object.keys(CONSUMERS).map((group) => this.#finish(group)))
+    await finish('controller')
+    await Promise.all(AGENT_TYPES.map(finish))
+    await Promise.all(Object.keys(CONSUMERS).map(finish))
     await this.observer.stop()
     const history = await readHistory(this.#folder, this.#fabric.bus, await this.#commands!.finish())
     await this.#fabric.close()
@@ -189,9 +192,8 @@ export class Show {
     this.#patience.started(systemClock.monotonicMs() - startedAtMs)
   }
 
-  async #finish(name: string): Promise<void> {
-    const withinMs = this.#waitMs(FINISH_USUAL_MS)
-    const isInTime = await this.#children.get(name)!.finish(withinMs)
+  async #finish(name: string, { untilMs, withinMs }: { untilMs: number; withinMs: number }): Promise<void> {
+    const isInTime = await this.#children.get(name)!.finish(Math.max(0, untilMs - systemClock.monotonicMs()))
     if (!isInTime) throw new Error(this.#patience.late(`The end of the process of ${name}`, withinMs))
     this.#children.delete(name)
   }
