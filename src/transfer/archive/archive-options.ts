@@ -20,6 +20,7 @@ export interface ArchiveOptions {
   readonly beatMs?: number | undefined
   /** Does not wait to see whether another archiver lives: it is fenced off. Default false. */
   readonly takeOver?: boolean | undefined
+  /** Ends the opening; `run()` takes its own. */
   readonly signal?: AbortSignal | undefined
   /** Told of each problem that the archive gets over by itself, and of each gap. */
   readonly onProblem?: ((problem: SkeinError) => void) | undefined

@@ -1,13 +1,14 @@
 import { type Clock, type Random, SkeinError, uuidV7 } from '../../core/index.ts'
 import type { ObjectStore } from '../../objects/index.ts'
-import type {
-  ArchiveGap,
-  ArchivePlace,
-  ArchiveRecord,
-  ArchiveSource,
-  ArchiveTotals,
-  KeptRecord,
-  SegmentEntry,
+import {
+  type ArchiveGap,
+  type ArchivePlace,
+  type ArchiveRecord,
+  type ArchiveSource,
+  type ArchiveTotals,
+  damaged,
+  type KeptRecord,
+  type SegmentEntry,
 } from './archive-record.ts'
 import { Manifest } from './manifest.ts'
 
@@ -84,7 +85,7 @@ export class ArchiveWriter {
   async #seenBeat(): Promise<{ readonly text: string; readonly writer: string; readonly beatMs: number } | undefined> {
     try {
       const text = Buffer.from(await this.#parts.store.get(WRITER_OBJECT)).toString('utf8')
-      return { ...(JSON.parse(text) as { readonly writer: string; readonly beatMs: number }), text }
+      return { ...parsedBeat(text), text }
     } catch (error) {
       if (error instanceof SkeinError && error.code === 'not-found') return undefined
       throw error
@@ -154,6 +155,14 @@ export class ArchiveWriter {
       if (error instanceof SkeinError && error.code === 'fenced') this.#isFenced = true
       throw error
     }
+  }
+}
+
+function parsedBeat(text: string): { readonly writer: string; readonly beatMs: number } {
+  try {
+    return JSON.parse(text) as { readonly writer: string; readonly beatMs: number }
+  } catch (cause) {
+    throw damaged(WRITER_OBJECT, 'it is no JSON; it may be deleted where no archiver runs', cause)
   }
 }
 

@@ -195,6 +195,18 @@ test('a second archiver is refused while one lives', async (t) => {
   assert.equal((await archiveAll(bus, store)).state, 'stopped')
 })
 
+test('an archiver that waits for a dead one is let go by its signal, and a damaged heartbeat is named', async (t) => {
+  const [bus, store] = [await openMemory(t), await openStore()]
+  await open(bus, store, { beatMs: 1_000_000 })
+  const stop = new AbortController()
+  const opening = open(bus, store, { signal: stop.signal })
+  stop.abort()
+  await assert.rejects(opening, { name: 'AbortError' })
+  await store.put('writer.json', Uint8Array.of(1, 2))
+  await assert.rejects(open(bus, store), { code: 'corrupt', message: /writer\.json/ })
+  assert.equal((await archiveAll(bus, store, { takeOver: true })).state, 'stopped')
+})
+
 test('an archiver that another has taken over from can write no more, and nothing is doubled', async (t) => {
   const [bus, store] = [await openMemory(t), await openStore()]
   const writer = bus.writer(TOPIC)

@@ -41,7 +41,7 @@ export function archivedLine(delivery: Delivery, topicTtlMs: number | undefined)
     id,
     timestampMs,
     appendedAtMs,
-    expiresAtMs: ttlMs === undefined ? undefined : appendedAtMs + ttlMs,
+    expiresAtMs: ttlMs !== undefined && ttlMs >= 0 ? appendedAtMs + ttlMs : undefined,
     headers: isEmpty(headers) ? undefined : headers,
   }
   return `${JSON.stringify(facts).slice(0, -1)},${valueJson(delivery)}}\n`

@@ -18,12 +18,7 @@ const BEAT_MS = 5_000
  * `position-gone` (the topic was made again), `locked` (another archiver writes it), `corrupt` (its manifest), `unauthorised`.
  */
 export async function openArchive(options: ArchiveOptions): Promise<Archive> {
-  const { source, store, clock, random } = options
-  const stop = new AbortController()
-  const { signal } = stop
-  const onAbort = () => stop.abort(options.signal?.reason)
-  if (options.signal?.aborted) onAbort()
-  options.signal?.addEventListener('abort', onAbort, { once: true })
+  const { source, store, clock, random, signal = new AbortController().signal } = options
   const topic = await describeSource(options)
   const place = `${await brokerIdentity(source.bus, { clock, random, signal })}/${source.topic}`
   const beatMs = options.beatMs ?? BEAT_MS
@@ -38,7 +33,7 @@ export async function openArchive(options: ArchiveOptions): Promise<Archive> {
   const progress = new ArchiveProgress(source.topic, begun.places)
   const readFrom = progress.readFrom(startsOf(topic))
   return new Archive({
-    ...{ source: from, store, writer, progress, clock, random, beatMs, onProblem, stop },
+    ...{ source: from, store, writer, progress, clock, random, beatMs, onProblem, stop: new AbortController() },
     from: readFrom,
     reader: source.bus.reader(source.topic, { mode: 'broadcast', from: readFrom }),
     segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
