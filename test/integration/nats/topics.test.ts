@@ -32,6 +32,30 @@ test('a stream that an operator changed is named with its setting, and left as i
   assert.equal((after.config as { max_age: number }).max_age, 60_000_000_000)
 })
 
+test('a topic whose partitions shrank, or one of which was changed, is refused, and nothing is made in their place', {
+  skip,
+}, async (t) => {
+  const server = await nats.start()
+  t.after(() => server.stop())
+  const topic = { ...TOPIC, partitions: 3 }
+  await (await openBus(t, { url: server.url })).open(topic)
+  const operator = await connect({ servers: server.url })
+  t.after(() => operator.close())
+  const { config } = await api(operator, 'STREAM.INFO.SKEIN-try_topic-1', {})
+  await api(operator, 'STREAM.UPDATE.SKEIN-try_topic-1', { ...config, max_bytes: 1_000_000 })
+  const bus = await openBus(t, { url: server.url })
+  await assert.rejects(bus.open(topic), {
+    code: 'bad-argument',
+    message: /SKEIN-try_topic-1: its max_bytes is 1000000/,
+  })
+  await api(operator, 'STREAM.UPDATE.SKEIN-try_topic-1', config)
+  await bus.open(topic)
+  await api(operator, 'STREAM.DELETE.SKEIN-try_topic-2', {})
+  const later = await openBus(t, { url: server.url })
+  await assert.rejects(later.open(topic), { code: 'bad-argument', message: /3 partitions.*SKEIN-try_topic-2 is gone/ })
+  assert.ok((await api(operator, 'STREAM.INFO.SKEIN-try_topic-2', {})).error)
+})
+
 test('a stream of that name which Skein did not make is refused', { skip }, async (t) => {
   const server = await nats.start()
   t.after(() => server.stop())

@@ -77,9 +77,22 @@ export class TopicStore {
     const existing = settingsOf(info, spec.name)
     checkSameTopic(existing, spec)
     checkUnchanged(info, this.#configOf(existing, { partition: 0, replicas: info.config.num_replicas }))
+    await this.#checkOthers(existing)
     const topic = this.#remember(existing, info)
     if (spec.durability !== undefined) checkDurability(topic, spec.durability)
     return topic.capabilities
+  }
+
+  /** The first stream comes last and tells that all were made: one that is not there now was taken away, with its keys. */
+  async #checkOthers(settings: TopicSettings): Promise<void> {
+    const { name, partitions } = settings
+    const others = Array.from({ length: partitions - 1 }, (_, index) => index + 1)
+    const infos = await Promise.all(others.map((partition) => this.#infoOf(name, partition)))
+    for (const [index, info] of infos.entries()) {
+      const partition = others[index]!
+      if (info === undefined) throw shrunk(settings, partition)
+      checkUnchanged(info, this.#configOf(settings, { partition, replicas: info.config.num_replicas }))
+    }
   }
 
   #openCore(spec: TopicSpec, settings: TopicSettings): Capabilities {
@@ -172,4 +185,14 @@ export class TopicStore {
 function nameIn(metadata: Readonly<Record<string, string>> | undefined): string {
   const text = metadata?.[SETTINGS_KEY]
   return text === undefined ? '' : (JSON.parse(text) as TopicSettings).name
+}
+
+function shrunk({ name, partitions }: TopicSettings, partition: number): SkeinError {
+  const stream = new TopicNames(name).stream(partition)
+  return new SkeinError(
+    'bad-argument',
+    `Cannot open topic "${name}": it was made with ${partitions} partitions, and the stream ${stream} is gone behind Skein's back; ` +
+      'restore it, or delete the topic and make it anew',
+    { details: { topic: name, setting: 'partitions', stream } },
+  )
 }
