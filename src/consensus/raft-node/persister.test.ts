@@ -72,6 +72,25 @@ test('A commit index alone is written with the next entries, or soon when there 
   assert.equal((await reopen()).commit, 1)
 })
 
+test('What needs no sync of its own still waits for the one that is under way', async () => {
+  const { clock, done, store } = await make()
+  store('entry', { entries: [command(1, 1)] })
+  store('acknowledgment', { mustSync: false })
+  assert.deepEqual(done, [])
+  await clock.advanceUntil(() => done.length === 2)
+  assert.deepEqual(done, ['entry', 'acknowledgment'])
+})
+
+test('What waits to be stored is let go of when a snapshot takes the place of the log', async () => {
+  const { clock, done, store, reopen } = await make()
+  store('first', { entries: [command(1, 1)] })
+  store('waits', { entries: [command(2, 1), command(3, 1)] })
+  store('install', { installed: record(2) })
+  await clock.advanceUntil(() => done.length === 3)
+  const { snapshot, entries } = await reopen()
+  assert.deepEqual([snapshot?.metadata.index, entries], [2, []])
+})
+
 test('A vote is in both slots before anybody is told', async () => {
   const { clock, done, store, votes } = await make()
   store('vote', { hardState: { term: 4, vote: 2, commit: 0 } })
