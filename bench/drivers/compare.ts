@@ -4,8 +4,6 @@ import { median } from '../channel/median.ts'
 import type { DriverBench, DriverRun, RunRequest } from './driver-bench.ts'
 
 const PAIRS = 5
-/** Long enough that both sides' code is compiled, and the server's too. */
-const WARM_UP_SHARE = 0.5
 
 export interface Comparison {
   /** Messages per second. */
@@ -31,12 +29,14 @@ export async function compare(name: string, bench: DriverBench): Promise<Compari
   const service = await (await findService(bench.service, (text) => console.error(text))).start()
   const match = new Match(service, name, bench)
   try {
-    await match.play(0, WARM_UP_SHARE)
+    const { pairs: rounds = PAIRS } = bench
+    // Uncounted: both sides' code is compiled then, and the server's too.
+    await match.play(0)
     const pairs: Rates[] = []
-    for (let round = 1; round <= PAIRS; round += 1) {
-      const rates = await match.play(round, 1)
+    for (let round = 1; round <= rounds; round += 1) {
+      const rates = await match.play(round)
       pairs.push(rates)
-      console.error(`${name} ${round} of ${PAIRS}: ${rates.ours} against ${rates.other} messages/s`)
+      console.error(`${name} ${round} of ${rounds}: ${rates.ours} against ${rates.other} messages/s`)
     }
     const asides = pairs.flatMap(({ aside }) => (aside === undefined ? [] : [aside]))
     return {
@@ -66,23 +66,23 @@ class Match {
   }
 
   /** One run of each, in messages per second. */
-  async play(round: number, share: number): Promise<Rates> {
+  async play(round: number): Promise<Rates> {
     const { messages, otherMessages = messages, aside } = this.#bench
-    const playOurs = () => this.#rate('ours', { round, messages: messages * share })
-    const playOther = () => this.#rate('other', { round, messages: otherMessages * share })
+    const playOurs = () => this.#rate('ours', { round, messages })
+    const playOther = () => this.#rate('other', { round, messages: otherMessages })
     const first = round % 2 === 0 ? await playOurs() : undefined
     const other = await playOther()
     const ours = first ?? (await playOurs())
     if (aside === undefined) return { ours, other, aside: undefined }
-    return { ours, other, aside: await this.#rate('aside', { round, messages: otherMessages * share }) }
+    return { ours, other, aside: await this.#rate('aside', { round, messages: otherMessages }) }
   }
 
   async #rate(side: 'ours' | 'other' | 'aside', of: { readonly round: number; readonly messages: number }) {
     const bench = this.#bench
-    const messages = Math.round(of.messages)
+    const { round, messages } = of
     const run: Side = side === 'aside' ? bench.aside!.run : bench[side]
     const { ms, durability } = await run.call(bench, this.#service, {
-      name: `bench.${this.#name}.${side}${of.round}`,
+      name: `bench.${this.#name}.${side}${round}`,
       messages,
     })
     if (side === 'ours') this.durability = durability

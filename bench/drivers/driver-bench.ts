@@ -16,6 +16,8 @@ export interface DriverBench {
   /** Of `test/services/`. */
   readonly service: string
   readonly messages: number
+  /** Runs of each side. More and shorter ones where what else the machine does shows most. Default 5. */
+  readonly pairs?: number
   /** For the other side, and `aside`, where it is so slow that it gets fewer. Default: as many. */
   readonly otherMessages?: number
   /** Ours against the other, in messages per second. */

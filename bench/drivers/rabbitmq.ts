@@ -12,7 +12,8 @@ const CREDITS = 2_000
 /** RabbitMQ's streams: until everything is confirmed; then all of it is read back and counted. */
 export const rabbitmqBench: DriverBench = {
   service: 'rabbitmq',
-  messages: 50_000,
+  messages: 20_000,
+  pairs: 11,
   ratioMin: 0.9,
   async ours({ url }, { name, messages }) {
     const bus = await connectRabbitmqBus({ url, clock: systemClock, random: systemRandom })
