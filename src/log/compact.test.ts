@@ -15,10 +15,14 @@ function open(disk: Disk, clock = new SimulatedClock(), segmentBytes = 2_000): P
   return openLog({ disk, clock, directory: 'log', segmentBytes })
 }
 
-async function append(log: Log, entries: ReadonlyArray<readonly [string | undefined, string | null]>): Promise<void> {
+async function append(
+  log: Log,
+  entries: ReadonlyArray<readonly [string | undefined, string | null]>,
+  marks = 0,
+): Promise<void> {
   const builder = new RecordBatchBuilder()
   for (const [key, value] of entries) builder.add({ subject: `s.${key}`, key, value, timestampMs: 1 })
-  await log.append(builder.finish(), STAMP, 'durable')
+  await log.append(builder.finish(), { ...STAMP, marks }, 'durable')
 }
 
 interface Found {
@@ -105,6 +109,33 @@ describe('Log.compact()', () => {
       (await readAll(log)).map(({ offset }) => offset),
       [1],
     )
+    await log.close()
+  })
+
+  it('keeps marked batches whole for their time, and tombstones as long, then goes over them though nothing else changed', async () => {
+    const clock = new SimulatedClock()
+    const log = await open(memoryDisk(), clock)
+    await append(log, [['a', 'unmarked']])
+    await append(log, [['a', 'marked']], 2)
+    await append(log, [['a', 'other mark']], 4)
+    await append(log, [['b', 'kept']])
+    await clock.advance(1_000)
+    await append(log, [['a', 'marked later']], 2 | 4)
+    await append(log, [['a', null]])
+    const compact = () =>
+      log.compact({ tombstoneMs: 10, keepMarked: { marks: 2, ms: DAY_MS }, nowMs: clock.nowMs(), closeActive: true })
+    const values = async () => (await readAll(log)).map(({ value }) => value)
+    await compact()
+    assert.deepEqual(await values(), ['marked', 'kept', 'marked later', null])
+    await clock.advance(DAY_MS - 1_001)
+    await compact()
+    assert.deepEqual(await values(), ['marked', 'kept', 'marked later', null])
+    await clock.advance(1)
+    await compact()
+    assert.deepEqual(await values(), ['kept', 'marked later', null])
+    await clock.advance(1_000)
+    await compact()
+    assert.deepEqual(await values(), ['kept'])
     await log.close()
   })
 

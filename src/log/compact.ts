@@ -13,6 +13,8 @@ import type { SegmentReader } from './segment-reader.ts'
 export interface CompactionOptions {
   readonly tombstoneMs: number
   readonly nowMs: number
+  /** Batches whose stamp has one of these marks stay whole, for so long after they were appended. */
+  readonly keepMarked?: { readonly marks: number; readonly ms: number }
 }
 
 /** Decides per record. Offsets by key of the newest record in the closed segments. */
@@ -20,6 +22,9 @@ interface Rule {
   readonly newest: ReadonlyMap<string, number>
   /** Tombstones appended at or before this are dropped. */
   readonly tombstonesBeforeMs: number
+  readonly keptMarks: number
+  /** Batches with those marks are gone over when they were appended at or before this. */
+  readonly markedBeforeMs: number
 }
 
 /** Closed segments that become one file. */
@@ -36,9 +41,10 @@ export class Compaction {
   readonly #state: LogState
   readonly #reader: SegmentReader
   readonly #segmentBytes: number
-  /** What it last went over without anything left to do but to wait for tombstones. */
+  /** What it last went over without anything left to do but to wait for what stays for a time. */
   #done: readonly Segment[] = []
-  #nextTombstoneAtMs = Number.POSITIVE_INFINITY
+  #oldestTombstoneAtMs = Number.POSITIVE_INFINITY
+  #oldestMarkedAtMs = Number.POSITIVE_INFINITY
   #isStopped = false
 
   constructor(state: LogState, reader: SegmentReader, segmentBytes: number) {
@@ -56,14 +62,20 @@ export class Compaction {
     const closed = this.#state.segments.slice(0, -1)
     const isKnown =
       closed.length === this.#done.length && closed.every((segment, index) => segment === this.#done[index])
-    const tombstonesBeforeMs = options.nowMs - options.tombstoneMs
-    if (isKnown && this.#nextTombstoneAtMs > tombstonesBeforeMs) return
+    const { tombstoneMs, keepMarked = { marks: 0, ms: 0 } } = options
+    // Not before what it deletes may go, for which it may have to wait itself.
+    const tombstonesBeforeMs = options.nowMs - Math.max(tombstoneMs, keepMarked.ms)
+    const markedBeforeMs = options.nowMs - keepMarked.ms
+    if (isKnown && this.#oldestTombstoneAtMs > tombstonesBeforeMs && this.#oldestMarkedAtMs > markedBeforeMs) return
     const rule: Rule = {
       newest: await this.#newestOffsets(closed),
       // What a tombstone deletes may be in a damaged segment, where it cannot be taken out: then it has to stay.
       tombstonesBeforeMs: closed.some((segment) => segment.damage !== undefined) ? -1 : tombstonesBeforeMs,
+      keptMarks: keepMarked.marks,
+      markedBeforeMs,
     }
-    this.#nextTombstoneAtMs = Number.POSITIVE_INFINITY
+    this.#oldestTombstoneAtMs = Number.POSITIVE_INFINITY
+    this.#oldestMarkedAtMs = Number.POSITIVE_INFINITY
     // In ascending order: what a tombstone deletes is gone for good before the tombstone goes.
     for (const run of await this.#planRuns(closed, rule)) {
       if (run.removed > 0 || run.segments.length > 1) await this.#rewrite(run, rule)
@@ -128,11 +140,13 @@ export class Compaction {
       const cursor = recordCursor(body, header.baseOffset, 0)
       let kept = 0
       while (cursor.next()) {
-        if (!isKept(cursor, header, rule)) removed += 1
-        else {
-          kept += cursor.valueEnd - cursor.recordStart
-          if (cursor.isTombstone) this.#nextTombstoneAtMs = Math.min(this.#nextTombstoneAtMs, header.appendedAtMs)
+        if (!isKept(cursor, header, rule)) {
+          removed += 1
+          continue
         }
+        kept += cursor.valueEnd - cursor.recordStart
+        if (cursor.isTombstone) this.#oldestTombstoneAtMs = Math.min(this.#oldestTombstoneAtMs, header.appendedAtMs)
+        else if (!isNewest(cursor, rule)) this.#oldestMarkedAtMs = Math.min(this.#oldestMarkedAtMs, header.appendedAtMs)
       }
       if (kept > 0) keptBytes += kept + BATCH_HEADER_BYTES
     })
@@ -188,11 +202,16 @@ export class Compaction {
 }
 
 function isKept(cursor: RecordCursor, header: BatchHeader, rule: Rule): boolean {
-  const key = cursor.key
-  if (key === undefined) return true
-  const newest = rule.newest.get(key)
-  if (newest !== undefined && newest !== cursor.offset) return false
-  return !cursor.isTombstone || header.appendedAtMs > rule.tombstonesBeforeMs
+  if (cursor.key === undefined) return true
+  const isMarked = ((header.stamp.marks ?? 0) & rule.keptMarks) !== 0
+  if (isMarked && header.appendedAtMs > rule.markedBeforeMs) return true
+  return isNewest(cursor, rule) && (!cursor.isTombstone || header.appendedAtMs > rule.tombstonesBeforeMs)
+}
+
+/** A key that is in no closed segment any more, or was never there, has no newer record. */
+function isNewest(cursor: RecordCursor, rule: Rule): boolean {
+  const newest = cursor.key === undefined ? undefined : rule.newest.get(cursor.key)
+  return newest === undefined || newest === cursor.offset
 }
 
 /** Batches of a new segment, gathered into large writes. */

@@ -84,12 +84,14 @@ export interface Log {
   retain(retention: Retention, nowMs: number): Promise<void>
   /**
    * Keeps the last record of each key in closed segments; tombstones go after `tombstoneMs`. Offsets stay. With
-   * `closeActive` the segment being written is closed first, so that everything up to now takes part. Holds the keys of
-   * the closed segments in memory while it runs.
+   * `keepMarked` batches that have one of these marks in their stamp stay whole for that time, and tombstones at least as
+   * long. With `closeActive` the segment being written is closed first, so that everything up to now takes part. Holds
+   * the keys of the closed segments in memory while it runs.
    */
   compact(options: {
     readonly tombstoneMs: number
     readonly nowMs: number
+    readonly keepMarked?: { readonly marks: number; readonly ms: number }
     readonly closeActive?: boolean
   }): Promise<void>
   /** Moves the start: what is before may be deleted. */

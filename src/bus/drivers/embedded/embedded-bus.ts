@@ -121,7 +121,7 @@ export class EmbeddedBus implements Bus, RawAccess {
       clock,
       closeUsers: (topic) => this.#closeUsers(topic),
     })
-    this.#maintenance = new Maintenance(parts.topics, options)
+    this.#maintenance = new Maintenance(parts.topics, () => parts.groupState.flush(), options)
   }
 
   /**
