@@ -12,6 +12,8 @@ const BATCH_MAX = 50
 const bus = await connectKafkaBus({ url, clock: systemClock, random: systemRandom })
 await bus.open({ name: input, intent: 'telemetry' })
 await bus.open({ name: output, intent: 'telemetry' })
+// Takes the id over before anything is read: what the one before left open is aborted, and its places are free at once.
+await (await bus.transaction({ id: 'processor' })).abort()
 const reader = bus.reader(input, { mode: 'group', group: 'processor', retry: { attemptsMax: 1_000 } })
 for (;;) {
   const batch = await reader.read({ maxMessages: BATCH_MAX })

@@ -1,6 +1,7 @@
 /** The ways in which a client of Kafka goes wrong, each shown not to be ours on a real broker. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { addOffsetsToTxnV3, Connection, initProducerIdV4, txnOffsetCommitV3 } from '@platformatic/kafka'
 import type { KafkaBus } from '../../../src/bus/drivers/kafka/index.ts'
 import type { Message } from '../../../src/bus/index.ts'
 import { partitionOfKey, SkeinError } from '../../../src/core/index.ts'
@@ -228,7 +229,40 @@ describe('on a real broker', { skip: kafka.skip }, () => {
       [...Array(30).keys()],
     )
   })
+
+  test('a place that a dead processor was about to commit is waited for, longer than other failures', async (t) => {
+    const bus = await busOf(t, broker)
+    const topic = await openTopic(bus)
+    await bus.writer(topic).write(numbered(topic, 0, 3))
+    const before = bus.reader(topic, { mode: 'group', group: 'g' })
+    const given = await before.read({ maxMessages: 1, waitMs: 30_000 })
+    await before.acknowledge(given!.last, given!.generation)
+    await before.close()
+    // From then on the id has a coordinator.
+    await (await bus.transaction({ id: 'dying' })).abort()
+    await dieCommitting(`${topic}/g`, topic, 2n)
+    const impatient = await busOf(t, broker, { retryForMs: 1_000 })
+    await impatient.open({ name: topic, intent: 'telemetry' })
+    const reader = impatient.reader(topic, { mode: 'group', group: 'g' })
+    await assert.rejects(impatient.admin.lag(topic, 'g'), { details: { kafkaError: 88 } })
+    const successor = await busOf(t, broker)
+    await (await successor.transaction({ id: 'dying' })).abort()
+    assert.deepEqual(texts(await take(reader, 2)), ['1', '2'])
+  })
 })
+
+/** As a processor dies between the two steps of its commit: its place is in a transaction that nobody ends. */
+async function dieCommitting(groupId: string, topic: string, offset: bigint): Promise<void> {
+  const connection = new Connection('dying')
+  const [host, port] = broker.server.split(':') as [string, string]
+  await connection.connect(host, Number(port))
+  const { producerId, producerEpoch } = await initProducerIdV4.api.async(connection, 'dying', 60_000, -1n, -1)
+  await addOffsetsToTxnV3.api.async(connection, 'dying', producerId, producerEpoch, groupId)
+  const place = { partitionIndex: 0, committedOffset: offset, committedLeaderEpoch: -1, committedMetadata: null }
+  const topics = [{ name: topic, partitions: [place] }]
+  await txnOffsetCommitV3.api.async(connection, 'dying', groupId, producerId, producerEpoch, -1, '', null, topics)
+  await connection.close()
+}
 
 /** Whether one of the requests is EndTxn (key 26): each begins with its length in four bytes, then its key in two. */
 function endsTransaction(bytes: Buffer): boolean {

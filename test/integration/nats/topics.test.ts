@@ -56,6 +56,45 @@ test('a topic whose partitions shrank, or one of which was changed, is refused, 
   assert.ok((await api(operator, 'STREAM.INFO.SKEIN-try_topic-2', {})).error)
 })
 
+test('a topic whose first partition is gone is refused, written to or not, until what is left of it is deleted', {
+  skip,
+}, async (t) => {
+  const server = await nats.start()
+  t.after(() => server.stop())
+  const operator = await connect({ servers: server.url })
+  t.after(() => operator.close())
+  for (const isWritten of [false, true]) {
+    const topic = { ...TOPIC, partitions: 3 }
+    const maker = await openBus(t, { url: server.url })
+    await maker.open(topic)
+    if (isWritten) await maker.writer(TOPIC.name).write([{ subject: TOPIC.name, value: 'x' }])
+    await api(operator, 'STREAM.DELETE.SKEIN-try_topic-0', {})
+    const bus = await openBus(t, { url: server.url })
+    const refusal = { code: 'bad-argument', message: /3 partitions.*SKEIN-try_topic-0 is gone/ }
+    for (const spec of [topic, TOPIC]) await assert.rejects(bus.open(spec), refusal)
+    await assert.rejects(bus.admin.describeTopic(TOPIC.name), refusal)
+    assert.ok((await api(operator, 'STREAM.INFO.SKEIN-try_topic-0', {})).error)
+    await bus.admin.deleteTopic(TOPIC.name)
+    await bus.open({ ...topic, partitions: 2 })
+    await bus.admin.deleteTopic(TOPIC.name)
+  }
+})
+
+test('a topic whose making ended half-way is made whole', { skip }, async (t) => {
+  const server = await nats.start()
+  t.after(() => server.stop())
+  const operator = await connect({ servers: server.url })
+  t.after(() => operator.close())
+  const topic = { ...TOPIC, partitions: 3 }
+  const maker = await openBus(t, { url: server.url })
+  await maker.open(topic)
+  const { config } = await api(operator, 'STREAM.INFO.SKEIN-try_topic-1', {})
+  await maker.admin.deleteTopic(TOPIC.name)
+  await api(operator, 'STREAM.CREATE.SKEIN-try_topic-1', config)
+  const bus = await openBus(t, { url: server.url })
+  assert.equal((await bus.open(topic)).partitions, 3)
+})
+
 test('a stream of that name which Skein did not make is refused', { skip }, async (t) => {
   const server = await nats.start()
   t.after(() => server.stop())

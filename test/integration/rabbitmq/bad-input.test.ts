@@ -179,6 +179,25 @@ test('a topic that is deleted behind our back is not-found for writers and reade
   await assert.rejects(write(opened, 'two'), { code: 'not-found' })
 })
 
+test('a topic of which a partition is gone is refused at open, and no other is made in its place', {
+  skip,
+}, async (t) => {
+  const namespace = `test-${crypto.randomUUID().slice(0, 8)}`
+  const topic = { ...TOPIC, partitions: 3 }
+  await (await bus(t, { namespace })).open(topic)
+  const own = await connect((await server()).url)
+  t.after(() => own.close())
+  const stream = `${namespace}.log.${TOPIC.name}.1`
+  await (await own.createChannel()).deleteQueue(stream)
+  const opened = await bus(t, { namespace })
+  await assert.rejects(opened.open(topic), { code: 'bad-argument', message: /3 partitions.*readings\.1 is gone/ })
+  const channel = await own.createChannel()
+  channel.on('error', () => {})
+  await assert.rejects(channel.checkQueue(stream), /NOT_FOUND/)
+  await opened.admin.deleteTopic(TOPIC.name)
+  assert.equal((await opened.open(topic)).partitions, 3)
+})
+
 test('two readers of one group with other subjects: the later one is refused', { skip }, async (t) => {
   const opened = await bus(t)
   await opened.open(TOPIC)

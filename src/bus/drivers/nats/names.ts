@@ -30,6 +30,11 @@ export class TopicNames {
     return `_skein.${this.#token}.${partition}.`
   }
 
+  /** The subjects of all partitions. */
+  get everything(): string {
+    return `_skein.${this.#token}.>`
+  }
+
   /** The stream in which the topic's groups keep their places. */
   get groups(): string {
     return `SKEINGROUPS-${this.#token}`
@@ -53,3 +58,5 @@ export function groupToken(group: string): string {
 export const STREAM_PREFIX = 'SKEIN-'
 /** Where the topic's settings stand in its streams' metadata. */
 export const SETTINGS_KEY = 'skein.settings'
+/** Stands in the metadata of the last partition's stream once the streams of all are made. */
+export const WHOLE_KEY = 'skein.whole'

@@ -51,7 +51,6 @@ export class NatsAdmin implements Admin {
   }
 
   async deleteTopic(name: string): Promise<void> {
-    await this.#parts.topics.find(name)
     await this.#parts.closeUsers(name)
     await this.#parts.topics.delete(name)
   }

@@ -4,7 +4,7 @@ import { checkSameTopic, resolveTopic, type TopicSettings } from '../../kit/inde
 import type { Connection } from './connection.ts'
 import { CoreTopic } from './core-topic.ts'
 import { checkDurability, type LogTopic, newLogTopic } from './log-topic.ts'
-import { SETTINGS_KEY, STREAM_PREFIX, TopicNames } from './names.ts'
+import { SETTINGS_KEY, STREAM_PREFIX, TopicNames, WHOLE_KEY } from './names.ts'
 import { isApiError, STREAM_NOT_FOUND } from './nats-error.ts'
 import type { NatsBusOptions } from './options.ts'
 import { checkSupported, checkUnchanged, type StreamInfo, settingsOf, streamConfig } from './stream-config.ts'
@@ -31,13 +31,41 @@ export class TopicStore {
   async find(name: string): Promise<Topic> {
     const known = this.#topics.get(name)
     if (known !== undefined) return known
-    const info = this.#isCore ? undefined : await this.#infoOf(name, 0)
-    if (info === undefined) {
-      throw new SkeinError('not-found', `Cannot use topic "${name}": it does not exist; open it first`, {
-        details: { topic: name },
-      })
-    }
+    if (this.#isCore) throw notFound(name)
+    const info = await this.#headOf(name)
+    if (info === undefined) throw notFound(name)
     return this.#remember(settingsOf(info, name), info)
+  }
+
+  /** Of the first stream, which tells whether there is a topic. Rejects when it alone was taken away. */
+  async #headOf(name: string): Promise<StreamInfo | undefined> {
+    const info = await this.#infoOf(name, 0)
+    if (info !== undefined) return info
+    const beheaded = await this.#beheaded(name)
+    if (beheaded === undefined) return undefined
+    // Somebody else may have made it in between.
+    const made = await this.#infoOf(name, 0)
+    if (made !== undefined) return made
+    throw shrunk(beheaded, 0)
+  }
+
+  /**
+   * The settings of a topic that was whole and whose first stream is gone; undefined for one that there never was, or whose
+   * making ended half-way, before anything was written.
+   */
+  async #beheaded(name: string): Promise<TopicSettings | undefined> {
+    const names = new TopicNames(name)
+    const { streams } = await this.#connection.api<{ streams?: StreamInfo[] | null }>('STREAM.LIST', {
+      offset: 0,
+      subject: names.everything,
+    })
+    const [one] = streams ?? []
+    if (one === undefined) return undefined
+    const settings = settingsOf(one, name)
+    const last = await this.#infoOf(name, settings.partitions - 1)
+    const isMarked = last?.config.metadata?.[WHOLE_KEY] !== undefined
+    // The last one may be gone too, or be older than the mark.
+    return isMarked || streams!.some(({ state }) => state.last_seq > 0) ? settings : undefined
   }
 
   get #isCore(): boolean {
@@ -72,7 +100,7 @@ export class TopicStore {
       const reason = `topic "${spec.name}" is to be stored, and core NATS keeps nothing; open it with storage "ephemeral", or use JetStream`
       throw new UnsupportedError('storage', reason)
     }
-    const info = await this.#infoOf(spec.name, 0)
+    const info = await this.#headOf(spec.name)
     if (info === undefined) return (await this.#create(spec, settings)).capabilities
     const existing = settingsOf(info, spec.name)
     checkSameTopic(existing, spec)
@@ -132,8 +160,16 @@ export class TopicStore {
       const config = this.#configOf(settings, { partition, replicas })
       info = await this.#connection.api<StreamInfo>(`STREAM.CREATE.${config.name}`, config)
     }
+    if (settings.partitions > 1) await this.#markWhole(settings, replicas)
     checkSameTopic(settings, spec)
     return this.#remember(settings, info!)
+  }
+
+  /** From now on a first stream that is missing was taken away. */
+  async #markWhole(settings: TopicSettings, replicas: number): Promise<void> {
+    const config = this.#configOf(settings, { partition: settings.partitions - 1, replicas })
+    const metadata = { ...config.metadata, [WHOLE_KEY]: 'true' }
+    await this.#connection.api(`STREAM.UPDATE.${config.name}`, { ...config, metadata })
   }
 
   /** What the servers would refuse message by message is refused once. */
@@ -164,12 +200,16 @@ export class TopicStore {
   }
 
   async delete(name: string): Promise<void> {
-    const topic = await this.find(name)
+    const known = this.#topics.get(name)
+    // What is left of a topic can be deleted too.
+    const settings = known?.settings ?? (this.#isCore ? undefined : await this.#beheaded(name))
+    const { partitions } = settings ?? (await this.find(name)).settings
     this.#topics.delete(name)
-    if (topic.kind === 'core') return
-    await this.#deleteStream(topic.names.groups)
-    for (let partition = topic.settings.partitions - 1; partition >= 0; partition -= 1) {
-      await this.#deleteStream(topic.names.stream(partition))
+    if (known?.kind === 'core') return
+    const names = new TopicNames(name)
+    await this.#deleteStream(names.groups)
+    for (let partition = partitions - 1; partition >= 0; partition -= 1) {
+      await this.#deleteStream(names.stream(partition))
     }
   }
 
@@ -180,6 +220,12 @@ export class TopicStore {
       if (!isApiError(error, STREAM_NOT_FOUND)) throw error
     }
   }
+}
+
+function notFound(topic: string): SkeinError {
+  return new SkeinError('not-found', `Cannot use topic "${topic}": it does not exist; open it first`, {
+    details: { topic },
+  })
 }
 
 function nameIn(metadata: Readonly<Record<string, string>> | undefined): string {

@@ -10,6 +10,8 @@ import { withChannel, withConfirmChannel } from './with-channel.ts'
 export interface KnownTopic {
   readonly settings: TopicSettings
   readonly keeping: Keeping
+  /** Everything of it is on the broker since: what is missing was taken away. */
+  readonly isMade: boolean
   readonly groups: ReadonlySet<string>
   /** By group and partition: how many places before this one were dead. Mostly empty. */
   readonly places: ReadonlyMap<string, number>
@@ -17,6 +19,7 @@ export interface KnownTopic {
 
 type Entry =
   | { readonly kind: 'topic'; readonly name: string; readonly settings: TopicSettings; readonly keeping: Keeping }
+  | { readonly kind: 'topic-made'; readonly name: string }
   | { readonly kind: 'topic-deleted'; readonly name: string }
   | { readonly kind: 'group'; readonly name: string; readonly group: string }
   | { readonly kind: 'group-deleted'; readonly name: string; readonly group: string }
@@ -29,6 +32,7 @@ type Entry =
     }
 
 interface MutableTopic extends KnownTopic {
+  isMade: boolean
   readonly groups: Set<string>
   readonly places: Map<string, number>
 }
@@ -103,10 +107,12 @@ export class TopicRegistry {
       this.#topics.set(entry.name, {
         settings: entry.settings,
         keeping: entry.keeping,
+        isMade: false,
         groups: new Set(),
         places: new Map(),
       })
     } else if (entry.kind === 'topic-deleted') this.#topics.delete(entry.name)
+    else if (entry.kind === 'topic-made') this.#setMade(topic)
     else if (entry.kind === 'group') topic?.groups.add(entry.group)
     else if (entry.kind === 'group-deleted') topic?.groups.delete(entry.group)
     else topic?.places.set(placeKey(entry), Math.max(topic.places.get(placeKey(entry)) ?? 0, entry.generation))
@@ -114,6 +120,14 @@ export class TopicRegistry {
 
   async addTopic(settings: TopicSettings, keeping: Keeping): Promise<void> {
     await this.#append({ kind: 'topic', name: settings.name, settings, keeping })
+  }
+
+  #setMade(topic: MutableTopic | undefined): void {
+    if (topic !== undefined) topic.isMade = true
+  }
+
+  async noteMade(name: string): Promise<void> {
+    await this.#append({ kind: 'topic-made', name })
   }
 
   async removeTopic(name: string): Promise<void> {

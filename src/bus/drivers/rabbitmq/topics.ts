@@ -43,20 +43,37 @@ export class Topics {
     this.#parts = parts
   }
 
-  /** Creates a topic or checks that it is what is asked for; what is missing on the broker is made again. */
+  /** Creates a topic, or checks that it is what is asked for and that all of it is there. */
   async open(spec: TopicSpec): Promise<OpenTopic> {
     const { registry, cluster, clock } = this.#parts
     const plan = planTopic(spec, cluster)
     this.#checkVersion(plan.keeping)
     await registry.refresh()
-    const isNew = registry.find(spec.name) === undefined
-    if (isNew) await registry.addTopic(plan.settings, plan.keeping)
+    if (registry.find(spec.name) === undefined) await registry.addTopic(plan.settings, plan.keeping)
     const known = registry.find(spec.name)
     if (known === undefined) throw notFound(spec.name)
     checkSameTopic(known.settings, spec)
+    if (known.isMade) await this.#checkThere(known)
     await this.#declare(known)
-    if (isNew && plan.keeping === 'log') await clock.sleep(NAMES_SYNCED_WITHIN_MS)
+    if (!known.isMade) {
+      if (known.keeping === 'log') await clock.sleep(NAMES_SYNCED_WITHIN_MS)
+      await registry.noteMade(spec.name)
+    }
     return this.#opened(known)
+  }
+
+  /** A stream that is made again in the place of one that is gone would hide what was lost with it. */
+  async #checkThere({ settings, keeping }: KnownTopic): Promise<void> {
+    const { link, names } = this.#parts
+    if (keeping !== 'log') return
+    for (let partition = 0; partition < settings.partitions; partition += 1) {
+      const stream = names.stream(settings.name, partition)
+      await withChannel(link, `Cannot open topic "${settings.name}"`, (channel) => channel.checkQueue(stream)).catch(
+        (error: SkeinError) => {
+          throw error.code === 'not-found' ? shrunk(settings, stream) : error
+        },
+      )
+    }
   }
 
   #checkVersion(keeping: Keeping): void {
@@ -157,6 +174,15 @@ export class Topics {
     }
     await channel.deleteExchange(names.members(name, group))
   }
+}
+
+function shrunk({ name, partitions }: TopicSettings, stream: string): SkeinError {
+  return new SkeinError(
+    'bad-argument',
+    `Cannot open topic "${name}": it was made with ${partitions} partitions, and the stream ${stream} is gone behind Skein's back; ` +
+      'delete the topic and make it anew',
+    { details: { topic: name, setting: 'partitions', stream } },
+  )
 }
 
 function notFound(topic: string): SkeinError {

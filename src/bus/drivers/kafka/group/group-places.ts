@@ -1,6 +1,7 @@
 import type { StartPosition } from '../../../index.ts'
 import type { StoredProgress } from '../../../kit/index.ts'
 import type { Cluster } from '../cluster.ts'
+import { KAFKA, kafkaCode } from '../kafka-error.ts'
 import { listOffsets } from '../read/list-offsets.ts'
 import { SeenIds } from '../read/seen-ids.ts'
 import { startOffsets } from '../read/start-offsets.ts'
@@ -27,12 +28,14 @@ export async function groupPlaces(
     readonly groupId: string
     readonly from: StartPosition
     readonly partitions: readonly number[]
+    /** Nobody wants them any more. */
+    readonly isOver: () => boolean
   },
 ): Promise<readonly GroupPlace[]> {
   const { topic, groupId, partitions } = of
   const signal = cluster.closing
   const [stored, ends] = await Promise.all([
-    fetchProgress(cluster, { groupId, topic: topic.name, partitions, signal }),
+    stableProgress(cluster, { groupId, topic: topic.name, partitions, signal }, of.isOver),
     listOffsets(cluster, { topic: topic.name, at: 'latest', partitions, signal }),
   ])
   const fresh = partitions.filter((partition) => !stored.has(partition))
@@ -45,6 +48,24 @@ export async function groupPlaces(
       return { partition, stored: progress, isNew: !stored.has(partition), openedAtOffset, ids }
     }),
   )
+}
+
+/**
+ * A processor that died while it committed leaves its transaction open until somebody begins under its id, or its time is up:
+ * a minute by default, and longer than other failures are waited for.
+ */
+async function stableProgress(
+  cluster: Cluster,
+  of: Parameters<typeof fetchProgress>[1],
+  isOver: () => boolean,
+): Promise<ReadonlyMap<number, StoredProgress>> {
+  for (;;) {
+    try {
+      return await fetchProgress(cluster, of)
+    } catch (error) {
+      if (kafkaCode(error) !== KAFKA.UNSTABLE_OFFSET_COMMIT || isOver()) throw error
+    }
+  }
 }
 
 async function beginnings(

@@ -130,7 +130,8 @@ export class GroupReader implements Reader {
     const { topic } = this.#core
     const from = this.#options.from ?? 'earliest'
     const id = groupId(topic.name, this.group)
-    const places = await groupPlaces(this.#cluster, { topic, groupId: id, from, partitions })
+    const isOver = () => this.#core.isClosed
+    const places = await groupPlaces(this.#cluster, { topic, groupId: id, from, partitions, isOver })
     if (from !== 'earliest') await this.#commitBeginnings(places)
     if (this.#core.isClosed) return
     this.#generation += 1

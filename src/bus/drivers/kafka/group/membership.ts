@@ -212,10 +212,13 @@ function membershipError(error: unknown, groupId: string): SkeinError {
       { cause: error, details: { groupId } },
     )
   }
-  if (error instanceof Error && /Unsupported API|UNSUPPORTED_VERSION/.test(error.message)) {
-    return new SkeinError('unsupported', `Cannot join group "${groupId}": this broker is older than Kafka 4.0`, {
-      cause: error,
-    })
+  if (kafkaCode(error) === KAFKA.UNSUPPORTED_VERSION) {
+    return new SkeinError(
+      'unsupported',
+      `Cannot join group "${groupId}": the brokers do not take its protocol (KIP-848), which Kafka has from 4.0 on; ` +
+        'upgrade them, or allow it (group.coordinator.rebalance.protocols, feature group.version)',
+      { cause: error, details: { groupId } },
+    )
   }
   return skeinError(error, `read as group "${groupId}"`)
 }

@@ -199,7 +199,7 @@ function checkName(name: string): void {
 
 function checkKeepable(settings: TopicSettings): void {
   checkName(settings.name)
-  if (settings.storage === 'log') return
+  if (settings.storage !== 'ephemeral') return
   throw new UnsupportedError(
     `ephemeral storage for topic "${settings.name}"`,
     'Kafka stores whatever it is given; bind notices and queries to a broker that has fan-out, such as NATS',
