@@ -28,14 +28,14 @@ export async function groupPlaces(
     readonly groupId: string
     readonly from: StartPosition
     readonly partitions: readonly number[]
-    /** Nobody wants them any more. */
-    readonly isOver: () => boolean
+    /** For whom: once it is closed nobody waits for them. */
+    readonly reader: { readonly isClosed: boolean }
   },
 ): Promise<readonly GroupPlace[]> {
   const { topic, groupId, partitions } = of
   const signal = cluster.closing
   const [stored, ends] = await Promise.all([
-    stableProgress(cluster, { groupId, topic: topic.name, partitions, signal }, of.isOver),
+    stableProgress(cluster, { groupId, topic: topic.name, partitions, signal }, of.reader),
     listOffsets(cluster, { topic: topic.name, at: 'latest', partitions, signal }),
   ])
   const fresh = partitions.filter((partition) => !stored.has(partition))
@@ -57,13 +57,13 @@ export async function groupPlaces(
 async function stableProgress(
   cluster: Cluster,
   of: Parameters<typeof fetchProgress>[1],
-  isOver: () => boolean,
+  reader: { readonly isClosed: boolean },
 ): Promise<ReadonlyMap<number, StoredProgress>> {
   for (;;) {
     try {
       return await fetchProgress(cluster, of)
     } catch (error) {
-      if (kafkaCode(error) !== KAFKA.UNSTABLE_OFFSET_COMMIT || isOver()) throw error
+      if (kafkaCode(error) !== KAFKA.UNSTABLE_OFFSET_COMMIT || reader.isClosed) throw error
     }
   }
 }

@@ -130,8 +130,7 @@ export class GroupReader implements Reader {
     const { topic } = this.#core
     const from = this.#options.from ?? 'earliest'
     const id = groupId(topic.name, this.group)
-    const isOver = () => this.#core.isClosed
-    const places = await groupPlaces(this.#cluster, { topic, groupId: id, from, partitions, isOver })
+    const places = await groupPlaces(this.#cluster, { topic, groupId: id, from, partitions, reader: this.#core })
     if (from !== 'earliest') await this.#commitBeginnings(places)
     if (this.#core.isClosed) return
     this.#generation += 1
