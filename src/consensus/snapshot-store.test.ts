@@ -55,6 +55,18 @@ test('A snapshot of a later version is future-version, one that misses a chunk i
   await assert.rejects(snapshots.manifest({ ...snapshot, checksum }), { code: 'future-version' })
 })
 
+test('A chunk that is there and damaged does not count as there: it is fetched again', async () => {
+  const { objects, snapshots } = await makeStore()
+  const snapshot = await snapshots.write(AT, seededRandom(7).bytes(2_500))
+  const { chunks } = await snapshots.manifest(snapshot)
+  const name = `${snapshot.name}/chunk-000001`
+  const damaged = Buffer.from(await objects.get(name))
+  damaged[500]! ^= 1
+  await objects.put(name, damaged)
+  assert.equal(await snapshots.hasChunk(snapshot, 0, chunks[0]!), true)
+  assert.equal(await snapshots.hasChunk(snapshot, 1, chunks[1]!), false)
+})
+
 test('A snapshot is carried to another store chunk by chunk, and exists there only when it is whole', async () => {
   const one = await makeStore(1)
   const other = await makeStore(2)

@@ -4,10 +4,24 @@ import { SimulatedClock, SimulatedDisk, SimulatedStreams, seededRandom } from '.
 import { openRaftLog } from './open-raft-log.ts'
 import type { RaftLog } from './raft-log.ts'
 
-const SEEDS = Number(process.env.SEEDS ?? 6)
+const SEEDS = Number(process.env.SEEDS ?? 40)
 const ROUNDS = 8
+/** So long that what does not wait for a sync is done before it. */
+const SYNC_TURNS_MAX = 200
 /** A run takes half a second; one that waits for what never comes is a failure. */
 const TIMEOUT_MS = 20_000
+
+const KINDS = [
+  'power',
+  'cut',
+  'reset',
+  'compact',
+  'power-all',
+  'power-at-work',
+  'power-at-compaction',
+  'power-at-election',
+  'left-behind',
+] as const
 
 interface Machine {
   readonly id: number
@@ -15,7 +29,7 @@ interface Machine {
   log: RaftLog | undefined
 }
 
-/** Three members on simulated time, disks and streams. */
+/** Members of a group on simulated time, disks and streams. */
 class World {
   readonly clock = new SimulatedClock()
   readonly random
@@ -24,12 +38,13 @@ class World {
   readonly #signal: AbortSignal
 
   /** `signal`: of the test; when its time is up nothing more is played. */
-  constructor(seed: number, signal: AbortSignal) {
+  constructor(seed: number, signal: AbortSignal, ids: readonly number[] = [1, 2, 3]) {
     this.#signal = signal
     this.random = seededRandom(seed)
     this.streams = new SimulatedStreams({ clock: this.clock, random: seededRandom(seed + 1_000) })
-    this.machines = [1, 2, 3].map((id) => {
-      return { id, disk: new SimulatedDisk({ random: seededRandom(seed * 10 + id) }), log: undefined }
+    this.machines = ids.map((id) => {
+      const disk = new SimulatedDisk({ random: seededRandom(seed * 10 + id), syncTurnsMax: SYNC_TURNS_MAX })
+      return { id, disk, log: undefined }
     })
   }
 
@@ -44,20 +59,37 @@ class World {
       cluster: 'simulated',
       id,
       listen: `m${id}:1`,
-      bootstrap: [1, 2, 3].map((one) => ({ id: one, address: `m${one}:1` })),
-      segmentBytes: 4_000,
+      bootstrap: this.machines.map(({ id: one }) => ({ id: one, address: `m${one}:1` })),
+      segmentBytes: 1_000,
     })
     machine.log = await this.clock.until(opening)
+  }
+
+  /** However often its power fails meanwhile. */
+  async startAgain(machine: Machine): Promise<void> {
+    for (;;) {
+      try {
+        await this.start(machine)
+        return
+      } catch (error) {
+        if (!machine.disk.isOff) throw error
+        machine.disk.restart()
+      }
+    }
   }
 
   /** The power of one machine fails: what was not synced may be lost. */
   async losePower(machine: Machine): Promise<void> {
     if (!machine.disk.isOff) machine.disk.losePower()
-    this.streams.crash(`m${machine.id}`)
-    const closing = machine.log!.close().catch(() => undefined)
-    machine.log = undefined
-    await this.clock.until(closing)
+    await this.#stop(machine)
     machine.disk.restart()
+  }
+
+  async #stop(machine: Machine): Promise<void> {
+    this.streams.crash(`m${machine.id}`)
+    const closing = machine.log?.close().catch(() => undefined)
+    machine.log = undefined
+    if (closing !== undefined) await this.clock.until(closing)
   }
 
   get leader(): RaftLog | undefined {
@@ -80,7 +112,17 @@ class World {
         return false
       },
     )
-    return this.clock.until(appending)
+    let isSettled = false
+    void appending.then(() => {
+      isSettled = true
+    })
+    const isWithoutPower = ({ disk, log }: Machine) => disk.isOff && log !== undefined
+    while (!isSettled) {
+      await this.clock.advanceUntil(() => isSettled || this.machines.some(isWithoutPower), { stepMs: 1 })
+      // A machine without power says nothing more, even if nobody writes to its disk.
+      for (const machine of this.machines.filter(isWithoutPower)) await this.#stop(machine)
+    }
+    return appending
   }
 
   pick<T>(from: readonly T[]): T {
@@ -92,6 +134,7 @@ class World {
 async function everything(log: RaftLog): Promise<string[]> {
   const end = log.status().committedIndex
   let found: string[] = []
+  if (end === 0) return found
   for await (const read of log.read(0)) {
     if ('snapshot' in read) {
       const state = Buffer.concat(await Array.fromAsync(log.snapshots.read(read.snapshot)))
@@ -122,12 +165,54 @@ async function losePowerAtWork(world: World, round: number): Promise<string[]> {
   return acknowledged
 }
 
+async function losePowerAtCompaction(world: World, machine: Machine): Promise<void> {
+  machine.disk.failPowerAt(1 + Math.floor(world.random.float() * 40))
+  await world.clock.until(compact(machine.log!)).catch(() => undefined)
+  await world.losePower(machine)
+  await world.start(machine)
+}
+
+/** Nobody has a leader, and the power fails again while they start and elect one. */
+async function losePowerAtElection(world: World): Promise<void> {
+  for (const machine of world.machines) {
+    await world.losePower(machine)
+    machine.disk.failPowerAt(1 + Math.floor(world.random.float() * 60))
+    await world.startAgain(machine)
+  }
+  await world.clock.advance(world.random.float() * 4_000)
+  for (const machine of world.machines) {
+    await world.losePower(machine)
+    await world.start(machine)
+  }
+}
+
+/** One that has a snapshot of its own is left so far behind that it gets another's; its power fails at about that time. */
+async function leaveBehind(world: World, machine: Machine, round: number): Promise<string[]> {
+  await world.clock.until(compact(machine.log!)).catch(() => undefined)
+  world.streams.cut(`m${machine.id}`)
+  const acknowledged: string[] = []
+  for (let at = 0; at < 10; at += 1) {
+    const command = `left behind ${round}.${at}`
+    if (await world.append([command])) acknowledged.push(command)
+  }
+  for (const { log } of world.machines) await world.clock.until(compact(log!)).catch(() => undefined)
+  machine.disk.failPowerAt(1 + Math.floor(world.random.float() * 60))
+  world.streams.heal()
+  await world.clock.advance(world.random.float() * 6_000)
+  await world.losePower(machine)
+  await world.start(machine)
+  return acknowledged
+}
+
 /** Returns what was acknowledged meanwhile. */
 async function disturb(world: World, round: number): Promise<string[]> {
   const machine = world.pick(world.machines)
-  const kind = world.pick(['power', 'cut', 'reset', 'compact', 'power-all', 'power-at-work'])
+  const kind = world.pick(KINDS)
   if (kind === 'power-at-work') return losePowerAtWork(world, round)
-  if (kind === 'power') {
+  if (kind === 'left-behind') return leaveBehind(world, machine, round)
+  if (kind === 'power-at-compaction') await losePowerAtCompaction(world, machine)
+  else if (kind === 'power-at-election') await losePowerAtElection(world)
+  else if (kind === 'power') {
     await world.losePower(machine)
     await world.clock.advance(world.random.float() * 3_000)
     await world.start(machine)
@@ -163,6 +248,8 @@ for (let seed = 1; seed <= SEEDS; seed += 1) {
         }
       }
       acknowledged.push(...(await disturb(world, round)))
+      // What its disk says it has can be read, snapshots included.
+      for (const { log } of world.machines) await everything(log!)
     }
     await world.clock.advanceUntil(() => world.leader !== undefined)
     await world.clock.advanceUntil(() => world.append(['end']), { limitMs: 120_000 })
@@ -188,3 +275,34 @@ for (let seed = 1; seed <= SEEDS; seed += 1) {
     assert.equal(world.clock.timers, 0, 'nothing is left behind')
   })
 }
+
+test('Wherever in a compaction the power fails, the member starts again with all that it acknowledged', {
+  timeout: TIMEOUT_MS,
+}, async (t) => {
+  for (let call = 1, isOver = false; !isOver; call += 1) {
+    const world = new World(call, t.signal, [1])
+    const machine = world.machines[0]!
+    await world.start(machine)
+    await world.clock.advanceUntil(() => world.leader !== undefined)
+    const acknowledged: string[] = []
+    const appendSome = async () => {
+      for (let at = 0; at < 20; at += 1) {
+        const command = `command ${acknowledged.length}`
+        assert.ok(await world.append([command]))
+        acknowledged.push(command)
+      }
+    }
+    await appendSome()
+    await world.clock.until(compact(machine.log!))
+    await appendSome()
+    machine.disk.failPowerAt(call)
+    await world.clock.until(compact(machine.log!)).catch(() => undefined)
+    isOver = !machine.disk.isOff
+    await world.losePower(machine)
+    await world.start(machine)
+    await world.clock.advanceUntil(() => world.leader !== undefined)
+    assert.ok(await world.append(['end']))
+    assert.deepEqual(await everything(machine.log!), [...acknowledged, 'end'], `power lost at call ${call}`)
+    await world.clock.until(machine.log!.close())
+  }
+})

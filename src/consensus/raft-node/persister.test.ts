@@ -22,6 +22,7 @@ async function make(disk = new SimulatedDisk()) {
   const open = () => Wal.open({ disk, clock, directory: 'wal', segmentBytes: 10_000 })
   const { wal } = await open()
   const votes = await VoteSlots.create(disk, 'votes', { term: 1, vote: 0 })
+  await disk.syncDirectory('.')
   const failures: Error[] = []
   const persister = new Persister({
     clock,
@@ -38,7 +39,8 @@ async function make(disk = new SimulatedDisk()) {
   }
   const reopen = async () => {
     await persister.stop()
-    await wal.drain()
+    // After a failed sync it says so once more.
+    await wal.drain().catch(() => undefined)
     return (await open()).contents
   }
   return { clock, disk, persister, votes, failures, done, store, reopen }
@@ -97,6 +99,25 @@ test('A vote is in both slots before anybody is told', async () => {
   assert.deepEqual(done, [])
   await clock.advanceUntil(() => done.length === 1)
   assert.deepEqual({ term: votes.vote.term, vote: votes.vote.vote }, { term: 4, vote: 2 })
+})
+
+test('Wherever the power fails, no entry is on the disk before the term that it was made in, nor a vote half given', async () => {
+  for (let call = 1, isOver = false; !isOver; call += 1) {
+    const { clock, disk, done, store, reopen } = await make(new SimulatedDisk({ syncTurnsMax: 50 }))
+    store('first', { hardState: { term: 2, vote: 1, commit: 0 }, entries: [command(1, 2)] })
+    await clock.advanceUntil(() => done.length === 1)
+    disk.failPowerAt(call)
+    store('second', { hardState: { term: 3, vote: 2, commit: 1 }, entries: [command(2, 3)] })
+    await clock.advance(1_000)
+    isOver = !disk.isOff
+    if (!disk.isOff) disk.losePower()
+    disk.restart()
+    const { entries } = await reopen()
+    const { vote } = await VoteSlots.open(disk, 'votes')
+    assert.ok(vote.term >= (entries.at(-1)?.term ?? 0), `power lost at call ${call}`)
+    assert.equal(vote.vote, vote.term === 3 ? 2 : 1, `power lost at call ${call}`)
+    if (done.length === 2) assert.deepEqual([vote.term, entries.length], [3, 2], `power lost at call ${call}`)
+  }
 })
 
 test('A snapshot of its own never takes the place of a later one from the leader', async () => {

@@ -36,7 +36,7 @@ export class SnapshotLanes {
     this.#options = options
   }
 
-  /** What arrived whole and the core now asks to be stored. Later ones make it obsolete, so it is kept until then. */
+  /** What arrived whole and the core now asks to be stored. Kept until it, or a later one, is this member's own. */
   arrived(index: number): SnapshotRecord | undefined {
     return this.#arrived.get(index)
   }
@@ -77,7 +77,6 @@ export class SnapshotLanes {
     if (this.#isClosed) return
     const { metadata } = record
     if (this.#options.isWanted(metadata.index)) {
-      this.#arrived.clear()
       this.#arrived.set(metadata.index, record)
     }
     const to = this.#options.store.identity.node
@@ -86,8 +85,11 @@ export class SnapshotLanes {
 
   /** Only the newest is kept, and what is just being sent or fetched. What cannot be deleted now is deleted another time. */
   async deleteOldSnapshots(): Promise<void> {
+    const own = this.#options.record()
+    // The core may refuse a later one, of a leader that was replaced, and ask for an earlier one to be stored.
+    for (const index of this.#arrived.keys()) if (index <= (own?.metadata.index ?? 0)) this.#arrived.delete(index)
     const offered = this.#receiver?.lane.hasEnded === false ? this.#receiver.receiver.offered : undefined
-    const records = [this.#options.record(), ...this.#sending.values(), ...this.#arrived.values(), offered?.record]
+    const records = [own, ...this.#sending.values(), ...this.#arrived.values(), offered?.record]
     const kept = records.flatMap((record) => (record === undefined ? [] : [record.snapshot]))
     await this.#options.snapshots.deleteOthers(kept).catch(() => undefined)
   }

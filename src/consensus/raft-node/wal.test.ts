@@ -80,6 +80,21 @@ test('Released frames go from the disk, and what is kept behind the snapshot sta
   }
 })
 
+test('The newest snapshot stays, even if all entries before it and those behind it lie in other segments', async () => {
+  const disk = new SimulatedDisk()
+  const { wal } = await open(disk)
+  for (let index = 1; index <= 60; index += 1)
+    await wal.append({ commit: index - 1, entries: entries(index, index, 1, 100) })
+  await wal.append({ commit: 60, entries: [], snapshot: record(60, 1) })
+  for (let index = 61; index <= 120; index += 1)
+    await wal.append({ commit: index - 1, entries: entries(index, index, 1, 100) })
+  await wal.release(60)
+  await wal.drain()
+  const { contents } = await open(disk)
+  assert.equal(contents.snapshot?.metadata.index, 60)
+  assert.ok(told(contents).includes('61.1'))
+})
+
 test('After power loss at any moment every frame that was acknowledged is there, and none in part', async () => {
   for (let seed = 1; seed <= 60; seed += 1) {
     const random = seededRandom(seed)
