@@ -33,11 +33,17 @@ export class SnapshotStore {
     this.#chunkBytes = options.chunkBytes ?? CHUNK_BYTES
   }
 
-  /** Stores the state as it was when the entry at `index` had been applied. Rejects with what the store rejects with. */
+  /**
+   * Stores the state as it was when the entry at `index` had been applied. Rejects with what the store rejects with, and
+   * with `bad-argument`.
+   */
   async write(
     at: { readonly index: number; readonly timeMs: number },
     state: Uint8Array | AsyncIterable<Uint8Array>,
   ): Promise<SnapshotRef> {
+    if (!Number.isSafeInteger(at.index) || at.index < 0 || !Number.isFinite(at.timeMs)) {
+      throw new SkeinError('bad-argument', `Cannot write a snapshot at entry ${at.index}, of time ${at.timeMs}`)
+    }
     const name = `${this.#prefix}${String(at.index).padStart(16, '0')}-${this.#unique()}`
     const chunks: ChunkInfo[] = []
     for await (const bytes of inChunks(state, this.#chunkBytes)) {
@@ -72,7 +78,9 @@ export class SnapshotStore {
   async manifest(snapshot: SnapshotRef): Promise<SnapshotManifest> {
     const encoded = await this.#objects.get(`${snapshot.name}/manifest`)
     if (sha256(encoded) !== snapshot.checksum) throw damaged(snapshot.name, 'its manifest is not what was written')
-    return decodeManifest(encoded, snapshot.name)
+    const manifest = decodeManifest(encoded, snapshot.name)
+    if (manifest.index !== snapshot.index) throw damaged(snapshot.name, `it ends at entry ${manifest.index}`)
+    return manifest
   }
 
   async chunk(snapshot: SnapshotRef, number: number, expected: ChunkInfo): Promise<Uint8Array> {
@@ -151,6 +159,9 @@ async function* inChunks(
   let open = new Uint8Array(chunkBytes)
   let used = 0
   for await (const bytes of state) {
+    if (!(bytes instanceof Uint8Array)) {
+      throw new SkeinError('bad-argument', `Cannot write a snapshot of a ${typeof bytes}: give pieces of bytes`)
+    }
     for (let at = 0; at < bytes.byteLength; ) {
       const part = bytes.subarray(at, at + chunkBytes - used)
       open.set(part, used)

@@ -1,13 +1,21 @@
 import { SkeinError } from '../core/index.ts'
 import { type Configuration, membersOf } from './configuration.ts'
+import type { EntryKind } from './entry.ts'
 import type { InitialState } from './raft-options.ts'
 
+const KINDS: readonly EntryKind[] = ['command', 'config', 'empty']
+
 /** Throws `corrupt` for numbers and members that no node can have stored. What the log must be like it sees to itself. */
-export function checkInitialState({ hardState, snapshot, entries = [], configuration }: InitialState): void {
+export function checkInitialState(state: InitialState): void {
+  const { hardState, snapshot, entries = [], configuration, applied = 0 } = state
+  checkNumber('applied index', applied)
   if (hardState !== undefined) {
     for (const [name, value] of Object.entries(hardState)) checkNumber(name, value)
   }
-  for (const { term } of entries) checkNumber('term of an entry', term)
+  for (const { index, term, kind, data } of entries) {
+    checkNumber('term of an entry', term)
+    if (!KINDS.includes(kind) || !(data instanceof Uint8Array)) throw corruptState(`entry ${index} makes no sense`)
+  }
   const lastTerm = Math.max(snapshot?.term ?? 0, entries.at(-1)?.term ?? 0)
   // A node enters a term, durably, before it stores anything of it.
   if (hardState !== undefined && hardState.term < lastTerm) {

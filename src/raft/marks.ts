@@ -41,7 +41,7 @@ export function markSnapshotTaken(core: RaftCore, snapshot: SnapshotMetadata): v
 
 export function compact(core: RaftCore, index: number): void {
   const covered = Math.min(core.log.snapshot?.index ?? 0, core.applied)
-  if (!(index <= covered)) {
+  if (!(Number.isSafeInteger(index) && index <= covered)) {
     throw new SkeinError(
       'bad-argument',
       `Cannot forget entries through ${index}: the snapshot and what is applied end at ${covered}`,

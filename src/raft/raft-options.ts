@@ -30,7 +30,7 @@ export interface RaftLimits {
   readonly checkQuorum: boolean
   /** Largest total of entries in one append, unless a single one is larger. Default 512 KiB. */
   readonly messageBytesMax: number
-  /** Appends on their way to one peer. Default 64. */
+  /** Appends on their way to one peer. Default 64, at most 65,536. */
   readonly inflightMessagesMax: number
   /** Bytes of entries on their way to one peer. Default 4 MiB. */
   readonly inflightBytesMax: number
@@ -66,12 +66,18 @@ const DEFAULTS: RaftLimits = {
   pendingReadsMax: 65_536,
 }
 
+const INFLIGHT_MESSAGES_MAX = 65_536
+
 /** The limits with their defaults. Throws `bad-argument` for one that cannot be. */
 export function resolveLimits(given: Partial<RaftLimits>): RaftLimits {
   const limits = { ...DEFAULTS, ...given }
   for (const [name, value] of Object.entries(limits)) {
     if (typeof value === 'boolean' || (Number.isSafeInteger(value) && value >= 1)) continue
     throw new SkeinError('bad-argument', `Cannot use ${name} = ${value}: it must be a whole number from 1`)
+  }
+  if (limits.inflightMessagesMax > INFLIGHT_MESSAGES_MAX) {
+    const problem = `it must be at most ${INFLIGHT_MESSAGES_MAX}: room for them is kept for every peer`
+    throw new SkeinError('bad-argument', `Cannot use inflightMessagesMax = ${limits.inflightMessagesMax}: ${problem}`)
   }
   if (limits.electionTicks <= limits.heartbeatTicks) {
     const { electionTicks, heartbeatTicks } = limits

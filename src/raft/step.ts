@@ -1,4 +1,4 @@
-import { SkeinError } from '../core/index.ts'
+import { checkMessage } from './check-message.ts'
 import { campaign, commitByVote, handleVoteReply, handleVoteRequest, isLeased, replyToVote } from './elections.ts'
 import { followLeader, handleAppend, handleHeartbeat, handleSnapshot } from './following.ts'
 import { handleAppendAccepted, handleAppendRejected, handleHeartbeatReply } from './leader-replication.ts'
@@ -13,36 +13,13 @@ type MessageToLeader = Extract<
   { type: 'append-accepted' | 'append-rejected' | 'heartbeat-reply' | 'transfer' | 'read-request' }
 >
 
-const TYPES: ReadonlySet<string> = new Set<Message['type']>([
-  'append',
-  'append-accepted',
-  'append-rejected',
-  'heartbeat',
-  'heartbeat-reply',
-  'vote-request',
-  'vote-reply',
-  'snapshot',
-  'timeout-now',
-  'transfer',
-  'read-request',
-  'read-reply',
-])
-
 /** Takes in a message: first what its term means, then what it says. */
 export function step(core: RaftCore, message: Message): void {
-  checkAddress(core, message)
+  checkMessage(core.id, message)
   if (message.type === 'vote-request' || message.type === 'vote-reply') commitByVote(core, message)
   if (message.term > core.term && !takeHigherTerm(core, message)) return
   if (message.term < core.term) answerLowerTerm(core, message)
   else dispatch(core, message)
-}
-
-function checkAddress(core: RaftCore, { type, to, from, term }: Message): void {
-  const isFromPeer = Number.isSafeInteger(from) && from > 0 && from !== core.id
-  const hasTerm = Number.isSafeInteger(term) && term >= 0
-  if (to === core.id && isFromPeer && hasTerm && TYPES.has(type)) return
-  const what = `a "${type}" from node ${from} to node ${to} in term ${term}`
-  throw new SkeinError('bad-input', `Cannot take in ${what}: this is node ${core.id}, and its peers speak otherwise`)
 }
 
 /** A newer term makes a follower of anyone. False when the message is to be passed over. */

@@ -1,5 +1,7 @@
 import { type Bus, type Message, type Reader, WriteError, type Writer } from '../../bus/index.ts'
 import { type Clock, ClosedError, type Random, SkeinError } from '../../core/index.ts'
+import { checkCommands } from '../check-commands.ts'
+import { checkCompaction } from '../check-compaction.ts'
 import { OutcomeUnknownError } from '../errors.ts'
 import type { LogStatus } from '../log-status.ts'
 import type { LogRead, ReadOptions } from '../replicated-log.ts'
@@ -120,13 +122,7 @@ export class OrderedTopic {
   }
 
   checkCommands(commands: readonly Uint8Array[]): void {
-    if (commands.length === 0) throw new SkeinError('bad-argument', 'Cannot append nothing: give at least one command')
-    const { commandBytesMax } = this.#parts
-    for (const { length } of commands) {
-      if (length <= commandBytesMax) continue
-      const message = `Cannot append a command of ${length} bytes: at most ${commandBytesMax}; keep large things elsewhere and append where they are`
-      throw new SkeinError('message-too-large', message, { details: { bytes: length, bytesMax: commandBytesMax } })
-    }
+    checkCommands(commands, this.#parts.commandBytesMax)
   }
 
   /** Log time of what is appended now. */
@@ -186,11 +182,7 @@ export class OrderedTopic {
   async compact(through: number, snapshot: SnapshotRef, { signal }: WaitOptions = {}): Promise<void> {
     signal?.throwIfAborted()
     this.checkUsable()
-    const { committed } = this.fold
-    if (through > snapshot.index || snapshot.index > committed) {
-      const message = `Cannot compact through entry ${through} for a snapshot at ${snapshot.index}: it must not be beyond the snapshot, nor that beyond what is committed, ${committed}`
-      throw new SkeinError('bad-argument', message)
-    }
+    checkCompaction(through, snapshot, this.fold.committed)
     if (snapshot.index <= (this.fold.compaction?.snapshot.index ?? 0)) return
     const { snapshots } = this.#parts
     // Nothing is let go for a snapshot that is not there.

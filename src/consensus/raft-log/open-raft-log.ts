@@ -1,3 +1,4 @@
+import { SkeinError } from '../../core/index.ts'
 import { openRaftMember, RAFT_TIMES, type RaftMemberOptions } from '../raft-node/index.ts'
 import { COMMAND_HEADER_BYTES } from './command-codec.ts'
 import { RaftLog } from './raft-log.ts'
@@ -26,8 +27,9 @@ const DEFAULTS = {
  * `corrupt` when what it had acknowledged is damaged: it must not vote again, and is replaced under a new id; with
  * `future-version`, and with `wrong-cluster` for the directory of another group.
  */
-export function openRaftLog(given: RaftLogOptions): Promise<RaftLog> {
+export async function openRaftLog(given: RaftLogOptions): Promise<RaftLog> {
   const options = { ...DEFAULTS, ...given }
+  for (const name of ['commandBytesMax', 'retainedBytesMax'] as const) checkBytes(name, options[name])
   const limits = {
     entryBytesMax: options.commandBytesMax + COMMAND_HEADER_BYTES,
     uncommittedBytesMax: options.uncommittedBytesMax,
@@ -37,4 +39,9 @@ export function openRaftLog(given: RaftLogOptions): Promise<RaftLog> {
     { ...options, limits },
     (opened) => new RaftLog({ ...options, ...opened, storage: options.disk.kind }),
   )
+}
+
+function checkBytes(name: string, bytes: number): void {
+  if (Number.isSafeInteger(bytes) && bytes >= 1) return
+  throw new SkeinError('bad-argument', `Cannot open a Raft log: ${name} is ${bytes}, it must be a whole number from 1`)
 }

@@ -1,5 +1,7 @@
 import { type Clock, ClosedError, SkeinError } from '../../core/index.ts'
 import { type Entry, isJoint, NOBODY, type NodeId, NotLeaderError } from '../../raft/index.ts'
+import { checkCommands } from '../check-commands.ts'
+import { checkCompaction } from '../check-compaction.ts'
 import type { LogAdmin } from '../log-admin.ts'
 import type { LogStatus } from '../log-status.ts'
 import {
@@ -153,22 +155,13 @@ export class RaftLog implements ReplicatedLog {
     signal?.throwIfAborted()
     const driver = this.#usable()
     if (this.#isDraining) throw new ClosedError('this replicated log')
-    this.#checkSize(commands)
+    checkCommands(commands, this.#parts.commandBytesMax)
     this.#checkRoom(driver)
     const timeMs = Math.max(this.#parts.clock.nowMs(), this.#logTimeMs)
     const proposed = driver.propose(encodeCommands(commands, { timeMs, term: driver.term }))
     this.#logTimeMs = timeMs
     const { first, last, term } = await this.#appends.wait(proposed, signal)
     return { first, last, term, durability: this.#durability() }
-  }
-
-  #checkSize(commands: readonly Uint8Array[]): void {
-    const { commandBytesMax } = this.#parts
-    for (const { length } of commands) {
-      if (length <= commandBytesMax) continue
-      const message = `Cannot append a command of ${length} bytes: at most ${commandBytesMax}; keep large things elsewhere and append where they are`
-      throw new SkeinError('message-too-large', message, { details: { bytes: length, bytesMax: commandBytesMax } })
-    }
   }
 
   #checkRoom(driver: RaftDriver): void {
@@ -218,11 +211,7 @@ export class RaftLog implements ReplicatedLog {
   async #compact(through: number, snapshot: SnapshotRef, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted()
     const driver = this.#usable()
-    const { committed } = this.#committed
-    if (through > snapshot.index || snapshot.index > committed) {
-      const message = `Cannot compact through entry ${through} for a snapshot at ${snapshot.index}: it must not be beyond the snapshot, nor that beyond what is committed, ${committed}`
-      throw new SkeinError('bad-argument', message)
-    }
+    checkCompaction(through, snapshot, this.#committed.committed)
     if (snapshot.index <= (this.#committed.snapshot?.index ?? 0)) return
     // Nothing is let go for a snapshot that is not there.
     await this.snapshots.manifest(snapshot)

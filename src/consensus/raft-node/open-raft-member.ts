@@ -2,6 +2,7 @@ import { type Clock, type Disk, type MutualTls, type Network, type Random, Skein
 import { type ObjectStore, openDirectoryStore } from '../../objects/index.ts'
 import { SnapshotStore } from '../snapshot-store.ts'
 import type { DriverSink, RaftDriverOptions, RaftTimes } from './driver-options.ts'
+import { parseAddress } from './peer-link.ts'
 import { RaftDriver } from './raft-driver.ts'
 import { RaftStore, type StoredState } from './raft-store.ts'
 
@@ -88,8 +89,9 @@ export async function openRaftMember<User extends DriverUser>(
   }
 }
 
-function checkOptions({ cluster, id, bootstrap, heartbeatMs, electionTimeoutMs }: RaftMemberOptions & RaftTimes): void {
-  if (cluster.length === 0 || Buffer.byteLength(cluster) > 256) {
+function checkOptions(options: RaftMemberOptions & RaftTimes): void {
+  const { cluster, id, listen, advertise, bootstrap, addresses, heartbeatMs, electionTimeoutMs } = options
+  if (typeof cluster !== 'string' || cluster.length === 0 || Buffer.byteLength(cluster) > 256) {
     throw new SkeinError('bad-argument', 'Cannot open a Raft member: the cluster id must have 1 to 256 bytes')
   }
   if (!Number.isSafeInteger(id) || id < 1) {
@@ -98,6 +100,8 @@ function checkOptions({ cluster, id, bootstrap, heartbeatMs, electionTimeoutMs }
   if (bootstrap !== undefined && !bootstrap.some((member) => member.id === id)) {
     throw new SkeinError('bad-argument', `Cannot make a new group: node ${id} is not among its first members`)
   }
+  for (const member of [...(bootstrap ?? []), ...(addresses ?? [])]) checkMember(member)
+  for (const address of [listen, advertise]) if (address !== undefined) parseAddress(address)
   if (bootstrap !== undefined && new Set(bootstrap.map((member) => member.id)).size !== bootstrap.length) {
     throw new SkeinError('bad-argument', 'Cannot make a new group: two of its first members have one id')
   }
@@ -105,4 +109,12 @@ function checkOptions({ cluster, id, bootstrap, heartbeatMs, electionTimeoutMs }
     const message = `Cannot open a Raft member: electionTimeoutMs is ${electionTimeoutMs}, it must be at least twice heartbeatMs, which is ${heartbeatMs}`
     throw new SkeinError('bad-argument', message)
   }
+}
+
+/** A group that was made with nonsense would elect nobody, and its directories could not be used again. */
+function checkMember({ id, address }: RaftMember): void {
+  if (!Number.isSafeInteger(id) || id < 1) {
+    throw new SkeinError('bad-argument', `Cannot name a member of id ${id}: it must be a whole number from 1`)
+  }
+  parseAddress(address)
 }

@@ -5,6 +5,7 @@ import type { LogMember } from '../log-status.ts'
 import type { WaitOptions } from '../wait-options.ts'
 import type { Wake } from '../wake.ts'
 import { encodeAddresses } from './group-members.ts'
+import { parseAddress } from './peer-link.ts'
 import type { PendingProposals } from './pending-proposals.ts'
 import type { RaftDriver } from './raft-driver.ts'
 
@@ -36,7 +37,9 @@ export class RaftAdmin implements LogAdmin {
     member: { readonly id: string; readonly address: string },
     { signal }: WaitOptions = {},
   ): Promise<void> {
+    signal?.throwIfAborted()
     const id = parseId(member.id)
+    parseAddress(member.address)
     const driver = this.#leading('add a member')
     if (driver.members.isSpent(id)) {
       const message = `Cannot add node ${id}: this id was given before, and ids are never used again; take a new one`
@@ -46,6 +49,7 @@ export class RaftAdmin implements LogAdmin {
   }
 
   async promote(id: string, { signal }: WaitOptions = {}): Promise<void> {
+    signal?.throwIfAborted()
     const node = parseId(id)
     this.#leading('promote a member')
     const caughtUp = () => {
@@ -59,6 +63,7 @@ export class RaftAdmin implements LogAdmin {
   }
 
   async remove(id: string, { signal }: WaitOptions = {}): Promise<void> {
+    signal?.throwIfAborted()
     const node = parseId(id)
     const driver = this.#leading('remove a member')
     const { configuration } = driver.status
@@ -74,6 +79,7 @@ export class RaftAdmin implements LogAdmin {
   }
 
   async transfer(to: string, { signal }: WaitOptions = {}): Promise<void> {
+    signal?.throwIfAborted()
     const node = parseId(to)
     const driver = this.#parts.driver()
     if (!isVoter(driver.status.configuration, node)) throw notMember(node)
