@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { until } from '../../../test/until.ts'
+import { seededRandom } from '../../../testing/index.ts'
 import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
-import { memoryDisk, type SkeinError } from '../../core/index.ts'
+import { WriteError, type Writer } from '../../bus/index.ts'
+import { memoryDisk, type Random, type SkeinError } from '../../core/index.ts'
 import { systemClock, systemRandom } from '../../core/system/index.ts'
 import { openDirectoryStore } from '../../objects/index.ts'
 import { SnapshotStore } from '../snapshot-store.ts'
@@ -22,9 +24,9 @@ async function make(t: TestContext) {
   const objects = await openDirectoryStore({ disk, directory: 'objects' })
   const writer = bus.writer('proposals')
   let number = 0
-  const propose = async (text: string) => {
+  const propose = async (...texts: readonly string[]) => {
     number += 1
-    const value = encodeProposal({ proposer: PROPOSER, number, commands: [Buffer.from(text)] })
+    const value = encodeProposal({ proposer: PROPOSER, number, commands: texts.map((text) => Buffer.from(text)) })
     await writer.write([{ subject: 'proposals.call', key: 'log', value }])
   }
   const member = async (id: string, cluster = 'test') => {
@@ -76,6 +78,35 @@ test('Leaders that follow each other in any order of their proposals take each o
   for (const { told } of members) {
     await until(() => told.length === expected.length)
     assert.deepEqual(told, expected)
+  }
+})
+
+/** From now on a third of its writes fail, after all, some or none of the batch was stored. */
+function falter(writer: Writer, random: Random): void {
+  const write = writer.write.bind(writer)
+  writer.write = async (batch) => {
+    if (random.float() < 0.67) return write(batch)
+    const stored = Math.floor(random.float() * (batch.length + 1))
+    if (stored > 0) await write(batch.slice(0, stored))
+    const unknown = batch.map((_, at) => at)
+    throw new WriteError('Cannot write: the test wants it so', { accepted: [], unknown, retryable: true })
+  }
+}
+
+test('Whatever writes of a leader fail, in whole or in part, it orders every proposal in the end, each once', async (t) => {
+  for (let seed = 1; seed <= 5; seed += 1) {
+    const { propose, member } = await make(t)
+    const members = [await member('a'), await member('b')]
+    for (const { ordered } of members) falter(ordered.writer, seededRandom(seed))
+    for (let term = 1; term <= 4; term += 1) {
+      members[term % 2]!.sequencer.lead(term)
+      for (let at = 0; at < 8; at += 1) await propose(`${term}.${at} first`, `${term}.${at} second`)
+    }
+    const expected = Array.from({ length: 32 }, (_, at) => at + 1)
+    for (const { told } of members) {
+      await until(() => told.length === expected.length)
+      assert.deepEqual(told, expected, `seed ${seed}`)
+    }
   }
 })
 
