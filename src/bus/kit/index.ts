@@ -8,6 +8,7 @@ export {
   replayedHeaders,
   topicOfDeadLetters,
 } from './dead-letter.ts'
+export { GroupGate } from './group-gate.ts'
 export type { HeldMessage } from './held-messages.ts'
 export { IdMemory } from './id-memory.ts'
 export { IdWindow } from './id-window.ts'

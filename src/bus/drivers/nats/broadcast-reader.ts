@@ -83,7 +83,7 @@ export class BroadcastReader implements Reader {
       const feed = this.#feeds[this.#turn]!
       const problem = feed.takeProblem()
       if (problem !== undefined) throw problem
-      const deliveries = feed.take(sizes, () => 'give')
+      const deliveries = feed.take(sizes, () => 1)
       if (deliveries.length === 0) continue
       const last = deliveries.at(-1)!.position
       return { topic: this.#topic.settings.name, partition: feed.partition, generation: GENERATION, deliveries, last }

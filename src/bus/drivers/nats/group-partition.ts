@@ -1,16 +1,14 @@
 import { SkeinError, type Timer } from '../../../core/index.ts'
-import { type HeldMessage, PartitionProgress, type ResolvedRetryPolicy, type StoredProgress } from '../../kit/index.ts'
+import { GroupGate, type ResolvedRetryPolicy, type StoredProgress } from '../../kit/index.ts'
 import type { Connection } from './connection.ts'
 import { type PartitionRecord, partitionRecord } from './group-records.ts'
 import type { GroupStore } from './group-store.ts'
 import type { NatsDelivery } from './nats-delivery.ts'
 import { isConflict } from './nats-error.ts'
-import type { Decision, PartitionFeed } from './partition-feed.ts'
+import type { PartitionFeed } from './partition-feed.ts'
 import { persist } from './persist.ts'
 import type { ReadSizes } from './read-loop.ts'
 
-/** Given in vain so often, a message is given alone: if it kills its reader again, only it is counted. */
-const SUSPECT_ATTEMPTS = 2
 const LAZY_MS = 50
 
 export interface OwnedBy {
@@ -23,19 +21,12 @@ export interface OwnedBy {
 }
 
 /** One partition that this reader has: what is done of it, and its record, which nobody else writes meanwhile. */
-export class GroupPartition {
+export class GroupPartition extends GroupGate {
   readonly feed: PartitionFeed
   readonly generation: number
-  readonly policy: ResolvedRetryPolicy
-  progress: PartitionProgress
-  isStopping = false
-  /** A dead message stops it (`onDead: 'block'`). */
-  isBlocked = false
   isLost = false
   /** What the next read is told of, once: a dead letter that could not be stored. */
   news: SkeinError | undefined
-  /** Found dead while fetching: to be buried by whoever fetched. */
-  dying: HeldMessage[] = []
   readonly #owner: OwnedBy
   readonly #connection: Connection
   readonly #store: GroupStore
@@ -46,9 +37,6 @@ export class GroupPartition {
   #saving: Promise<void> | undefined
   #next: Promise<void> | undefined
   #lazy: Timer | undefined
-  /** A suspect is in hand, or waits for the hand to be empty. */
-  #isStalled = false
-  #idle: Array<() => void> = []
 
   constructor(
     feed: PartitionFeed,
@@ -60,27 +48,22 @@ export class GroupPartition {
       readonly onLost: () => void
     },
   ) {
+    super(stored.progress, parts.owner.policy)
     this.feed = feed
     this.#owner = parts.owner
     this.generation = parts.owner.generation
-    this.policy = parts.owner.policy
     this.#connection = parts.connection
     this.#store = parts.store
     this.#onLost = parts.onLost
     this.#sequence = stored.sequence
-    this.progress = new PartitionProgress(stored.progress, this.policy)
   }
 
   get partition(): number {
     return this.feed.partition
   }
 
-  get canFetch(): boolean {
-    return !this.isStopping && !this.isBlocked && !this.isLost && !this.#isStalled && !this.progress.isFull
-  }
-
-  nextDueMs(): number | undefined {
-    return this.isStopping || this.isBlocked || this.isLost ? undefined : this.progress.nextDueMs()
+  protected override get isHeldUp(): boolean {
+    return super.isHeldUp || this.isLost
   }
 
   /** Nothing on the server, fetched, in hand or held. */
@@ -92,74 +75,24 @@ export class GroupPartition {
   takeFresh(sizes: ReadSizes): NatsDelivery[] {
     if (!this.canFetch) return []
     const { progress } = this
-    const taken = this.feed.take(sizes, (delivery, count) => this.#decide(delivery, count))
+    const taken = this.feed.take(sizes, (delivery, count) => (this.isPlain ? 1 : this.decide(delivery, count)))
     progress.position = this.feed.position
     const [first, last] = [taken[0], taken.at(-1)]
     if (first === undefined || last === undefined) return taken
-    const isDense = last.offset - first.offset + 1 === taken.length
-    const offsets = isDense ? undefined : taken.map(({ offset }) => offset)
-    progress.giveFresh({ from: first.offset, to: last.offset, offsets })
+    const offsets = () => taken.map(({ offset }) => offset)
+    this.noteGiven({ first: first.offset, last: last.offset, count: taken.length, offsets })
     for (const delivery of taken) delivery.generation = this.generation
     return taken
   }
 
-  #decide(delivery: NatsDelivery, count: number): Decision {
-    const { progress } = this
-    if (progress.isPlain && !this.#isStalled) return 'give'
-    const { offset, orderKey } = delivery
-    if (progress.isDone(offset)) return 'skip'
-    if (this.#isStalled) return 'stop'
-    if (progress.held.holdsKey(orderKey)) {
-      if (progress.isFull) return 'stop'
-      progress.park({ offset, orderKey })
-      return 'skip'
-    }
-    const attempts = progress.attemptsOf(offset)
-    if (attempts >= this.policy.attemptsMax) {
-      const dead = progress.park({ offset, orderKey })
-      dead.state = 'dying'
-      this.dying.push(dead)
-      return 'skip'
-    }
-    if (attempts >= SUSPECT_ATTEMPTS && !this.#mayGiveAlone(count)) return 'stop'
-    delivery.attempt = attempts + 1
-    return 'give'
-  }
-
-  #mayGiveAlone(count: number): boolean {
-    if (count > 0) return false
-    this.#isStalled = true
-    return !this.progress.hasWorkInHand
-  }
-
   /** What is given must count before it is given, where it may have been given before. */
-  async noteGiven(first: NatsDelivery): Promise<void> {
+  async saveGiven(first: NatsDelivery): Promise<void> {
     if (first.offset < this.#owner.freshFrom) await this.save()
     else this.saveSoon()
   }
 
-  /** After every settlement. */
-  settled(): void {
-    if (this.progress.hasWorkInHand) return
-    this.#isStalled = false
-    this.#wakeIdle()
-  }
-
-  whenIdle(): Promise<void> {
-    if (!this.progress.hasWorkInHand) return Promise.resolve()
-    return new Promise((resolve) => this.#idle.push(resolve))
-  }
-
-  #wakeIdle(): void {
-    const idle = this.#idle
-    this.#idle = []
-    for (const wake of idle) wake()
-  }
-
   async moveTo(offset: number): Promise<void> {
-    this.progress = new PartitionProgress({ settled: offset, delivered: offset, held: [], attempts: [] }, this.policy)
-    this.#isStalled = false
-    this.isBlocked = false
+    this.restartAt(offset)
     await this.feed.moveTo(offset)
   }
 
@@ -236,7 +169,7 @@ export class GroupPartition {
     this.#lazy?.cancel()
     this.#abort.abort(this.lostError())
     this.feed.close()
-    this.#wakeIdle()
+    this.wakeIdle()
   }
 
   /**

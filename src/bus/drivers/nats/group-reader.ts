@@ -121,7 +121,7 @@ export class GroupReader implements Reader {
     const isDue = dueMs !== undefined && dueMs <= this.#connection.clock.monotonicMs()
     const deliveries = isDue ? await this.#takeHeld(partition, sizes) : partition.takeFresh(sizes)
     const [first] = deliveries
-    if (first !== undefined) await partition.noteGiven(first)
+    if (first !== undefined) await partition.saveGiven(first)
     return deliveries
   }
 

@@ -19,7 +19,8 @@ export interface FeedOptions {
 }
 
 /** What a reader does with a message: give it, pass over it for good, or stop before it. */
-export type Decision = 'give' | 'skip' | 'stop'
+/** A number: give it, as that attempt. `skip`: not for this reader, or not now. `stop`: not now, and nothing after it. */
+type Decision = 'skip' | 'stop' | number
 
 /** The messages of one partition that concern one reader, in order. */
 export class PartitionFeed {
@@ -95,6 +96,7 @@ export class PartitionFeed {
       this.#pull.shift()
       this.position = delivery.offset + 1
       if (decision === 'skip') continue
+      delivery.attempt = decision
       taken.push(delivery)
       bytesLeft -= front.byteLength
     }

@@ -2,20 +2,19 @@ import type { ConsumeMessage } from 'amqplib'
 import type { Clock, SkeinError } from '../../../core/index.ts'
 import type { Delivery } from '../../index.ts'
 import {
+  GroupGate,
   type HeldMessage,
-  PartitionProgress,
   REPLAY_HEADER,
   type ResolvedRetryPolicy,
   type StoredProgress,
   type SubjectFilter,
 } from '../../kit/index.ts'
 import { AmqpDelivery, headerOf, isExpired, orderKeyOf, streamOffsetOf, subjectOf } from './amqp-delivery.ts'
+import { KEY_HEADER } from './envelope.ts'
 import type { ReadSizes, Source } from './read-loop.ts'
 import type { StreamFeed } from './stream-feed.ts'
 
 const ABANDONED = 'abandoned by its readers too often'
-/** Given in vain so often, a message is given alone: if it kills its reader again, only it is counted. */
-const SUSPECT_ATTEMPTS = 2
 
 export interface GroupPartitionParts {
   readonly topic: string
@@ -33,14 +32,9 @@ export interface GroupPartitionParts {
 }
 
 /** One partition of a log as one reader of a group has it: what was given, what failed, and what may come next. */
-export class GroupPartition implements Source {
+export class GroupPartition extends GroupGate implements Source {
   readonly feed: StreamFeed
   generation = 0
-  progress: PartitionProgress
-  /** Being given up: nothing more is given. */
-  isStopping = false
-  /** A dead message stops it (`onDead: 'block'`). */
-  isBlocked = false
   /** What the next read is told of, once: a dead letter that could not be stored. */
   news: SkeinError | undefined
   /** What becomes of what is in hand when this reader goes. */
@@ -48,14 +42,11 @@ export class GroupPartition implements Source {
   readonly #parts: GroupPartitionParts
   /** The messages that are held, by their offset: they are given again from here. */
   readonly #kept = new Map<number, ConsumeMessage>()
-  /** A suspect is in hand, or waits for the hand to be empty. */
-  #isStalled = false
-  #idle: Array<() => void> = []
 
   constructor(parts: GroupPartitionParts, stored: StoredProgress) {
+    super(stored, parts.policy)
     this.#parts = parts
     this.feed = parts.feed
-    this.progress = new PartitionProgress(stored, parts.policy)
   }
 
   get partition(): number {
@@ -73,18 +64,7 @@ export class GroupPartition implements Source {
 
   canGive(): boolean {
     if (this.news !== undefined) return true
-    if (this.isStopping || this.isBlocked) return false
-    const dueMs = this.nextDueMs()
-    if (dueMs !== undefined && dueMs <= this.#parts.clock.monotonicMs()) return true
-    return this.#canFetch && this.feed.hasMore
-  }
-
-  get #canFetch(): boolean {
-    return !this.#isStalled && !this.progress.isFull
-  }
-
-  nextDueMs(): number | undefined {
-    return this.isStopping || this.isBlocked ? undefined : this.progress.nextDueMs()
+    return this.hasDue(this.#parts.clock.monotonicMs()) || (this.canFetch && this.feed.hasMore)
   }
 
   /** Held messages whose turn has come before fresh ones. */
@@ -122,7 +102,7 @@ export class GroupPartition implements Source {
     const deliveries: AmqpDelivery[] = []
     const { progress, feed } = this
     let bytes = 0
-    while (this.#canFetch && deliveries.length < sizes.countMax && bytes < sizes.bytesMax) {
+    while (this.canFetch && deliveries.length < sizes.countMax && bytes < sizes.bytesMax) {
       // A gap is told by itself: what was taken before it must not be lost with the error.
       const message = deliveries.length === 0 || feed.hasMessage ? feed.peek() : undefined
       if (message === undefined) break
@@ -137,7 +117,7 @@ export class GroupPartition implements Source {
       bytes += message.content.byteLength
     }
     feed.credit()
-    if (deliveries.length > 0) this.#noteGiven(deliveries)
+    if (deliveries.length > 0) this.#note(deliveries)
     return deliveries
   }
 
@@ -147,45 +127,23 @@ export class GroupPartition implements Source {
     return new AmqpDelivery(message, { topic, partition, sequence, attempt, generation })
   }
 
-  #noteGiven(deliveries: readonly AmqpDelivery[]): void {
-    const from = deliveries[0]!.place.sequence
-    const to = deliveries.at(-1)!.place.sequence
-    const isDense = deliveries.length === to - from + 1
-    this.progress.giveFresh({ from, to, offsets: isDense ? undefined : deliveries.map(({ place }) => place.sequence) })
+  #note(deliveries: readonly AmqpDelivery[]): void {
+    const [first, last] = [deliveries[0]!.place.sequence, deliveries.at(-1)!.place.sequence]
+    const offsets = () => deliveries.map(({ place }) => place.sequence)
+    this.noteGiven({ first, last, count: deliveries.length, offsets })
   }
 
   #decide(message: ConsumeMessage, offset: number, count: number, nowMs: number): 'skip' | 'stop' | number {
-    const { filter, group, policy } = this.#parts
-    const { progress } = this
+    const { filter, group } = this.#parts
     if (filter !== undefined && !filter.wants(subjectOf(message))) return 'skip'
     if (isExpired(message, nowMs)) return 'skip'
     const replayedFor = headerOf(message, REPLAY_HEADER)
     if (replayedFor !== undefined && replayedFor !== group) return 'skip'
-    if (progress.isPlain) return 1
-    if (progress.isDone(offset)) return 'skip'
-    const orderKey = orderKeyOf(message)
-    if (progress.held.holdsKey(orderKey)) {
-      progress.park({ offset, orderKey })
-      this.#kept.set(offset, message)
-      return 'skip'
-    }
-    const attempts = progress.attemptsOf(offset)
-    if (attempts >= policy.attemptsMax) return this.#condemn(message, offset)
-    return attempts < SUSPECT_ATTEMPTS ? attempts + 1 : this.#giveAlone(attempts, count)
-  }
-
-  #condemn(message: ConsumeMessage, offset: number): 'skip' {
-    const held = this.progress.park({ offset, orderKey: orderKeyOf(message) })
-    held.state = 'dying'
-    this.#kept.set(offset, message)
-    this.#parts.bury(held, ABANDONED)
-    return 'skip'
-  }
-
-  #giveAlone(attempts: number, count: number): 'stop' | number {
-    if (count > 0) return 'stop'
-    this.#isStalled = true
-    return this.progress.hasWorkInHand ? 'stop' : attempts + 1
+    if (this.isPlain) return 1
+    const decision = this.decide({ offset, key: headerOf(message, KEY_HEADER), subject: subjectOf(message) }, count)
+    if (decision === 'skip' && this.progress.held.has(offset)) this.#kept.set(offset, message)
+    for (const dead of this.dying.splice(0)) this.#parts.bury(dead, ABANDONED)
+    return decision
   }
 
   /** Takes one message out of hand; undefined when it is not in hand. */
@@ -215,28 +173,8 @@ export class GroupPartition implements Source {
   }
 
   moveTo(offset: number): void {
-    this.progress = new PartitionProgress(
-      { settled: offset, delivered: offset, held: [], attempts: [] },
-      this.#parts.policy,
-    )
+    this.restartAt(offset)
     this.#kept.clear()
-    this.isBlocked = false
     this.feed.moveTo(offset)
-    this.settled()
-  }
-
-  /** After every settlement. */
-  settled(): void {
-    if (this.progress.hasWorkInHand) return
-    this.#isStalled = false
-    const idle = this.#idle
-    this.#idle = []
-    for (const wake of idle) wake()
-  }
-
-  /** Resolves when nothing is in hand. */
-  whenIdle(): Promise<void> {
-    if (!this.progress.hasWorkInHand) return Promise.resolve()
-    return new Promise((resolve) => this.#idle.push(resolve))
   }
 }

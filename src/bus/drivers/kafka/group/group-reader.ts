@@ -448,7 +448,7 @@ export class GroupReader implements Reader {
     for (const partition of owned) {
       const offset = offsets.get(partition.partition)
       if (offset === undefined || this.#partitions.get(partition.partition) !== partition) continue
-      partition.moveTo(offset)
+      partition.restartAt(offset)
       this.#settled(partition)
     }
     await this.#commits.flush()
