@@ -21,6 +21,11 @@ export interface EventOptions<P extends string, S extends SchemaSource> extends 
   readonly deduplicationWindowMs?: number
   /** Keep only the last message of each key. */
   readonly compaction?: { readonly tombstoneMs?: number }
+  /**
+   * `work`: kept until each group that is there has done it, on the broker that work is bound to (RabbitMQ first). What has only
+   * logs keeps it in one. Default `log`.
+   */
+  readonly storage?: 'log' | 'work'
 }
 
 const KEYS: KeysOf<EventOptions<string, SchemaSource>> = {
@@ -29,6 +34,7 @@ const KEYS: KeysOf<EventOptions<string, SchemaSource>> = {
   key: true,
   deduplicationWindowMs: true,
   compaction: { tombstoneMs: true },
+  storage: true,
 }
 
 /** Declares what happened: at least once, durable, deduplicated by id at the append, in order per key, foldable into views. */
@@ -37,7 +43,7 @@ export function event<const P extends string, const S extends SchemaSource>(
   options: EventOptions<P, S>,
 ): EventChannel<ValueOf<S>> {
   checkDeclaration(pattern, options, KEYS)
-  const { deduplicationWindowMs, compaction } = options
+  const { deduplicationWindowMs, compaction, storage } = options
   return declareChannel<'event', ValueOf<S>>({
     intent: 'event',
     pattern,
@@ -49,6 +55,7 @@ export function event<const P extends string, const S extends SchemaSource>(
       ...storedTopic(options),
       ...(deduplicationWindowMs === undefined ? {} : { deduplicationWindowMs }),
       ...(compaction === undefined ? {} : { compaction }),
+      ...(storage === undefined ? {} : { storage }),
     },
   })
 }

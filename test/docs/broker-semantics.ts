@@ -33,7 +33,7 @@ export async function brokerSemantics(directory: string): Promise<BrokerSemantic
     const kept = { name: 'embedded log, node', alone: await bus.open({ name: 'kept', intent: 'telemetry' }) }
     const passing = { name: 'embedded, node', alone: await bus.open({ name: 'passing', intent: 'notice' }) }
     return {
-      kept: [kept, kafka(), jetstream(), rabbitmq()],
+      kept: [kept, kafka(), jetstream(), rabbitmq('log'), rabbitmq('work')],
       passing: [
         passing,
         { name: 'NATS core', alone: coreCapabilities(PASSING) },
@@ -59,7 +59,8 @@ function jetstream(): Semantics {
   return { name: 'JetStream', alone: topic(1).capabilities, ofThree: topic(3).capabilities.durability }
 }
 
-function rabbitmq(): Semantics {
-  const stream = (members: number) => capabilitiesOf({ settings: KEPT, keeping: 'log' }, { members })
-  return { name: 'RabbitMQ stream', alone: stream(1), ofThree: stream(3).durability }
+function rabbitmq(keeping: 'log' | 'work'): Semantics {
+  const topic = (members: number) => capabilitiesOf({ settings: KEPT, keeping }, { members })
+  const name = keeping === 'log' ? 'RabbitMQ stream' : 'RabbitMQ work'
+  return { name, alone: topic(1), ofThree: topic(3).durability }
 }

@@ -83,6 +83,11 @@ export class PartitionProgress {
     return this.held.get(offset)?.attempts ?? this.#attempts.attemptsOf(offset)
   }
 
+  /** Somebody else has counted them: before the message is given. */
+  noteAttempts(offset: number, attempts: number): void {
+    this.#attempts.set(offset, attempts)
+  }
+
   /** Holds back a fetched message instead of giving it, behind an earlier one of its key. */
   park(message: SettledOne): HeldMessage {
     return this.held.add(message, { attempts: this.#attempts.attemptsOf(message.offset), dueMs: 0 })

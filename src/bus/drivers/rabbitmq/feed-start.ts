@@ -1,5 +1,7 @@
 import type { Position, StartPosition } from '../../index.ts'
-import type { FeedStart } from './stream-feed.ts'
+
+/** Where to read from: what the port says, for one partition. */
+export type FeedStart = 'earliest' | 'latest' | number | { readonly timestampMs: number }
 
 /** What a start position means in one partition; undefined when it names only other partitions. */
 export function feedStart(start: StartPosition, partition: number): FeedStart | undefined {

@@ -6,6 +6,7 @@ import { Place, type PlaceParts } from './place.ts'
 import type { StreamPlaces } from './stream-places.ts'
 import type { OpenTopic, Topics } from './topics.ts'
 import { withConfirmChannel } from './with-channel.ts'
+import type { WorkGroups } from './work-groups.ts'
 
 const ANSWER_WITHIN_MS = 2_000
 
@@ -14,6 +15,7 @@ export interface GroupLagParts {
   readonly names: Names
   readonly places: StreamPlaces
   readonly topics: Topics
+  readonly workGroups: WorkGroups
   readonly place: Omit<PlaceParts, 'queue' | 'what'>
   /** What readers of this process have: lag per partition. */
   readonly local: (topic: string, group: string) => Promise<readonly Lag[]>
@@ -31,6 +33,10 @@ export class GroupLag {
   async of(topic: OpenTopic, group: string): Promise<readonly Lag[]> {
     const local = await this.#parts.local(topic.settings.name, group)
     const known = new Map(local.map((lag) => [lag.partition, lag]))
+    if (topic.keeping === 'work') {
+      const waiting = await this.#parts.workGroups.lag(topic.settings, group)
+      return waiting.map((lag) => known.get(lag.partition) ?? lag)
+    }
     const partitions = Array.from({ length: topic.settings.partitions }, (_, partition) => partition)
     const lags = await Promise.all(
       partitions.map((partition) => known.get(partition) ?? this.#look(topic, group, partition)),

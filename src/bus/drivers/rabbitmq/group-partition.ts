@@ -9,17 +9,17 @@ import {
   type StoredProgress,
   type SubjectFilter,
 } from '../../kit/index.ts'
-import { AmqpDelivery, headerOf, isExpired, orderKeyOf, streamOffsetOf, subjectOf } from './amqp-delivery.ts'
+import { AmqpDelivery, headerOf, isExpired, orderKeyOf, subjectOf } from './amqp-delivery.ts'
 import { KEY_HEADER } from './envelope.ts'
 import type { ReadSizes, Source } from './read-loop.ts'
-import type { StreamFeed } from './stream-feed.ts'
+import type { GroupFeed } from './share-source.ts'
 
 const ABANDONED = 'abandoned by its readers too often'
 
 export interface GroupPartitionParts {
   readonly topic: string
   readonly group: string
-  readonly feed: StreamFeed
+  readonly feed: GroupFeed
   readonly filter: SubjectFilter | undefined
   readonly policy: ResolvedRetryPolicy
   readonly clock: Clock
@@ -33,7 +33,7 @@ export interface GroupPartitionParts {
 
 /** One partition of a log as one reader of a group has it: what was given, what failed, and what may come next. */
 export class GroupPartition extends GroupGate implements Source {
-  readonly feed: StreamFeed
+  readonly feed: GroupFeed
   generation = 0
   /** What the next read is told of, once: a dead letter that could not be stored. */
   news: SkeinError | undefined
@@ -106,9 +106,9 @@ export class GroupPartition extends GroupGate implements Source {
       // A gap is told by itself: what was taken before it must not be lost with the error.
       const message = deliveries.length === 0 || feed.hasMessage ? feed.peek() : undefined
       if (message === undefined) break
-      const offset = streamOffsetOf(message)
-      const decision =
-        offset < progress.position ? 'skip' : this.#decide(message, offset, deliveries.length, sizes.nowMs)
+      const offset = feed.offsetOf(message)
+      const isPast = offset < progress.position || feed.isRepeat(message)
+      const decision = isPast ? 'skip' : this.#decide(message, offset, deliveries.length, sizes.nowMs)
       if (decision === 'stop') break
       feed.shift()
       if (offset >= progress.position) progress.position = offset + 1
@@ -139,6 +139,8 @@ export class GroupPartition extends GroupGate implements Source {
     if (isExpired(message, nowMs)) return 'skip'
     const replayedFor = headerOf(message, REPLAY_HEADER)
     if (replayedFor !== undefined && replayedFor !== group) return 'skip'
+    const tries = this.feed.triesOf(message)
+    if (tries > 0) this.progress.noteAttempts(offset, tries)
     if (this.isPlain) return 1
     const decision = this.decide({ offset, key: headerOf(message, KEY_HEADER), subject: subjectOf(message) }, count)
     if (decision === 'skip' && this.progress.held.has(offset)) this.#kept.set(offset, message)

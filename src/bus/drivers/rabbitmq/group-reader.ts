@@ -18,7 +18,7 @@ import { feedStart } from './feed-start.ts'
 import type { GroupPartition } from './group-partition.ts'
 import { GroupShares, type GroupSharesParts } from './group-shares.ts'
 import { ReadLoop } from './read-loop.ts'
-import type { StreamPlaces } from './stream-places.ts'
+import type { ShareSource } from './share-source.ts'
 import type { OpenTopic } from './topics.ts'
 
 type How = 'retry' | 'release' | 'dead'
@@ -28,12 +28,12 @@ export interface GroupReaderParts {
   readonly options: GroupReaderOptions
   readonly clock: Clock
   readonly random: Random
-  readonly places: StreamPlaces
+  readonly source: ShareSource
   readonly deadLetters: DeadLetters
   /** What the shares need beside this reader. */
   readonly shares: Omit<
     GroupSharesParts,
-    'topic' | 'options' | 'policy' | 'bury' | 'onChange' | 'onData' | 'onFailed' | 'tell'
+    'topic' | 'options' | 'source' | 'policy' | 'bury' | 'onChange' | 'onData' | 'onFailed' | 'tell'
   >
   readonly onClosed: () => void
 }
@@ -56,6 +56,7 @@ export class GroupReader implements Reader {
       ...parts.shares,
       topic,
       options,
+      source: parts.source,
       policy: this.#policy,
       bury: (partition, message, error) => {
         this.#bury(partition, message, error).catch((failure) => {
@@ -181,7 +182,7 @@ export class GroupReader implements Reader {
   async seek(to: StartPosition): Promise<void> {
     if (this.#loop.isClosed) throw this.#loop.closedError()
     for (const partition of this.#loop.sources) {
-      const offset = await this.#shares.offsetOf(feedStart(to, partition.partition), partition.partition)
+      const offset = await this.#parts.source.offsetOf(feedStart(to, partition.partition), partition.partition)
       if (offset === undefined || !this.#loop.sources.includes(partition)) continue
       partition.moveTo(offset)
       this.#loop.wake()
@@ -190,16 +191,12 @@ export class GroupReader implements Reader {
   }
 
   end(): Promise<readonly Position[]> {
-    return this.#parts.places.ends(this.#parts.topic)
+    return this.#parts.source.ends()
   }
 
   lag(): Promise<readonly Lag[]> {
-    const { places, topic, options } = this.#parts
-    return Promise.all(
-      this.#loop.sources.map(({ partition, committed }) =>
-        places.lag(topic, { partition, committed, group: options.group }),
-      ),
-    )
+    const { source } = this.#parts
+    return Promise.all(this.#loop.sources.map(({ partition, committed }) => source.lag(partition, committed)))
   }
 
   drain(): Promise<void> {

@@ -7,12 +7,10 @@ import {
   type StoredProgress,
   SubjectFilter,
 } from '../../kit/index.ts'
-import { feedStart } from './feed-start.ts'
 import { GroupMembers } from './group-members.ts'
 import { GroupPartition } from './group-partition.ts'
-import { Place, type PlaceParts } from './place.ts'
-import type { FeedStart, StreamFeed } from './stream-feed.ts'
-import type { StreamPlaces } from './stream-places.ts'
+import type { Link } from './link.ts'
+import type { Hold, ShareSource } from './share-source.ts'
 import type { OpenTopic } from './topics.ts'
 
 const REVOCATION_WAIT_MS = 5_000
@@ -26,17 +24,10 @@ export interface GroupSharesParts {
   readonly policy: ResolvedRetryPolicy
   readonly clock: Clock
   readonly random: Random
-  readonly places: StreamPlaces
-  /** Everything of a place but its queue. */
-  readonly place: Omit<PlaceParts, 'queue' | 'what'>
-  /** As it is called now. */
-  readonly placeName: (partition: number) => string
-  /** That place is dead: resolves when everybody knows another name. */
-  readonly renewPlace: (partition: number) => Promise<void>
+  readonly source: ShareSource
+  /** Over which the readers hear of each other. */
+  readonly link: Link
   readonly membersName: string
-  /** Notes on the broker that the group is there. */
-  readonly enrol: () => Promise<void>
-  readonly feed: (partition: number, start: FeedStart, onChange: () => void) => StreamFeed
   readonly bury: (partition: GroupPartition, message: HeldMessage, error: string) => void
   /** `owned` is another now. */
   readonly onChange: () => void
@@ -47,7 +38,7 @@ export interface GroupSharesParts {
 }
 
 interface Share {
-  readonly place: Place<StoredProgress>
+  readonly hold: Hold
   /** Undefined while it is waited for, or begun. */
   partition: GroupPartition | undefined
   /** Told of and given from. */
@@ -86,15 +77,15 @@ export class GroupShares {
   }
 
   async #join(): Promise<void> {
-    const { clock, random, membersName, enrol, onFailed, place } = this.#parts
+    const { clock, random, membersName, source, onFailed, link } = this.#parts
     try {
-      await enrol()
+      await source.enrol()
     } catch (error) {
       return onFailed(error as SkeinError)
     }
     if (this.#isClosed) return
     this.#members = new GroupMembers({
-      link: place.link,
+      link,
       exchange: membersName,
       id: this.#id,
       joinedAtMs: clock.nowMs(),
@@ -154,22 +145,15 @@ export class GroupShares {
   }
 
   #ask(partition: number): void {
-    const { place, placeName, options, topic, onFailed } = this.#parts
+    const { source, onFailed, onData } = this.#parts
     const share: Share = {
-      place: new Place<StoredProgress>(
-        {
-          ...place,
-          queue: placeName(partition),
-          what: `group "${options.group}" in partition ${partition} of "${topic.settings.name}"`,
-        },
-        () => share.partition!.save(),
-        {
-          onHeld: (stored) => void this.#begin(partition, share, stored),
-          onLost: () => this.#lose(partition, share),
-          onDead: () => void this.#renew(partition, share),
-          onFailed,
-        },
-      ),
+      hold: source.hold(partition, () => share.partition!.save(), {
+        onHeld: (stored) => void this.#begin(partition, share, stored),
+        onLost: () => this.#lose(partition, share),
+        onDead: () => void this.#renew(partition, share),
+        onFailed,
+        onData,
+      }),
       partition: undefined,
       isActive: false,
       isLeaving: false,
@@ -179,7 +163,7 @@ export class GroupShares {
 
   async #renew(partition: number, share: Share): Promise<void> {
     try {
-      if (this.#parts.place.members === 1) await this.#parts.renewPlace(partition)
+      await this.#parts.source.renew(partition)
     } catch (error) {
       if (!(error as SkeinError).retryable) this.#parts.onFailed(error as SkeinError)
     }
@@ -189,20 +173,18 @@ export class GroupShares {
 
   #forget(partition: number, share: Share): void {
     if (this.#shares.get(partition) === share) this.#shares.delete(partition)
-    void share.place.release()
+    void share.hold.release()
   }
 
   /** The place is ours: go on where the group stands, or begin where it is to begin. */
   async #begin(index: number, share: Share, stored: StoredProgress | undefined): Promise<void> {
     try {
-      const knownEnd = (await this.#parts.places.endsOf(this.#parts.topic, index)).end
-      const from = feedStart(this.#parts.options.from ?? 'earliest', index)
-      const progress = stored ?? startAt((await this.offsetOf(from, index)) ?? 0)
-      if (!share.place.isHeld || this.#shares.get(index) !== share) return
-      const partition = this.#partition(index, share, { progress, knownEnd })
+      const begun = await this.#parts.source.begin(index, stored)
+      if (!share.hold.isHeld || this.#shares.get(index) !== share) return
+      const partition = this.#partition(index, share, begun)
       share.partition = partition
       // Where a new group begins must mean the same after a restart.
-      if (stored === undefined) await share.place.flush()
+      if (stored === undefined) await share.hold.flush()
       if (share.partition !== partition || share.isLeaving) return
       this.#members?.announce()
       this.#gather()
@@ -218,19 +200,18 @@ export class GroupShares {
     share: Share,
     at: { readonly progress: StoredProgress; readonly knownEnd: number },
   ): GroupPartition {
-    const { topic, options, policy, clock, feed, bury, onData } = this.#parts
-    const start = at.progress.held.reduce((least, [offset]) => Math.min(least, offset), at.progress.settled)
+    const { topic, options, policy, clock, source, bury, onData } = this.#parts
     const partition: GroupPartition = new GroupPartition(
       {
         topic: topic.settings.name,
         group: options.group,
-        feed: feed(index, start, onData),
+        feed: source.feed(index, at.progress, onData),
         filter: this.#filter,
         policy,
         clock,
         knownEnd: at.knownEnd,
-        flush: () => share.place.flush(),
-        touch: () => share.place.touch(),
+        flush: () => share.hold.flush(),
+        touch: () => share.hold.touch(),
         bury: (message, error) => bury(partition, message, error),
       },
       at.progress,
@@ -306,7 +287,7 @@ export class GroupShares {
   }
 
   async #giveUp(index: number, share: Share, how: 'abandoned' | 'released'): Promise<void> {
-    const { partition, place } = share
+    const { partition, hold } = share
     share.isActive = false
     this.#parts.onChange()
     if (partition !== undefined) {
@@ -315,11 +296,11 @@ export class GroupShares {
       partition.finalSave = how
       await this.#within(
         FINAL_SAVE_MS,
-        place.flush().catch(() => {}),
+        hold.flush().catch(() => {}),
       )
     }
     share.partition = undefined
-    await place.release()
+    await hold.release()
     if (this.#shares.get(index) === share) this.#shares.delete(index)
   }
 
@@ -334,16 +315,7 @@ export class GroupShares {
   async flush(partition: GroupPartition): Promise<void> {
     const share = this.#shares.get(partition.partition)
     if (share?.partition !== partition) throw revoked(this.#parts, partition.partition)
-    await share.place.flush()
-  }
-
-  /** The offset that a start means now; undefined when it means nothing in this partition. */
-  async offsetOf(start: FeedStart | undefined, partition: number): Promise<number | undefined> {
-    if (start === undefined || typeof start === 'number') return start
-    const { places, topic } = this.#parts
-    if (typeof start === 'object') return places.offsetAt(topic, partition, start.timestampMs)
-    const ends = await places.endsOf(topic, partition)
-    return start === 'earliest' ? ends.start : ends.end
+    await share.hold.flush()
   }
 
   async leave(how: 'abandoned' | 'released'): Promise<void> {
@@ -353,10 +325,6 @@ export class GroupShares {
     await this.#members?.leave()
     this.#left.resolve()
   }
-}
-
-function startAt(offset: number): StoredProgress {
-  return { settled: offset, delivered: offset, held: [], attempts: [] }
 }
 
 function revoked({ topic, options }: GroupSharesParts, partition: number): SkeinError {

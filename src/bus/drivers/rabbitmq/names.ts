@@ -40,6 +40,11 @@ export class Names {
     return this.#name(`place.${topic}.${partition}${generation}{${of.group}}`)
   }
 
+  /** What there is to do for a group in one partition. `id`: of that group's making. */
+  work(topic: string, partition: number, of: { readonly group: string; readonly id: string }): string {
+    return this.#name(`work.${topic}.${partition}+${of.id}{${of.group}}`)
+  }
+
   /** Where the readers of a group tell each other that they are there. */
   members(topic: string, group: string): string {
     return this.#name(`members.${topic}{${group}}`)

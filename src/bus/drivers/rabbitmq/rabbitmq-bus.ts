@@ -1,10 +1,20 @@
 import { ClosedError, UnsupportedError } from '../../../core/index.ts'
-import type { Bus, Capabilities, Reader, ReaderOptions, TopicSpec, Writer, WriterOptions } from '../../index.ts'
+import type {
+  Bus,
+  Capabilities,
+  GroupReaderOptions,
+  Reader,
+  ReaderOptions,
+  TopicSpec,
+  Writer,
+  WriterOptions,
+} from '../../index.ts'
 import { LateReader } from '../../kit/index.ts'
 import { RabbitmqAdmin } from './admin.ts'
 import { BroadcastReader } from './broadcast-reader.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { EphemeralReader } from './ephemeral-reader.ts'
+import type { FeedStart } from './feed-start.ts'
 import { GroupLag } from './group-lag.ts'
 import { GroupReader } from './group-reader.ts'
 import { Links } from './links.ts'
@@ -13,11 +23,14 @@ import type { RabbitmqBusOptions } from './options.ts'
 import type { PlaceParts } from './place.ts'
 import { RabbitmqRequests } from './requests.ts'
 import { isAtLeast, type ServerFacts, serverFacts } from './server-facts.ts'
-import { type FeedStart, StreamFeed } from './stream-feed.ts'
+import { StreamFeed } from './stream-feed.ts'
 import { StreamPlaces } from './stream-places.ts'
+import { StreamShares } from './stream-shares.ts'
 import { TopicRegistry } from './topic-registry.ts'
 import { TopicWriter } from './topic-writer.ts'
 import { type OpenTopic, Topics } from './topics.ts'
+import { WorkGroups } from './work-groups.ts'
+import { WorkShares } from './work-shares.ts'
 
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024
 const CONNECT_TIMEOUT_MS = 10_000
@@ -56,6 +69,7 @@ class BrokerBus implements RabbitmqBus {
   readonly #names: Names
   readonly #registry: TopicRegistry
   readonly #topics: Topics
+  readonly #workGroups: WorkGroups
   readonly #places: StreamPlaces
   readonly #deadLetters: DeadLetters
   readonly #readers = new Map<Reader, string>()
@@ -75,6 +89,7 @@ class BrokerBus implements RabbitmqBus {
     this.#names = names
     this.#registry = new TopicRegistry(link, { stream: names.registry, members: cluster.members })
     this.#topics = new Topics({ ...{ link, names, cluster, server, clock }, registry: this.#registry })
+    this.#workGroups = new WorkGroups({ ...this.#placeParts, names, registry: this.#registry })
     this.#places = new StreamPlaces({ link, names, clock })
     this.#deadLetters = new DeadLetters({
       ...{ link, names, clock, random, topics: this.#topics, place: this.#placeParts },
@@ -105,6 +120,7 @@ class BrokerBus implements RabbitmqBus {
     return new GroupLag({
       ...{ link: this.#links.control, names: this.#names, places: this.#places, place: this.#placeParts },
       topics: this.#topics,
+      workGroups: this.#workGroups,
       local: async (topic, group) => {
         const own = [...this.#groupReaders].filter(([, of]) => of.topic === topic && of.group === group)
         return (await Promise.all(own.map(([reader]) => reader.lag()))).flat()
@@ -180,11 +196,7 @@ class BrokerBus implements RabbitmqBus {
     return new BroadcastReader({ ...{ topic, options, clock, feed, onClosed }, places: this.#places })
   }
 
-  #groupReader(
-    topic: OpenTopic,
-    options: ReaderOptions & { readonly mode: 'group' },
-    onClosed: () => void,
-  ): GroupReader {
+  #groupReader(topic: OpenTopic, options: GroupReaderOptions, onClosed: () => void): GroupReader {
     const { name } = topic.settings
     if (topic.keeping === 'ephemeral') {
       throw new UnsupportedError(
@@ -196,22 +208,33 @@ class BrokerBus implements RabbitmqBus {
     const { group } = options
     const reader = new GroupReader({
       ...{ topic, options, clock, random, onClosed },
-      places: this.#places,
+      source: topic.keeping === 'work' ? this.#workShares(topic, options) : this.#streamShares(topic, options),
       deadLetters: this.#deadLetters,
-      shares: {
-        ...{ clock, random, places: this.#places, place: this.#placeParts },
-        placeName: (partition) => this.#topics.placeName(name, partition, group),
-        renewPlace: (partition) => {
-          const generation = this.#registry.placeGeneration(name, group, partition)
-          return this.#registry.renewPlace(name, { group, partition, generation })
-        },
-        membersName: this.#names.members(name, group),
-        enrol: () => this.#registry.addGroup(name, group),
-        feed: this.#feedOf(name, options.bufferBytesMax),
-      },
+      shares: { clock, random, link: this.#links.control, membersName: this.#names.members(name, group) },
     })
     this.#groupReaders.set(reader, { topic: name, group })
     return reader
+  }
+
+  #streamShares(topic: OpenTopic, options: GroupReaderOptions): StreamShares {
+    const { name } = topic.settings
+    const { group } = options
+    return new StreamShares({
+      ...{ topic, options, places: this.#places, place: this.#placeParts },
+      placeName: (partition) => this.#topics.placeName(name, partition, group),
+      renewPlace: (partition) => {
+        const generation = this.#registry.placeGeneration(name, group, partition)
+        return this.#registry.renewPlace(name, { group, partition, generation })
+      },
+      enrol: () => this.#registry.addGroup(name, group),
+      feed: this.#feedOf(name, options.bufferBytesMax),
+    })
+  }
+
+  #workShares(topic: OpenTopic, options: GroupReaderOptions): WorkShares {
+    const { clock, random } = this.#options
+    const { control, consume } = this.#links
+    return new WorkShares({ topic, options, groups: this.#workGroups, consume, control, clock, random })
   }
 
   #feedOf(

@@ -3,17 +3,16 @@ import { type Clock, type Random, SkeinError } from '../../../core/index.ts'
 import { originOf, streamOffsetOf } from './amqp-delivery.ts'
 import { amqpError } from './amqp-error.ts'
 import type { Connection } from './connection.ts'
+import type { FeedStart } from './feed-start.ts'
 import type { Link } from './link.ts'
 import { Repeats } from './repeats.ts'
+import type { GroupFeed } from './share-source.ts'
 import { offsetArgument, type StreamStart, streamEnds, TIME_MARGIN_MS } from './stream-reading.ts'
 
 const CREDITS_MAX = 2_000
 const CREDITS_MIN = 8
 const TRY_AGAIN_MS = 250
 const COMPACT_ABOVE = 1_024
-
-/** Where to read from: what the port says, for one partition. */
-export type FeedStart = 'earliest' | 'latest' | number | { readonly timestampMs: number }
 
 export interface StreamFeedParts {
   readonly link: Link
@@ -38,7 +37,7 @@ interface Attachment {
  * Reads one stream ahead into a bounded buffer. A stream can be read again, so that nothing has to be kept: what does not fit
  * is dropped and asked for again when there is room, and after a lost connection it goes on behind the last message it had.
  */
-export class StreamFeed {
+export class StreamFeed implements GroupFeed {
   readonly partition: number
   readonly #parts: StreamFeedParts
   readonly #repeats = new Repeats()
@@ -122,6 +121,20 @@ export class StreamFeed {
       this.#buffer = this.#buffer.slice(this.#head)
       this.#head = 0
     }
+  }
+
+  offsetOf(message: ConsumeMessage): number {
+    return streamOffsetOf(message)
+  }
+
+  /** Repeats are passed over before they are buffered. */
+  isRepeat(): boolean {
+    return false
+  }
+
+  /** A stream counts nothing: that is the place's. */
+  triesOf(): number {
+    return 0
   }
 
   /** After taking: the broker may send as many again. */

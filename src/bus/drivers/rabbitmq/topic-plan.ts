@@ -26,8 +26,12 @@ export function planTopic(spec: TopicSpec, cluster: ClusterFacts): TopicPlan {
   const settings = resolveTopic(asksFor(spec))
   checkSupported(spec, cluster)
   const { name, storage: keeping, durability } = settings
-  if (keeping === 'work')
-    throw new UnsupportedError(`storage "work" on topic "${name}"`, 'this driver has no work queues yet')
+  if (keeping === 'work' && settings.retention.ageMs !== undefined) {
+    throw new UnsupportedError(
+      `retention by age on topic "${name}"`,
+      'its messages are work, and are kept until they are done; give them a time to live instead',
+    )
+  }
   const best = bestDurability(keeping, cluster)
   if (satisfies(best, durability)) return { settings, keeping }
   const servers = cluster.members === 1 ? 'one server' : `${cluster.members} servers`

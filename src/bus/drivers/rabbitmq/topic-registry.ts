@@ -6,6 +6,14 @@ import { readAllNow } from './stream-reading.ts'
 import type { Keeping } from './topic-plan.ts'
 import { withChannel, withConfirmChannel } from './with-channel.ts'
 
+/** A group of a topic whose messages are work, and what its queues take. */
+export interface WorkGroup {
+  /** In the names of its queues. */
+  readonly id: string
+  /** Sorted; none for all. */
+  readonly subjects: readonly string[]
+}
+
 /** One topic as everybody agrees it is. */
 export interface KnownTopic {
   readonly settings: TopicSettings
@@ -13,6 +21,8 @@ export interface KnownTopic {
   /** Everything of it is on the broker since: what is missing was taken away. */
   readonly isMade: boolean
   readonly groups: ReadonlySet<string>
+  /** The queues of its groups, where its messages are work. */
+  readonly work: ReadonlyMap<string, WorkGroup>
   /** By group and partition: how many places before this one were dead. Mostly empty. */
   readonly places: ReadonlyMap<string, number>
 }
@@ -21,7 +31,7 @@ type Entry =
   | { readonly kind: 'topic'; readonly name: string; readonly settings: TopicSettings; readonly keeping: Keeping }
   | { readonly kind: 'topic-made'; readonly name: string }
   | { readonly kind: 'topic-deleted'; readonly name: string }
-  | { readonly kind: 'group'; readonly name: string; readonly group: string }
+  | { readonly kind: 'group'; readonly name: string; readonly group: string; readonly work?: WorkGroup }
   | { readonly kind: 'group-deleted'; readonly name: string; readonly group: string }
   | {
       readonly kind: 'place'
@@ -34,6 +44,7 @@ type Entry =
 interface MutableTopic extends KnownTopic {
   isMade: boolean
   readonly groups: Set<string>
+  readonly work: Map<string, WorkGroup>
   readonly places: Map<string, number>
 }
 
@@ -109,12 +120,13 @@ export class TopicRegistry {
         keeping: entry.keeping,
         isMade: false,
         groups: new Set(),
+        work: new Map(),
         places: new Map(),
       })
     } else if (entry.kind === 'topic-deleted') this.#topics.delete(entry.name)
     else if (entry.kind === 'topic-made') this.#setMade(topic)
-    else if (entry.kind === 'group') topic?.groups.add(entry.group)
-    else if (entry.kind === 'group-deleted') topic?.groups.delete(entry.group)
+    else if (entry.kind === 'group') addGroup(topic, entry)
+    else if (entry.kind === 'group-deleted') removeGroup(topic, entry.group)
     else topic?.places.set(placeKey(entry), Math.max(topic.places.get(placeKey(entry)) ?? 0, entry.generation))
   }
 
@@ -134,8 +146,10 @@ export class TopicRegistry {
     await this.#append({ kind: 'topic-deleted', name })
   }
 
-  async addGroup(name: string, group: string): Promise<void> {
-    if (this.#topics.get(name)?.groups.has(group) !== true) await this.#append({ kind: 'group', name, group })
+  /** The first who adds it decides which queues it has. */
+  async addGroup(name: string, group: string, work?: WorkGroup): Promise<void> {
+    if (this.#topics.get(name)?.groups.has(group) === true) return
+    await this.#append({ kind: 'group', name, group, ...(work && { work }) })
   }
 
   async removeGroup(name: string, group: string): Promise<void> {
@@ -166,6 +180,17 @@ export class TopicRegistry {
     })
     await this.refresh()
   }
+}
+
+function addGroup(topic: MutableTopic | undefined, entry: { readonly group: string; readonly work?: WorkGroup }): void {
+  const { group, work } = entry
+  topic?.groups.add(group)
+  if (work !== undefined && topic?.work.has(group) === false) topic.work.set(group, work)
+}
+
+function removeGroup(topic: MutableTopic | undefined, group: string): void {
+  topic?.groups.delete(group)
+  topic?.work.delete(group)
 }
 
 function placeKey({ group, partition }: { readonly group: string; readonly partition: number }): string {

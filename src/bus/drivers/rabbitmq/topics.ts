@@ -5,6 +5,7 @@ import { checkSameTopic, type TopicSettings } from '../../kit/index.ts'
 import { declareStream } from './declare.ts'
 import type { Link } from './link.ts'
 import type { Names } from './names.ts'
+import { NAMES_SYNCED_WITHIN_MS } from './names-synced.ts'
 import { isAtLeast, type ServerFacts } from './server-facts.ts'
 import { type ClusterFacts, capabilitiesOf, type Keeping, planTopic } from './topic-plan.ts'
 import type { KnownTopic, TopicRegistry } from './topic-registry.ts'
@@ -27,13 +28,6 @@ export interface TopicsParts {
   readonly server: ServerFacts
   readonly clock: Clock
 }
-
-/**
- * Ra, the broker's consensus, keeps the names of its members in a table that goes to disk half a second after the last change
- * (`ra_directory`, `auto_save`). A broker killed before that forgets a new queue together with what it has confirmed since:
- * nobody is to write earlier.
- */
-const NAMES_SYNCED_WITHIN_MS = 1_000
 
 /** Makes topics on the broker, and knows those there are. */
 export class Topics {
@@ -143,36 +137,43 @@ export class Topics {
     const { link, registry } = this.#parts
     const groups = await this.groups(name)
     const { settings, keeping } = registry.find(name)!
+    const queues = groups.flatMap((group) => this.#queuesOf({ settings, keeping }, group))
     await registry.removeTopic(name)
     await withChannel(link, `Cannot delete topic "${name}"`, async (channel) => {
       await channel.deleteExchange(this.#parts.names.exchange(name))
       for (let partition = 0; partition < settings.partitions; partition += 1) {
         if (keeping === 'log') await channel.deleteQueue(this.#parts.names.stream(name, partition))
       }
-      for (const group of groups) await this.#deleteGroupQueues(channel, { settings }, group)
+      await this.#deleteGroups(channel, { name, groups, queues })
     })
   }
 
   async deleteGroup(name: string, group: string): Promise<void> {
     const { link, registry } = this.#parts
-    const topic = await this.get(name)
+    const queues = this.#queuesOf(await this.get(name), group)
     await registry.removeGroup(name, group)
     await withChannel(link, `Cannot delete group "${group}" of "${name}"`, (channel) =>
-      this.#deleteGroupQueues(channel, topic, group),
+      this.#deleteGroups(channel, { name, groups: [group], queues }),
     )
   }
 
-  async #deleteGroupQueues(
+  /** What keeps a group: its places, or its work. */
+  #queuesOf({ settings, keeping }: Pick<OpenTopic, 'settings' | 'keeping'>, group: string): string[] {
+    const { names, registry } = this.#parts
+    const { name } = settings
+    const id = registry.find(name)?.work.get(group)?.id
+    if (keeping === 'work' && id === undefined) return []
+    return Array.from({ length: settings.partitions }, (_, partition) =>
+      id === undefined ? this.placeName(name, partition, group) : names.work(name, partition, { group, id }),
+    )
+  }
+
+  async #deleteGroups(
     channel: Channel,
-    topic: { readonly settings: TopicSettings },
-    group: string,
+    of: { readonly name: string; readonly groups: readonly string[]; readonly queues: readonly string[] },
   ): Promise<void> {
-    const { names } = this.#parts
-    const { name, partitions } = topic.settings
-    for (let partition = 0; partition < partitions; partition += 1) {
-      await channel.deleteQueue(this.placeName(name, partition, group))
-    }
-    await channel.deleteExchange(names.members(name, group))
+    for (const queue of of.queues) await channel.deleteQueue(queue)
+    for (const group of of.groups) await channel.deleteExchange(this.#parts.names.members(of.name, group))
   }
 }
 
