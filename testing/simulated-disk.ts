@@ -51,6 +51,8 @@ export interface SimulatedDiskOptions {
    * may fail while it is under way. Default 0: it is over at once.
    */
   readonly syncTurnsMax?: number
+  /** A sync waits for this, too: for the time of a simulated clock, say, in which other things happen. */
+  readonly syncTakes?: () => Promise<void>
 }
 
 /** Files by path. */
@@ -73,6 +75,7 @@ export class SimulatedDisk implements Disk {
   bytesRead = 0
   readonly #random: Random
   readonly #syncTurnsMax: number
+  readonly #syncTakes: (() => Promise<void>) | undefined
   #entries = new Map<string, SimulatedFile | 'directory'>()
   #durableEntries = new Map<string, SimulatedFile | 'directory'>()
   #changes: EntryChange[] = []
@@ -87,6 +90,7 @@ export class SimulatedDisk implements Disk {
     this.#random = options.random ?? seededRandom(1)
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY
     this.#syncTurnsMax = options.syncTurnsMax ?? 0
+    this.#syncTakes = options.syncTakes
     for (const [path, content] of options.image ?? []) {
       for (let at = parentPath(path); at !== ''; at = parentPath(at)) this.#entries.set(at, 'directory')
       this.#entries.set(path, new SimulatedFile(content))
@@ -187,7 +191,7 @@ export class SimulatedDisk implements Disk {
       },
       datasync: async () => {
         enter('fdatasync', () => file.failSync())
-        if (this.#syncTurnsMax > 0) await this.#syncTime(path, era)
+        if (this.#syncTurnsMax > 0 || this.#syncTakes !== undefined) await this.#syncTime(path, era)
         file.sync()
       },
       truncate: async (length) => {
@@ -205,6 +209,7 @@ export class SimulatedDisk implements Disk {
   }
 
   async #syncTime(path: string, era: number): Promise<void> {
+    await this.#syncTakes?.()
     for (let left = Math.floor(this.#random.float() * this.#syncTurnsMax); left > 0; left -= 1) await undefined
     if (this.#isOff || era !== this.#era) throw ioFailed('fdatasync', path, 'EIO')
   }

@@ -8,6 +8,9 @@ const SEEDS = Number(process.env.SEEDS ?? 40)
 const ROUNDS = 8
 /** So long that what does not wait for a sync is done before it. */
 const SYNC_TURNS_MAX = 200
+/** Messages, ticks and calls come while a sync is under way. */
+const SYNC_MS_MAX = 4
+const BETWEEN_CALLS_MS_MAX = 2
 /** A run takes half a second; one that waits for what never comes is a failure. */
 const TIMEOUT_MS = 20_000
 
@@ -43,7 +46,9 @@ class World {
     this.random = seededRandom(seed)
     this.streams = new SimulatedStreams({ clock: this.clock, random: seededRandom(seed + 1_000) })
     this.machines = ids.map((id) => {
-      const disk = new SimulatedDisk({ random: seededRandom(seed * 10 + id), syncTurnsMax: SYNC_TURNS_MAX })
+      const random = seededRandom(seed * 10 + id)
+      const syncTakes = () => this.clock.sleep(random.float() * SYNC_MS_MAX)
+      const disk = new SimulatedDisk({ random, syncTurnsMax: SYNC_TURNS_MAX, syncTakes })
       return { id, disk, log: undefined }
     })
   }
@@ -103,7 +108,7 @@ class World {
       await this.clock.advance(100)
       return false
     }
-    const appending = leader.append(commands.map((command) => Buffer.from(command))).then(
+    const appending = this.#appendEach(leader, commands).then(
       () => true,
       (error: { readonly code?: string }) => {
         // A member whose disk is off refuses everything with what the disk said.
@@ -123,6 +128,19 @@ class World {
       for (const machine of this.machines.filter(isWithoutPower)) await this.#stop(machine)
     }
     return appending
+  }
+
+  /** Each in a call of its own, begun shortly after the one before it. */
+  async #appendEach(leader: RaftLog, commands: readonly string[]): Promise<void> {
+    const calls: Promise<unknown>[] = []
+    for (const command of commands) {
+      if (calls.length > 0) await this.clock.sleep(this.random.float() * BETWEEN_CALLS_MS_MAX)
+      const call = leader.append([Buffer.from(command)])
+      // It is awaited below, with the others.
+      call.catch(() => undefined)
+      calls.push(call)
+    }
+    await Promise.all(calls)
   }
 
   pick<T>(from: readonly T[]): T {
@@ -239,7 +257,7 @@ for (let seed = 1; seed <= SEEDS; seed += 1) {
     const acknowledged: string[] = []
     for (let round = 0; round < ROUNDS; round += 1) {
       for (let at = 0; at < 5; at += 1) {
-        const commands = [`${round}.${at}a`, `${round}.${at}b`]
+        const commands = ['a', 'b', 'c', 'd'].map((letter) => `${round}.${at}${letter}`)
         for (let tries = 0; tries < 100; tries += 1) {
           const named = commands.map((command) => `${command} try ${tries}`)
           if (!(await world.append(named))) continue
