@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { falter } from '../../../test/falter.ts'
 import { seededRandom } from '../../../testing/index.ts'
 import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
-import { memoryDisk } from '../../core/index.ts'
+import type { Bus } from '../../bus/index.ts'
+import { memoryDisk, type Random, type SkeinError } from '../../core/index.ts'
 import { systemClock, systemRandom } from '../../core/system/index.ts'
 import { openDirectoryStore } from '../../objects/index.ts'
 import type { ReplicatedLog } from '../replicated-log.ts'
-import { openBrokerLog } from './open-broker-log.ts'
+import type { BrokerLog } from './broker-log.ts'
+import { type BrokerLogOptions, openBrokerLog } from './open-broker-log.ts'
 import { encodeRecord, type LogRecord } from './record-codec.ts'
 
 const SEEDS = 15
@@ -20,9 +23,9 @@ async function make(t: TestContext) {
   t.after(() => bus.close())
   await bus.open({ name: 'log', intent: 'event', partitions: 1, durability: 'none', deduplicationWindowMs: 0 })
   const objects = await openDirectoryStore({ disk, directory: 'objects' })
-  const follow = async (id: string) => {
-    const options = { ...machine, bus, objects, topic: 'log', id, durability: 'none', leads: false } as const
-    const log = await openBrokerLog(options)
+  const open = async (id: string, options: Partial<BrokerLogOptions> = {}) => {
+    const parts = { ...machine, bus, objects, topic: 'log', id, durability: 'none' } as const
+    const log = await openBrokerLog({ ...parts, ...options })
     t.after(() => log.close())
     return log
   }
@@ -30,7 +33,8 @@ async function make(t: TestContext) {
   const write = async (record: LogRecord) => {
     await writer.write([{ subject: 'log.record', key: 'log', value: encodeRecord(record) }])
   }
-  return { follow, write }
+  const follow = (id: string) => open(id, { leads: false })
+  return { bus, open, follow, write }
 }
 
 function claim(epoch: number): LogRecord {
@@ -140,4 +144,69 @@ test('Whatever writers leave behind, a reader at any time sees whole calls of th
     const half = await readOn(late, Math.floor(next / 2))
     assert.deepEqual(half.found, half.found.length === 0 ? [] : expected(records).slice(-half.found.length))
   }
+})
+
+/** A bus whose writers falter. */
+function faltering(bus: Bus, random: Random): Bus {
+  return new Proxy(bus, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function') return value
+      if (name !== 'writer') return value.bind(target)
+      return (...given: Parameters<Bus['writer']>) => {
+        const writer = target.writer(...given)
+        falter(writer, random)
+        return writer
+      }
+    },
+  })
+}
+
+type Ending = 'kept' | 'unknown' | 'refused'
+
+test('An append is acknowledged, unknown or refused, and the log agrees: there once, at most once, or not', async (t) => {
+  const endings = new Map<string, Ending>()
+  const { bus, open, follow } = await make(t)
+  const random = seededRandom(3)
+  const writers: BrokerLog[] = []
+  for (const id of ['a', 'b']) writers.push(await open(id, { leads: false }))
+  const shaky: BrokerLog[] = []
+  for (const id of ['c', 'd']) {
+    // Its barrier at the opening may fail as well.
+    const opening = () => open(id, { bus: faltering(bus, random), leads: false }).catch(() => undefined)
+    for (let log = await opening(); ; log = await opening()) {
+      if (log === undefined) continue
+      shaky.push(log)
+      break
+    }
+  }
+  const appends: Promise<void>[] = []
+  const append = (log: BrokerLog, name: string) => {
+    const commands = [`${name} first`, `${name} second`]
+    const calling = log.append(commands.map((command) => Buffer.from(command))).then(
+      (): Ending => 'kept',
+      ({ code }: SkeinError): Ending => (code === 'outcome-unknown' ? 'unknown' : 'refused'),
+    )
+    const note = (ending: Ending) => {
+      for (const command of commands) endings.set(command, ending)
+    }
+    appends.push(calling.then(note))
+  }
+  for (let round = 0; round < 40; round += 1) {
+    const log = [...writers, ...shaky][Math.floor(random.float() * 4)]!
+    await log.lead().catch(() => undefined)
+    for (let at = 0; at < 4; at += 1) append(log, `${round}.${at}`)
+    if (random.float() < 0.5) await Promise.allSettled(appends)
+  }
+  await Promise.all(appends)
+  const { found } = await readOn(await follow('late'), 0)
+  const counts = new Map<string, number>()
+  for (const command of found) counts.set(command, (counts.get(command) ?? 0) + 1)
+  for (const [command, ending] of endings) {
+    const count = counts.get(command) ?? 0
+    const may = { kept: [1], unknown: [0, 1], refused: [0] }[ending]
+    assert.ok(may.includes(count), `"${command}" was ${ending} and is there ${count} times`)
+  }
+  for (const ending of ['kept', 'unknown', 'refused'] as const)
+    assert.ok([...endings.values()].includes(ending), ending)
 })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { falter } from '../../../test/falter.ts'
 import { until } from '../../../test/until.ts'
 import { seededRandom } from '../../../testing/index.ts'
 import { openEmbeddedBus } from '../../bus/drivers/embedded/index.ts'
-import { WriteError, type Writer } from '../../bus/index.ts'
-import { memoryDisk, type Random, type SkeinError } from '../../core/index.ts'
+import { memoryDisk, type SkeinError } from '../../core/index.ts'
 import { systemClock, systemRandom } from '../../core/system/index.ts'
 import { openDirectoryStore } from '../../objects/index.ts'
 import { SnapshotStore } from '../snapshot-store.ts'
@@ -80,18 +80,6 @@ test('Leaders that follow each other in any order of their proposals take each o
     assert.deepEqual(told, expected)
   }
 })
-
-/** From now on a third of its writes fail, after all, some or none of the batch was stored. */
-function falter(writer: Writer, random: Random): void {
-  const write = writer.write.bind(writer)
-  writer.write = async (batch) => {
-    if (random.float() < 0.67) return write(batch)
-    const stored = Math.floor(random.float() * (batch.length + 1))
-    if (stored > 0) await write(batch.slice(0, stored))
-    const unknown = batch.map((_, at) => at)
-    throw new WriteError('Cannot write: the test wants it so', { accepted: [], unknown, retryable: true })
-  }
-}
 
 test('Whatever writes of a leader fail, in whole or in part, it orders every proposal in the end, each once', async (t) => {
   for (let seed = 1; seed <= 5; seed += 1) {
