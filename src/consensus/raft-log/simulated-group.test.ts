@@ -20,6 +20,7 @@ const KINDS = [
   'reset',
   'compact',
   'power-all',
+  'clock',
   'power-at-work',
   'power-at-compaction',
   'power-at-election',
@@ -38,6 +39,8 @@ class World {
   readonly random
   readonly streams: SimulatedStreams
   readonly machines: readonly Machine[]
+  /** By index, what any member ever gave to a reader. */
+  readonly #read = new Map<number, string>()
   readonly #signal: AbortSignal
 
   /** `signal`: of the test; when its time is up nothing more is played. */
@@ -143,6 +146,28 @@ class World {
     await Promise.all(calls)
   }
 
+  /** What a member keeps is what others read there, nothing of it is missing, and its time never goes back. */
+  async checkKept({ log }: Machine): Promise<void> {
+    const { firstIndex, committedIndex } = log!.status()
+    if (firstIndex > committedIndex) return
+    const found = new Map<number, string>()
+    let newestMs = 0
+    for await (const read of log!.read(firstIndex)) {
+      assert.ok('entries' in read, 'no snapshot stands for what is kept')
+      for (const { index, timeMs, data } of read.entries) {
+        assert.ok(timeMs >= newestMs, `the time of entry ${index} goes back`)
+        newestMs = timeMs
+        found.set(index, Buffer.from(data).toString())
+      }
+      if (read.through >= committedIndex) break
+    }
+    for (const [index, command] of this.#read) {
+      if (index < firstIndex || index > committedIndex) continue
+      assert.equal(found.get(index), command, `entry ${index}, kept from ${firstIndex} to ${committedIndex}`)
+    }
+    for (const [index, command] of found) this.#read.set(index, command)
+  }
+
   pick<T>(from: readonly T[]): T {
     return from[Math.floor(this.random.float() * from.length)]!
   }
@@ -239,7 +264,8 @@ async function disturb(world: World, round: number): Promise<string[]> {
     await world.append([`doubtful ${round}`])
     await world.clock.advance(world.random.float() * 4_000)
     world.streams.heal()
-  } else if (kind === 'reset') world.streams.reset(`m${machine.id}`)
+  } else if (kind === 'clock') world.clock.jumpWall((world.random.float() - 0.5) * 100_000)
+  else if (kind === 'reset') world.streams.reset(`m${machine.id}`)
   else if (kind === 'compact') await world.clock.until(compact(machine.log!)).catch(() => undefined)
   else {
     for (const one of world.machines) await world.losePower(one)
@@ -267,7 +293,10 @@ for (let seed = 1; seed <= SEEDS; seed += 1) {
       }
       acknowledged.push(...(await disturb(world, round)))
       // What its disk says it has can be read, snapshots included.
-      for (const { log } of world.machines) await everything(log!)
+      for (const machine of world.machines) {
+        await everything(machine.log!)
+        await world.checkKept(machine)
+      }
     }
     await world.clock.advanceUntil(() => world.leader !== undefined)
     await world.clock.advanceUntil(() => world.append(['end']), { limitMs: 120_000 })

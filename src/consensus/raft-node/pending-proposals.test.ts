@@ -37,3 +37,20 @@ test('Where an entry of another term stands, and when they are abandoned, the ou
   await assert.rejects(left, { code: 'outcome-unknown' })
   assert.ok(pending.isEmpty)
 })
+
+test('Of any number that wait each learns of its own, however many are settled at once', async () => {
+  const pending = new PendingProposals()
+  const resolved = new Map<number, number>()
+  const waiting = Array.from({ length: 12_000 }, (_, at) => {
+    const index = at + 1
+    return pending.wait({ first: index, last: index, term: 1 }).then(({ last }) => resolved.set(index, last))
+  })
+  let next = 1
+  for (const count of [1, 4_095, 1, 3_000, 1_500, 3_402, 1]) {
+    pending.committed(entries(next, next + count - 1, 1))
+    next += count
+  }
+  assert.ok(pending.isEmpty)
+  await Promise.all(waiting)
+  for (const [index, last] of resolved) assert.equal(last, index)
+})
