@@ -4,15 +4,15 @@ import { SimulatedClock, SimulatedDisk, SimulatedStreams, seededRandom } from '.
 import { openRaftLog } from './open-raft-log.ts'
 import type { RaftLog } from './raft-log.ts'
 
-const SEEDS = Number(process.env.SEEDS ?? 40)
+const SEEDS = Number(process.env.SEEDS ?? 30)
 const ROUNDS = 8
 /** So long that what does not wait for a sync is done before it. */
 const SYNC_TURNS_MAX = 200
 /** Messages, ticks and calls come while a sync is under way. */
 const SYNC_MS_MAX = 4
 const BETWEEN_CALLS_MS_MAX = 2
-/** A run takes half a second; one that waits for what never comes is a failure. */
-const TIMEOUT_MS = 20_000
+/** A run takes half a second, more on a busy machine; one that waits for what never comes is a failure. */
+const TIMEOUT_MS = 60_000
 
 const KINDS = [
   'power',
@@ -20,7 +20,6 @@ const KINDS = [
   'reset',
   'compact',
   'power-all',
-  'clock',
   'power-at-work',
   'power-at-compaction',
   'power-at-election',
@@ -251,6 +250,8 @@ async function leaveBehind(world: World, machine: Machine, round: number): Promi
 async function disturb(world: World, round: number): Promise<string[]> {
   const machine = world.pick(world.machines)
   const kind = world.pick(KINDS)
+  // Whatever clocks on the wall do, log time does not go back.
+  world.clock.jumpWall((world.random.float() - 0.5) * 100_000)
   if (kind === 'power-at-work') return losePowerAtWork(world, round)
   if (kind === 'left-behind') return leaveBehind(world, machine, round)
   if (kind === 'power-at-compaction') await losePowerAtCompaction(world, machine)
@@ -264,8 +265,7 @@ async function disturb(world: World, round: number): Promise<string[]> {
     await world.append([`doubtful ${round}`])
     await world.clock.advance(world.random.float() * 4_000)
     world.streams.heal()
-  } else if (kind === 'clock') world.clock.jumpWall((world.random.float() - 0.5) * 100_000)
-  else if (kind === 'reset') world.streams.reset(`m${machine.id}`)
+  } else if (kind === 'reset') world.streams.reset(`m${machine.id}`)
   else if (kind === 'compact') await world.clock.until(compact(machine.log!)).catch(() => undefined)
   else {
     for (const one of world.machines) await world.losePower(one)
