@@ -210,3 +210,12 @@ test('An append is acknowledged, unknown or refused, and the log agrees: there o
   for (const ending of ['kept', 'unknown', 'refused'] as const)
     assert.ok([...endings.values()].includes(ending), ending)
 })
+
+test('A claim that makes no sense ends who follows, as corrupt', async (t) => {
+  const { follow, write } = await make(t)
+  const log = await follow('a')
+  await write({ ...claim(1), data: Buffer.from('{"id":') })
+  await assert.rejects(log.barrier(), { code: 'corrupt' })
+  assert.equal(log.status().state, 'closed')
+  await assert.rejects(log.append([Buffer.from('x')]), { code: 'corrupt' })
+})

@@ -1,3 +1,4 @@
+import { SkeinError } from '../../core/index.ts'
 import type { SnapshotRef } from '../snapshot-ref.ts'
 import type { LogRecord, Origin } from './record-codec.ts'
 
@@ -162,6 +163,13 @@ function isOfCall({ kind }: Pick<LogRecord, 'kind'>): boolean {
   return kind === 'command' || kind === 'sequenced'
 }
 
+/** Throws `corrupt`. */
 function parse<T>(data: Uint8Array): T {
-  return JSON.parse(new TextDecoder().decode(data)) as T
+  try {
+    return JSON.parse(new TextDecoder().decode(data)) as T
+  } catch (cause) {
+    const message =
+      'Cannot read a record of the log: a claim or a compaction in it makes no sense; only replicated logs may write to this topic'
+    throw new SkeinError('corrupt', message, { cause })
+  }
 }
