@@ -72,6 +72,17 @@ test('A step that hangs with a bug has caught it', async (t) => {
   assert.equal((await hunt.catchBug(readBug(add('forgets.patch', PATCH)))).caughtBy, 'timeout in hangs')
 })
 
+test('A step that takes long on this machine, with a bug as without, has not hung', async (t) => {
+  const { root, add } = project(t)
+  const script = "setTimeout(() => import('./check.ts'), 3_000)"
+  const slow: Step = { name: 'slow', args: ['--input-type=module', '--eval', script], covers: [], timeoutMs: 2_000 }
+  const hunt = new Hunt(root, [slow])
+  t.after(() => hunt.close())
+  const bug = readBug(add('forgets.patch', PATCH))
+  await hunt.proveClean([bug])
+  assert.equal((await hunt.catchBug(bug)).caughtBy, 'slow')
+})
+
 test('A step that fails once and not again has caught nothing', async (t) => {
   const { root, add } = project(t)
   const code =

@@ -31,6 +31,10 @@ interface Caught {
 
 /** Of a step that fails with a bug: a bug in a race need not show each time. */
 const RUNS_MAX = 3
+/** Without a bug a step ends, however slow the machine is: it gets so many times what it is given with one. */
+const PATIENCE = 4
+/** With a bug a step has hung when it takes so many times what it took without one, and longer than it is given. */
+const SLOWER_MAX = 3
 /** What failed once and not again may have cut off the step before what fails each time. */
 const ROUNDS_MAX = 3
 
@@ -42,6 +46,8 @@ export class Hunt {
   readonly #signal: AbortSignal | undefined
   /** By a step's name. */
   readonly #provenClean = new Map<string, Promise<void>>()
+  /** How long a step took without a bug, by its name. */
+  readonly #tookMs = new Map<string, number>()
   #lastProof: Promise<void> = Promise.resolve()
   #clean: Promise<string> | undefined
 
@@ -101,6 +107,7 @@ export class Hunt {
       this.#progress(`${bug.name}: ${step.name}`)
       const first = await runStep(step, folder, {
         signal: this.#signal,
+        timeoutMs: this.#timeoutMs(step),
         endsWith: ({ name }) => !dismissed.has(name),
       })
       if (first.passed || failuresOf(step, first).every((name) => dismissed.has(name))) return undefined
@@ -126,6 +133,7 @@ export class Hunt {
       this.#progress(`${bug.name}: ${step.name}, once more`)
       const outcome = await runStep(step, folder, {
         signal: this.#signal,
+        timeoutMs: this.#timeoutMs(step),
         endsWith: ({ name }) => failed.has(name),
         tests,
       })
@@ -137,6 +145,11 @@ export class Hunt {
       for (const name of again) failed.add(name)
     }
     return undefined
+  }
+
+  /** Of a step with a bug: what it is given, and longer on a machine on which it takes longer without one. */
+  #timeoutMs(step: Step): number {
+    return Math.max(step.timeoutMs, SLOWER_MAX * (this.#tookMs.get(step.name) ?? 0))
   }
 
   /** A step may call a bug caught only if it passes without it. Bugs that are hunted at once prove it once. */
@@ -154,11 +167,13 @@ export class Hunt {
     this.#progress(`without a bug: ${step.name}`)
     this.#clean ??= copyTree(this.#root)
     const folder = await this.#clean
-    const options = { signal: this.#signal, endsWith: () => false }
+    const options = { signal: this.#signal, timeoutMs: PATIENCE * step.timeoutMs, endsWith: () => false }
+    const startedAtMs = performance.now()
     // A second chance, so that a machine which was busy for a moment does not end the whole hunt.
     const first = await runStep(step, folder, options)
     const { passed, output } = first.passed ? first : await runStep(step, folder, options)
     if (!passed) throw new Error(`The step "${step.name}" fails without any planted bug:\n${output.slice(-4_000)}`)
+    this.#tookMs.set(step.name, performance.now() - startedAtMs)
   }
 }
 

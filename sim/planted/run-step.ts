@@ -36,6 +36,8 @@ export interface Outcome {
 export interface RunOptions {
   /** Ends the step, which then throws the signal's reason. */
   readonly signal: AbortSignal | undefined
+  /** Instead of the step's own. */
+  readonly timeoutMs?: number
   /** Only these files of its tests; undefined: all. */
   readonly tests?: readonly string[] | undefined
   /** Whether this failure is reason enough to end the step at once. */
@@ -51,18 +53,18 @@ const LINES_MAX = 2_000
 
 /** Runs a step in a copy of the tree. What it leaves in its folder for temporary files is deleted. */
 export async function runStep(step: Step, folder: string, options: RunOptions): Promise<Outcome> {
-  const { signal, endsWith } = options
+  const { signal } = options
   signal?.throwIfAborted()
   const temporary = join(folder, `tmp-${process.hrtime.bigint().toString(36)}`)
   await mkdir(temporary)
   try {
-    return await new Run(step, { folder, temporary, tests: options.tests, endsWith }).outcome(signal)
+    return await new Run(step, { folder, temporary, ...options }).outcome(signal)
   } finally {
     await rm(temporary, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
-interface Place extends Pick<RunOptions, 'tests' | 'endsWith'> {
+interface Place extends Omit<RunOptions, 'signal'> {
   readonly folder: string
   readonly temporary: string
 }
@@ -81,8 +83,8 @@ class Run {
   }
 
   async outcome(signal: AbortSignal | undefined): Promise<Outcome> {
-    const { args, tests, timeoutMs } = this.#step
-    const { folder, temporary } = this.#place
+    const { args, tests } = this.#step
+    const { folder, temporary, timeoutMs = this.#step.timeoutMs } = this.#place
     // The harness itself may run under the test runner, whose marks in the environment would change how tests below it
     // report.
     const { NODE_TEST_CONTEXT: _, ...env } = process.env

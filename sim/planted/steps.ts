@@ -2,7 +2,7 @@ import { globSync } from 'node:fs'
 import type { Step } from './run-step.ts'
 
 /** A bug may make a test wait for ever: that counts as caught, but should not take all day. */
-const TIMEOUTS_MS = { quick: { test: 30_000, step: 120_000 }, slow: { test: 90_000, step: 240_000 } }
+const TIMEOUTS_MS = { quick: { test: 30_000, step: 120_000 }, slow: { test: 180_000, step: 240_000 } }
 
 /**
  * The general harness: small variants of what proves the fabric. It is the same for every bug. The law of the house,
@@ -13,8 +13,9 @@ export function harnessSteps(root: string): Step[] {
 }
 
 function testSteps(files: readonly string[]): Step[] {
-  return STEPS.map(({ name, tests, covers, isSlow, scope }) => {
-    const chosen = files.filter((file) => tests.some((prefix) => file.startsWith(prefix)))
+  return STEPS.map(({ name, tests, without = [], covers, isSlow, scope }) => {
+    const isIn = (file: string, prefixes: readonly string[]) => prefixes.some((prefix) => file.startsWith(prefix))
+    const chosen = files.filter((file) => isIn(file, tests) && !isIn(file, without))
     if (chosen.length === 0) throw new Error(`The step "${name}" has no tests: its paths are ${tests.join(', ')}`)
     const { step, test } = isSlow === true ? TIMEOUTS_MS.slow : TIMEOUTS_MS.quick
     const args = [...TEST_OPTIONS, `--test-timeout=${test}`]
@@ -27,6 +28,8 @@ interface StepPlan {
   readonly name: string
   /** Beginnings of the paths of its tests. */
   readonly tests: readonly string[]
+  /** Beginnings of paths of those that another step has, or that need servers of other people. */
+  readonly without?: readonly string[]
   readonly covers: readonly string[]
   /** It starts processes, or plays thousands of rounds. */
   readonly isSlow?: boolean
@@ -48,6 +51,8 @@ const SIMULATIONS: readonly Step[] = [
     scope: RAFT,
   },
 ]
+
+const GROUPS_AND_TRANSFERS = ['raft', 'bridge', 'archive'].map((name) => `test/integration/cli/${name}`)
 
 /** The quick ones first; those with real processes last. */
 const STEPS: readonly StepPlan[] = [
@@ -108,7 +113,14 @@ const STEPS: readonly StepPlan[] = [
   {
     name: 'the command line and its nodes',
     tests: ['test/integration/cli/'],
+    without: [...GROUPS_AND_TRANSFERS, 'test/integration/cli/brokers.'],
     covers: ['src/cli/', 'src/node/'],
+    isSlow: true,
+  },
+  {
+    name: 'nodes as a group, bridges and archives',
+    tests: GROUPS_AND_TRANSFERS,
+    covers: ['src/transfer/'],
     isSlow: true,
   },
   { name: 'a node killed under load', tests: ['sim/crash/kill'], covers: [], isSlow: true },
