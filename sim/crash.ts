@@ -11,6 +11,7 @@ const VARIANTS: Readonly<Record<string, string>> = {
   transactions: './crash/transactions.ts',
   broker: './crash/broker.ts',
   bridge: './crash/bridge.ts',
+  archive: './crash/archive.ts',
 }
 
 const HELP = `Breaks the machine under the log, or a broker and its clients, and counts what was lost.
@@ -28,6 +29,8 @@ const HELP = `Breaks the machine under the log, or a broker and its clients, and
                  with --nodes 3 a node of a cluster loses its disk instead
   bridge         what moves messages between two brokers is killed under load, and the brokers now and then
                  (--driver from,to; default jetstream and kafka, both ways)
+  archive        what archives a topic is killed under load, and its broker now and then; then all is restored
+                 (--driver kafka|jetstream|rabbitmq; default jetstream)
 
   --rounds N     how often; each variant has its own default
   --seed N       of what is drawn at random (default 1)

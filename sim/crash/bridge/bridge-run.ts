@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Bus } from '../../../src/bus/index.ts'
 import type { Random } from '../../../src/core/index.ts'
-import { readToEnd } from '../../../src/transfer/index.ts'
 import { findService } from '../../../test/services/find-service.ts'
 import type { Service } from '../../../test/services/service.ts'
 import { seededRandom } from '../../../testing/index.ts'
@@ -12,6 +11,7 @@ import { ACKED_FILE } from '../broker/load.ts'
 import { crashWorld } from '../broker/worlds.ts'
 import { BRIDGE, type BridgeRunArguments, connectEnd, TOPIC } from './bridge-ends.ts'
 import { checkMoved, type FoundMessage, type MovedFindings } from './check-moved.ts'
+import { readFound } from './read-found.ts'
 import { MOMENTS, type Moment } from './weak-moments.ts'
 
 /** Other counts on the two sides: what lies in one partition there comes from several here. */
@@ -178,15 +178,7 @@ async function openTopic(driver: string, url: string, partitions: number): Promi
 async function readTarget(driver: string, url: string): Promise<FoundMessage[]> {
   const bus = await connectEnd(driver, url)
   try {
-    const { partitions } = await bus.admin.describeTopic(TOPIC)
-    const found: FoundMessage[] = []
-    for await (const deliveries of readToEnd(bus, TOPIC, { from: partitions.map(({ start }) => start) })) {
-      for (const one of deliveries) {
-        const line = one.text().split(' ', 2).join(' ')
-        found.push({ line, subject: one.subject, key: one.key, about: one.headers.about })
-      }
-    }
-    return found
+    return await readFound(bus)
   } finally {
     await bus.close()
   }
