@@ -58,6 +58,21 @@ export interface TopicSpec {
   readonly racks?: number
   /** Of stored batches, on the wire too. Default `none`. */
   readonly compression?: Compression
+  /** The topic may grow by generations, and may be divided by a level of its subjects. Default: neither. */
+  readonly sharding?: Sharding
+}
+
+/** How a topic is divided beside its keys, and how its growth is noticed. */
+export interface Sharding {
+  /** Of subjects, behind the topic's name, from 1: each of `values` has partitions of its own. Default: by key alone. */
+  readonly level?: number
+  /** What may stand at that level: regions, or types of agents. */
+  readonly values?: readonly string[]
+  /**
+   * Who writes or reads looks whether the topic grows at least so often; writing stands still for little more when it does.
+   * Default 2,000.
+   */
+  readonly leaseMs?: number
 }
 
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'

@@ -31,6 +31,12 @@ const PARTITIONS_MAX = 4_096
 /** Fills in the defaults of a spec. Throws `bad-argument` or `bad-subject` naming the setting. */
 export function resolveTopic(spec: TopicSpec): TopicSettings {
   checkSubject(spec.name, 'topic')
+  if (spec.sharding !== undefined) {
+    throw new UnsupportedError(
+      'growth',
+      `topic "${spec.name}" is opened on a bus by itself; open it on \`shardedBus()\` over it`,
+    )
+  }
   const isEphemeral = spec.intent === 'notice' || spec.intent === 'query'
   const isStoredEvent = spec.intent === 'event' && spec.storage !== 'ephemeral'
   const settings: TopicSettings = {
