@@ -67,6 +67,12 @@ function originHeaders(origin: DeadLetterOrigin): Headers {
   }
 }
 
+/** A dead letter whose origin is called otherwise. One without an origin stays as it is. */
+export function relocatedLetter(headers: Headers, move: (origin: DeadLetterOrigin) => DeadLetterOrigin): Headers {
+  const origin = deadLetterOrigin(headers)
+  return origin === undefined ? headers : { ...headers, ...originHeaders(move(origin)) }
+}
+
 function fitting(headers: Headers, own: Headers, bounds: HeaderBounds): Headers {
   const { bytesMax = HEADERS_BYTES_MAX, bytesOf = textBytes } = bounds
   const size = (some: Headers) => Object.entries(some).reduce((sum, [name, value]) => sum + bytesOf(name, value), 0)

@@ -5,6 +5,7 @@ export {
   deadLetterOrigin,
   deadLetterTopic,
   REPLAY_HEADER,
+  relocatedLetter,
   replayedHeaders,
   topicOfDeadLetters,
 } from './dead-letter.ts'

@@ -5,6 +5,8 @@ import { innerPrefix } from './inner-names.ts'
 export interface Part {
   /** In front of the topic's name, and of subjects. */
   readonly prefix: string
+  /** What stands there for whoever reads the whole topic. Default: nothing. */
+  readonly outerPrefix?: string
   /** What its messages have at the level that divides them; undefined where nothing does. */
   readonly value: string | undefined
   readonly partitions: number

@@ -1,9 +1,10 @@
 import { type Clock, SkeinError } from '../../core/index.ts'
-import type { Lag, Reader, ReadLimits, SettleOptions } from '../bus.ts'
+import type { Assignment, Lag, Reader, ReadLimits, SettleOptions, StartPosition } from '../bus.ts'
 import type { Batch, Delivery, Position } from '../message.ts'
 import type { Part } from './generations.ts'
-import { innerDelivery, outerBatch, outerPosition } from './sharded-delivery.ts'
+import { innerDelivery, type Outer, outerBatch, outerPosition } from './sharded-delivery.ts'
 import { outerPartition } from './sharded-topic.ts'
+import { placesOf } from './start-of.ts'
 
 interface Member {
   readonly part: Part
@@ -11,32 +12,34 @@ interface Member {
 }
 
 /** One reader for each part of a topic, and what they give as one, under the whole topic's names and places. */
-export class PartsReader {
+export class PartsReader implements Reader {
   readonly #topic: string
   readonly #clock: Clock
   readonly #members: readonly Member[]
   readonly #failures: unknown[] = []
   /** Came while another was given. */
   readonly #waiting: Batch[] = []
+  readonly #outer: Outer | undefined
   #turn = 0
 
-  constructor(topic: string, clock: Clock, members: readonly Member[]) {
+  constructor(topic: string, members: readonly Member[], options: { readonly clock: Clock; readonly outer?: Outer }) {
     this.#topic = topic
-    this.#clock = clock
+    this.#clock = options.clock
     this.#members = members
+    this.#outer = options.outer
   }
 
-  get readers(): readonly Reader[] {
-    return this.#members.map(({ reader }) => reader)
+  #outerBatch(batch: Batch, part: Part): Batch {
+    return outerBatch(batch, { topic: this.#topic, part, ...(this.#outer && { outer: this.#outer }) })
   }
 
-  async read(limits: ReadLimits): Promise<Batch | null> {
+  async read(limits: ReadLimits = {}): Promise<Batch | null> {
     if (this.#failures.length > 0) throw this.#failures.shift()
     if (this.#waiting.length > 0) return this.#cut(this.#waiting.shift()!, limits.maxMessages)
     const [only, ...others] = this.#members
     if (only !== undefined && others.length === 0) {
       const batch = await only.reader.read(limits)
-      return batch && outerBatch(batch, this.#topic, only.part)
+      return batch && this.#outerBatch(batch, only.part)
     }
     return this.#readAny(limits)
   }
@@ -63,7 +66,7 @@ export class PartsReader {
   async #readOne({ part, reader }: Member, { waitMs: _, signal, ...limits }: ReadLimits): Promise<void> {
     try {
       const batch = await reader.read({ ...limits, ...(signal && { signal }) })
-      if (batch !== null) this.#waiting.push(outerBatch(batch, this.#topic, part))
+      if (batch !== null) this.#waiting.push(this.#outerBatch(batch, part))
     } catch (error) {
       if (error !== signal?.reason) this.#failures.push(error)
     }
@@ -111,7 +114,21 @@ export class PartsReader {
     await Promise.all([...byMember].map(([{ reader }, some]) => reader.settle(some.map(innerDelivery), how, options)))
   }
 
-  async seek(places: readonly Position[]): Promise<void> {
+  onAssignment(listener: (change: Assignment) => Promise<void> | void): void {
+    for (const { part, reader } of this.#members) {
+      reader.onAssignment(({ generation, added, removed }) => {
+        const outer = (partition: number) => outerPartition(part, partition)
+        return listener({ generation, added: added.map(outer), removed: removed.map(outer) })
+      })
+    }
+  }
+
+  async seek(to: StartPosition): Promise<void> {
+    const places = placesOf(to)
+    if (places === undefined) {
+      await Promise.all(this.#members.map(({ reader }) => reader.seek(to)))
+      return
+    }
     const byMember = Map.groupBy(places, ({ partition }) => this.#memberOf(partition))
     await Promise.all(
       [...byMember].map(([{ part, reader }, some]) => reader.seek(some.map((place) => innerPosition(place, part)))),
@@ -137,11 +154,11 @@ export class PartsReader {
   }
 
   async drain(): Promise<void> {
-    await Promise.all(this.readers.map((reader) => reader.drain()))
+    await Promise.all(this.#members.map(({ reader }) => reader.drain()))
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.readers.map((reader) => reader.close()))
+    await Promise.all(this.#members.map(({ reader }) => reader.close()))
   }
 }
 

@@ -1,8 +1,10 @@
 import { SkeinError } from '../../core/index.ts'
 import type { Admin, Bus, Lag, TopicDescription, TopicHealth } from '../bus.ts'
+import { deadLetterTopic, topicOfDeadLetters } from '../kit/index.ts'
 import { backlog, groupsOf, lagIn, newestReadBy } from './backlog.ts'
 import type { Part } from './generations.ts'
 import { grownTopic, growthTopic, isPartOf } from './inner-names.ts'
+import { describeLetters } from './letters.ts'
 import type { ShardedTopic } from './sharded-topic.ts'
 
 export interface ShardedAdminParts {
@@ -16,9 +18,15 @@ export interface ShardedAdminParts {
 export function shardedAdmin({ bus, find, onDeleted }: ShardedAdminParts): Admin {
   const { admin } = bus
   const health = admin.health?.bind(admin)
+  const whoseLetters = async (name: string) => {
+    const of = topicOfDeadLetters(name)
+    return of === undefined ? undefined : find(of)
+  }
   return {
     listTopics: async () => shown(await admin.listTopics()),
     async describeTopic(name) {
+      const letters = await whoseLetters(name)
+      if (letters !== undefined) return (await describeLetters(bus, letters)) ?? admin.describeTopic(name)
       const topic = await find(name)
       return topic === undefined ? admin.describeTopic(name) : describe(bus, topic)
     },
@@ -71,11 +79,15 @@ export function shardedAdmin({ bus, find, onDeleted }: ShardedAdminParts): Admin
   }
 }
 
-/** Parts, and what tells of growth, are no topics to be shown by themselves; their dead letters are, each by its own. */
+/** Parts, and what tells of growth, are no topics to be shown by themselves. */
 function shown(names: readonly string[]): readonly string[] {
   const sharded = new Set(names.flatMap((name) => grownTopic(name) ?? []))
-  const plain = names.filter((name) => grownTopic(name) === undefined && !isPartOf(name, sharded))
-  return [...new Set([...plain, ...sharded])].sort()
+  const all = names.flatMap((name) => {
+    const whole = topicOfDeadLetters(name) ?? name
+    if (!isPartOf(whole, sharded)) return grownTopic(name) === undefined ? [name] : []
+    return whole === name ? [] : [deadLetterTopic(whole.slice(whole.indexOf('.') + 1))]
+  })
+  return [...new Set([...all, ...sharded])].sort()
 }
 
 function partsOf(topic: ShardedTopic): readonly Part[] {

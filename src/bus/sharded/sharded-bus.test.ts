@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { busConformance } from '../../../testing/index.ts'
-import { EmbeddedWorld } from '../../../sim/conformance/embedded-world.ts'
 import { memoryDisk } from '../../core/index.ts'
 import { systemClock, systemRandom } from '../../core/system/index.ts'
 import { openEmbeddedBus } from '../drivers/embedded/index.ts'
@@ -18,7 +16,13 @@ async function memory(context: TestContext) {
   return { inner, open, bus: open() }
 }
 
-const spec = { name: TOPIC, intent: 'telemetry', partitions: 2, durability: 'none', sharding: { leaseMs: 100 } } as const
+const spec = {
+  name: TOPIC,
+  intent: 'telemetry',
+  partitions: 2,
+  durability: 'none',
+  sharding: { leaseMs: 100 },
+} as const
 const message = (key: string, value: string) => ({ subject: `${TOPIC}.north.${key}`, key, value })
 
 async function take(reader: Reader, count: number): Promise<string[]> {

@@ -13,19 +13,20 @@ import type {
   WriterOptions,
 } from '../bus.ts'
 import type { Capabilities } from '../capabilities.ts'
-import { LateReader, LateWriter } from '../kit/index.ts'
+import { LateReader, LateWriter, topicOfDeadLetters } from '../kit/index.ts'
 import { isOwnTopic } from '../own-topics.ts'
 import { partsOf } from './generations.ts'
 import { type GrowOptions, type Growth, growTopic } from './grow-topic.ts'
 import { GrowthLog } from './growth-log.ts'
 import type { NextGeneration, ShardsByLevel } from './growth-record.ts'
+import { lettersReader } from './letters.ts'
 import { shardedAdmin } from './sharded-admin.ts'
 import { ShardedReader } from './sharded-reader.ts'
 import { ShardedTopic } from './sharded-topic.ts'
 import { ShardedWriter } from './sharded-writer.ts'
 
 const LEASE_MS = 2_000
-const LEASE_MS_LEAST = 100
+const LEASE_MS_LEAST = 20
 
 export interface ShardedBusOptions {
   readonly clock: Clock
@@ -59,6 +60,7 @@ class ShardedBus implements GrowingBus {
   /** Those that were looked up and are sharded. */
   readonly #sharded = new Map<string, ShardedTopic>()
   readonly #plain = new Set<string>()
+  readonly #writers = new Set<ShardedWriter>()
   #isClosed = false
 
   constructor(bus: Bus, options: ShardedBusOptions) {
@@ -124,15 +126,10 @@ class ShardedBus implements GrowingBus {
 
   /** Each part grants what is asked for; partitions may be those of any generation. */
   async #openKnown(topic: ShardedTopic, spec: TopicSpec): Promise<Capabilities> {
-    const { sharding: _, partitions, ...asked } = spec
+    const { sharding: _, partitions: __, ...asked } = spec
     await topic.caughtUp()
     topic.check(spec)
-    const { begun } = topic.generations
-    const granted: Capabilities[] = []
-    for (const part of begun.flatMap(({ parts }) => parts)) {
-      granted.push(await this.#bus.open({ ...asked, name: topic.innerName(part), partitions: part.partitions }))
-    }
-    return topic.capabilitiesOf(granted.at(-1)!)
+    return topic.openAs(asked)
   }
 
   writer(name: string, options?: WriterOptions): Writer {
@@ -149,10 +146,18 @@ class ShardedBus implements GrowingBus {
     const finish = async (signal: AbortSignal) => {
       await this.grow(topic.name, undefined, { signal })
     }
-    return new ShardedWriter({ bus: this.#bus, topic, finishGrowth: finish }, options)
+    const onClosed = () => this.#writers.delete(writer)
+    const writer = new ShardedWriter(
+      { bus: this.#bus, topic, clock: this.#clock, finishGrowth: finish, onClosed },
+      options,
+    )
+    this.#writers.add(writer)
+    return writer
   }
 
   reader(name: string, options: ReaderOptions): Reader {
+    const of = topicOfDeadLetters(name)
+    if (of !== undefined) return this.#lettersReader(name, of, options)
     if (this.#isPlain(name)) return this.#bus.reader(name, options)
     const topic = this.#sharded.get(name)
     const readerOf = (found: ShardedTopic) => new ShardedReader(this.#bus, found, { options, clock: this.#clock })
@@ -160,6 +165,16 @@ class ShardedBus implements GrowingBus {
     const open = async () => {
       const found = await this.#find(name)
       return found === undefined ? this.#bus.reader(name, options) : readerOf(found)
+    }
+    return new LateReader(name, open, this.#clock)
+  }
+
+  #lettersReader(name: string, of: string, options: ReaderOptions): Reader {
+    if (this.#plain.has(of)) return this.#bus.reader(name, options)
+    const open = async () => {
+      const topic = await this.#find(of)
+      if (topic === undefined) return this.#bus.reader(name, options)
+      return lettersReader(this.#bus, topic, { options, clock: this.#clock })
     }
     return new LateReader(name, open, this.#clock)
   }
@@ -229,6 +244,7 @@ class ShardedBus implements GrowingBus {
   }
 
   async drain(): Promise<void> {
+    await Promise.all([...this.#writers].map((writer) => writer.drain()))
     await this.#bus.drain()
     await this.#end()
   }

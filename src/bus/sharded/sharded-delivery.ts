@@ -7,17 +7,17 @@ export class ShardedDelivery implements Delivery {
   readonly inner: Delivery
   readonly topic: string
   readonly position: Position
-  readonly #prefix: string
+  readonly #part: Part
 
   constructor(inner: Delivery, topic: string, part: Part) {
     this.inner = inner
     this.topic = topic
-    this.#prefix = part.prefix
+    this.#part = part
     this.position = outerPosition(inner.position, part)
   }
 
   get subject(): string {
-    return this.inner.subject.slice(this.#prefix.length)
+    return (this.#part.outerPrefix ?? '') + this.inner.subject.slice(this.#part.prefix.length)
   }
 
   get key(): string | undefined {
@@ -58,17 +58,25 @@ export function outerPosition({ partition, sequence }: Position, part: Part): Po
 }
 
 /** A part that is called and counted as the whole topic is: the first generation of an undivided topic. */
-function isSame({ prefix, firstPartition }: Part): boolean {
-  return prefix === '' && firstPartition === 0
+function isSame({ prefix, outerPrefix = '', firstPartition }: Part): boolean {
+  return prefix === outerPrefix && firstPartition === 0
 }
 
-export function outerBatch(batch: Batch, topic: string, part: Part): Batch {
+export type Outer = (delivery: Delivery, topic: string, part: Part) => Delivery
+
+const shardedDelivery: Outer = (delivery, topic, part) => new ShardedDelivery(delivery, topic, part)
+
+export function outerBatch(
+  batch: Batch,
+  at: { readonly topic: string; readonly part: Part; readonly outer?: Outer },
+): Batch {
+  const { topic, part, outer = shardedDelivery } = at
   if (isSame(part)) return batch
   return {
     topic,
     partition: outerPartition(part, batch.partition),
     generation: batch.generation,
-    deliveries: batch.deliveries.map((delivery) => new ShardedDelivery(delivery, topic, part)),
+    deliveries: batch.deliveries.map((delivery) => outer(delivery, topic, part)),
     last: outerPosition(batch.last, part),
   }
 }

@@ -4,10 +4,11 @@ import type { Batch, Delivery, Position } from '../message.ts'
 import { backlog, isGroupDone, newestReadBy } from './backlog.ts'
 import { endOf, type Generation, type Part } from './generations.ts'
 import { innerPosition, PartsReader } from './parts-reader.ts'
-import { counts, outerPartition, type ShardedTopic } from './sharded-topic.ts'
+import { counts, type ShardedTopic } from './sharded-topic.ts'
 import { type GenerationStart, placesIn, placesOf, startOf } from './start-of.ts'
 
-/** When nothing comes: how often to look whether the generation is done with. */
+/** When nothing comes of a sealed generation, it is looked whether it is done with: soon, then less and less often. */
+const LOOK_FIRST_MS = 10
 const LOOK_EVERY_MS = 250
 
 type AssignmentListener = (change: Assignment) => Promise<void> | void
@@ -95,10 +96,8 @@ export class ShardedReader implements Reader {
       const options = this.#partOptions(part, from)
       return options === undefined ? [] : [{ part, reader: this.#bus.reader(this.#topic.innerName(part), options) }]
     })
-    for (const { part, reader } of members) {
-      reader.onAssignment((change) => this.#tell(outerAssignment(change, part)))
-    }
-    const parts = new PartsReader(this.#topic.name, this.#clock, members)
+    const parts = new PartsReader(this.#topic.name, members, { clock: this.#clock })
+    parts.onAssignment((change) => this.#tell(change))
     const first = generation.parts[0]!.firstPartition
     const unread = new Set(generation.parts.flatMap((part) => partitionsOf(part)))
     for (const partition of unread)
@@ -123,14 +122,20 @@ export class ShardedReader implements Reader {
   async read(limits: ReadLimits = {}): Promise<Batch | null> {
     const { waitMs, signal } = limits
     const sinceMs = this.#clock.monotonicMs()
-    for (;;) {
+    for (let lookMs = LOOK_FIRST_MS; ; lookMs = Math.min(2 * lookMs, LOOK_EVERY_MS)) {
       const current = await this.#opened()
-      const leftMs = waitMs === undefined ? Number.POSITIVE_INFINITY : waitMs - (this.#clock.monotonicMs() - sinceMs)
-      const batch = await current.parts.read({ ...limits, waitMs: Math.max(0, Math.min(leftMs, LOOK_EVERY_MS)) })
+      const leftMs = waitMs === undefined ? LOOK_EVERY_MS : waitMs - (this.#clock.monotonicMs() - sinceMs)
+      const onceMs = this.#isSealed(current) ? lookMs : LOOK_EVERY_MS
+      const batch = await current.parts.read({ ...limits, waitMs: Math.max(0, Math.min(leftMs, onceMs)) })
       const given = batch && (await this.#withinEnds(current, batch, signal))
       if (given) return given
-      if (batch === null && !(await this.#goOn(current)) && leftMs <= LOOK_EVERY_MS) return null
+      const hasMoved = batch === null && (await this.#goOn(current))
+      if (batch === null && !hasMoved && waitMs !== undefined && leftMs <= onceMs) return null
     }
+  }
+
+  #isSealed({ number }: Current): boolean {
+    return this.#topic.generations.all[number - 1]!.state === 'sealed'
   }
 
   /** What of a batch counts; null when nothing does. */
@@ -207,7 +212,7 @@ export class ShardedReader implements Reader {
   async seek(to: StartPosition): Promise<void> {
     const current = await this.#opened()
     const start = startOf(to, this.#topic.generations.begun)
-    if (start.generation === current.number && this.#options.mode === 'group') return this.#seekWithin(current, to)
+    if (start.generation === current.number && this.#options.mode === 'group') return current.parts.seek(to)
     if (this.#options.mode === 'group') {
       throw new UnsupportedError(
         'a seek to another generation',
@@ -215,12 +220,6 @@ export class ShardedReader implements Reader {
       )
     }
     await this.#moveTo(start, current)
-  }
-
-  async #seekWithin(current: Current, to: StartPosition): Promise<void> {
-    const places = placesOf(to)
-    if (places !== undefined) return current.parts.seek(places)
-    await Promise.all(current.parts.readers.map((reader) => reader.seek(to)))
   }
 
   async end(): Promise<readonly Position[]> {
@@ -275,11 +274,6 @@ function startIn(part: Part, from: StartPosition | undefined): StartPosition | u
 
 function partitionsOf({ firstPartition, partitions }: Part): number[] {
   return Array.from({ length: partitions }, (_, index) => firstPartition + index)
-}
-
-function outerAssignment({ generation, added, removed }: Assignment, part: Part): Assignment {
-  const outer = (partition: number) => outerPartition(part, partition)
-  return { generation, added: added.map(outer), removed: removed.map(outer) }
 }
 
 function atMost(end: Position, sealed: number | undefined): Position {

@@ -18,7 +18,7 @@ export class ShardedTopic {
   #lease = { generation: 0, untilMs: 0 }
   #looking: Promise<number> | undefined
   /** Parts that are open on the bus. */
-  readonly #opened = new Map<string, Promise<void>>()
+  readonly #ready = new Set<string>()
 
   constructor(log: GrowthLog, bus: Bus, clock: Clock) {
     this.name = log.topic
@@ -99,15 +99,22 @@ export class ShardedTopic {
     const { all, level } = this.generations
     const had = [...new Set(all.map(({ parts }) => parts[0]!.partitions))]
     if (partitions !== undefined && !had.includes(partitions)) {
-      this.#refuse(`it has ${had.at(-1)} partitions, not ${partitions}; let it grow with skein topics grow`)
+      this.#refuse(
+        'partitions',
+        `it has ${had.at(-1)} partitions, not ${partitions}; let it grow with skein topics grow`,
+      )
     }
     if (sharding !== undefined && sharding.level !== level) {
-      this.#refuse(`it is divided by ${level === undefined ? 'no level' : `level ${level}`} of its subjects`)
+      this.#refuse(
+        'sharding',
+        `it is divided by ${level === undefined ? 'no level' : `level ${level}`} of its subjects`,
+      )
     }
   }
 
-  #refuse(why: string): never {
-    throw new SkeinError('bad-argument', `Cannot open topic "${this.name}": ${why}`, { details: { topic: this.name } })
+  #refuse(setting: string, why: string): never {
+    const details = { topic: this.name, setting }
+    throw new SkeinError('bad-argument', `Cannot open topic "${this.name}": ${why}`, { details })
   }
 
   /** Of the whole topic, by those of its newest part. */
@@ -117,23 +124,32 @@ export class ShardedTopic {
     return { ...part, partitions: last.firstPartition + last.partitions, transactions: 'none' }
   }
 
+  /** Whether a generation can be written to and read from without anything else. */
+  isReady({ parts }: Generation): boolean {
+    return parts.every((part) => this.#ready.has(this.innerName(part)))
+  }
+
+  /** Opens its topics on the bus, with what is asked of them. */
+  async openAs(asked: Omit<TopicSpec, 'name' | 'partitions'>): Promise<Capabilities> {
+    const granted: Capabilities[] = []
+    for (const part of this.generations.begun.flatMap(({ parts }) => parts)) {
+      const name = this.innerName(part)
+      granted.push(await this.#bus.open({ ...asked, name, partitions: part.partitions }))
+      this.#ready.add(name)
+    }
+    return this.capabilitiesOf(granted.at(-1)!)
+  }
+
   /** Its topics are open on the bus then, as they are. */
   async openParts({ parts }: Pick<Generation, 'parts'>): Promise<void> {
     await Promise.all(parts.map((part) => this.#openPart(this.innerName(part))))
   }
 
-  #openPart(inner: string): Promise<void> {
-    const known = this.#opened.get(inner)
-    if (known !== undefined) return known
-    const opening = this.#openAsItIs(inner)
-    this.#opened.set(inner, opening)
-    opening.catch(() => this.#opened.delete(inner))
-    return opening
-  }
-
-  async #openAsItIs(inner: string): Promise<void> {
+  async #openPart(inner: string): Promise<void> {
+    if (this.#ready.has(inner)) return
     const { spec } = await this.#bus.admin.describeTopic(inner)
     await this.#bus.open(spec)
+    this.#ready.add(inner)
   }
 
   /** The spec of the topic, as its newest generation has it. */

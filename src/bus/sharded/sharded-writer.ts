@@ -1,4 +1,4 @@
-import { ClosedError, SkeinError } from '../../core/index.ts'
+import { type Clock, ClosedError, SkeinError } from '../../core/index.ts'
 import type { Bus, Receipt, Writer, WriterOptions } from '../bus.ts'
 import { WriteError } from '../errors.ts'
 import { WriteGate } from '../kit/index.ts'
@@ -17,8 +17,10 @@ const PATIENCE_LEASES = 10
 export interface ShardedWriterParts {
   readonly bus: Bus
   readonly topic: ShardedTopic
+  readonly clock: Clock
   /** Goes on with what a grower has left. */
   readonly finishGrowth: (signal: AbortSignal) => Promise<void>
+  readonly onClosed: () => void
 }
 
 interface Held {
@@ -40,7 +42,7 @@ interface Target {
 export class ShardedWriter implements Writer {
   readonly #bus: Bus
   readonly #topic: ShardedTopic
-  readonly #finishGrowth: ShardedWriterParts['finishGrowth']
+  readonly #parts: ShardedWriterParts
   readonly #options: WriterOptions
   readonly #gate: WriteGate
   readonly #closing = new AbortController()
@@ -50,12 +52,21 @@ export class ShardedWriter implements Writer {
   #isMoving = false
   #settled = Promise.withResolvers<void>()
 
-  constructor({ bus, topic, finishGrowth }: ShardedWriterParts, options: WriterOptions = {}) {
+  /** Throws what the bus throws that cannot give what the options ask for. */
+  constructor(parts: ShardedWriterParts, options: WriterOptions = {}) {
+    const { bus, topic } = parts
     this.#bus = bus
     this.#topic = topic
-    this.#finishGrowth = finishGrowth
+    this.#parts = parts
     this.#options = options
     this.#gate = new WriteGate(`"${topic.name}"`, options.pendingBytesMax ?? PENDING_BYTES_MAX)
+    const { open } = topic.generations
+    if (open !== undefined && topic.isReady(open)) this.#target = this.#targetOf(open)
+  }
+
+  #targetOf(generation: Generation): Target {
+    const writerOf = (part: Part) => this.#bus.writer(this.#topic.innerName(part), this.#options)
+    return { generation, writers: new Map(generation.parts.map((part) => [part, writerOf(part)])) }
   }
 
   get full(): boolean {
@@ -121,16 +132,23 @@ export class ShardedWriter implements Writer {
   /** Whoever grows it may have died: then it is finished here. */
   async #awaitOpen(signal: AbortSignal): Promise<void> {
     const { generations } = this.#topic
-    await this.#topic.changed(signal, generations.leaseMs * PATIENCE_LEASES)
-    if (generations.open === undefined) await this.#finishGrowth(signal)
+    const { clock } = this.#parts
+    const untilMs = clock.monotonicMs() + generations.leaseMs * PATIENCE_LEASES
+    while (generations.open === undefined && clock.monotonicMs() < untilMs) {
+      await this.#topic.changed(signal, untilMs - clock.monotonicMs())
+    }
+    if (generations.open !== undefined) return
+    await this.#parts.finishGrowth(signal).catch((error: unknown) => {
+      // Somebody else does it.
+      if (!(error instanceof SkeinError && error.code === 'fenced')) throw error
+    })
   }
 
   async #moveTo(generation: Generation): Promise<void> {
     await Promise.all(this.#writers().map((writer) => writer.close()))
     this.#target = undefined
     await this.#topic.openParts(generation)
-    const writerOf = (part: Part) => this.#bus.writer(this.#topic.innerName(part), this.#options)
-    this.#target = { generation, writers: new Map(generation.parts.map((part) => [part, writerOf(part)])) }
+    this.#target = this.#targetOf(generation)
   }
 
   async #send(target: Target, batch: readonly Message[]): Promise<Receipt> {
@@ -176,6 +194,7 @@ export class ShardedWriter implements Writer {
     this.#gate.close()
     await this.#gate.wait('empty')
     await Promise.all(this.#writers().map((writer) => writer.drain()))
+    this.#parts.onClosed()
   }
 
   async close(): Promise<void> {
@@ -184,6 +203,7 @@ export class ShardedWriter implements Writer {
     this.#fail(closed)
     this.#closing.abort(closed)
     await Promise.all(this.#writers().map((writer) => writer.close()))
+    this.#parts.onClosed()
   }
 }
 
