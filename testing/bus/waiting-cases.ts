@@ -37,6 +37,20 @@ export const waitingCases: readonly BusCase[] = [
     },
   },
   {
+    name: 'a broadcast reader that has not read yet has all before it that it will give',
+    needs: ['broadcast', 'replayByPosition', 'replayByTime', 'lag'],
+    async run(world) {
+      const { bus } = world
+      await openTopic(world, { partitions: 2 })
+      await write(bus, ...Array.from({ length: 20 }, (_, index) => `${'abcd'[index % 4]}:${index}`))
+      for (const from of ['earliest', { timestampMs: 1 }] as const) {
+        const lags = await everything(bus, { from }).lag()
+        const messages = lags.reduce((sum, lag) => sum + lag.messages, 0)
+        assert.ok(messages >= 20, `${messages} messages before a reader that begins with ${JSON.stringify(from)}`)
+      }
+    },
+  },
+  {
     name: 'a broadcast reader has lag until its reads have given everything, however little they wait',
     needs: ['broadcast', 'replayByPosition', 'lag'],
     async run(world) {

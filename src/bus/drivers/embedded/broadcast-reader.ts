@@ -161,7 +161,8 @@ export class BroadcastReader implements Reader, RawReader {
     return this.#core.topic.partitions.map(({ index, log }) => ({ partition: index, sequence: log.endOffset }))
   }
 
-  lag(): Promise<readonly Lag[]> {
+  async lag(): Promise<readonly Lag[]> {
+    await this.#started()
     const feeds = [...this.#core.feeds.values()]
     return Promise.all(
       feeds.map((feed) =>
