@@ -1,4 +1,4 @@
-import type { Intent, RequestedDurability, TopicSpec } from '../bus/index.ts'
+import type { Intent, RequestedDurability, Sharding, TopicSpec } from '../bus/index.ts'
 import {
   checkOptions,
   compilePattern,
@@ -62,6 +62,8 @@ export interface StoredOptions {
   readonly messageBytesMax?: number
   /** Default `refuse`. */
   readonly largePayloads?: LargePayloads
+  /** The topic may grow by generations, and may be divided by a level of its subjects. Default: neither. */
+  readonly sharding?: Sharding
 }
 
 export const CHANNEL_KEYS: KeysOf<ChannelOptions<SchemaSource>> = { schema: true, type: true }
@@ -72,6 +74,7 @@ export const STORED_KEYS: KeysOf<StoredOptions> = {
   retention: { ageMs: true, bytes: true },
   messageBytesMax: true,
   largePayloads: true,
+  sharding: { level: true, values: true, leaseMs: true },
 }
 
 interface Declared {
@@ -123,11 +126,12 @@ export function badDeclaration(pattern: string, why: string): SkeinError {
 
 /** The topic settings among a declaration's options, without the undefined ones. */
 export function storedTopic(options: StoredOptions): Omit<TopicSpec, 'name' | 'intent'> {
-  const { partitions, durability, retention, messageBytesMax } = options
+  const { partitions, durability, retention, messageBytesMax, sharding } = options
   return {
     ...(partitions === undefined ? {} : { partitions }),
     ...(durability === undefined ? {} : { durability }),
     ...(retention === undefined ? {} : { retention }),
     ...(messageBytesMax === undefined ? {} : { messageBytesMax }),
+    ...(sharding === undefined ? {} : { sharding }),
   }
 }

@@ -4,6 +4,7 @@ import { connectNatsBus } from '../bus/drivers/nats/index.ts'
 import { connectRabbitmqBus } from '../bus/drivers/rabbitmq/index.ts'
 import { connectRemoteBus, type LinkStatus } from '../bus/drivers/remote/index.ts'
 import type { Bus } from '../bus/index.ts'
+import { type GrowingBus, shardedBus } from '../bus/sharded/index.ts'
 import type { CommandContext } from './context.ts'
 import { DEFAULT_URL, nodeUrl } from './node-url.ts'
 import { durationMs } from './options.ts'
@@ -43,9 +44,9 @@ export function newClientCommand(name: string, description: string, examples: re
 export async function withBus<Result>(
   options: ClientOptions,
   context: CommandContext,
-  action: (bus: Bus) => Promise<Result>,
+  action: (bus: GrowingBus) => Promise<Result>,
 ): Promise<Result> {
-  const bus = await openCommandBus(options, context)
+  const bus = shardedBus(await openCommandBus(options, context), context)
   try {
     const result = await action(bus)
     await bus.drain()

@@ -1,4 +1,5 @@
 import type { Bus, Durability, RequestedDurability } from '../bus/index.ts'
+import { shardedBus } from '../bus/sharded/index.ts'
 import {
   type Admission,
   type AnyChannel,
@@ -123,8 +124,9 @@ async function bind(bus: Bus, options: BindOptions): Promise<Fabric> {
   const admission = admissionOf(options.admission, clock)
   const onError = reporter(options.onError ?? warn)
   const objects = await objectsOf(options.objects, machine)
+  const growing = shardedBus(bus, { clock, random })
   const channels = new Channels({
-    ...{ bus, clock, random, source: name, principal, admission, objects, safe, onError },
+    ...{ bus: growing, clock, random, source: name, principal, admission, objects, safe, onError },
     ...(bus instanceof BoundBus && { explain: (error, opened) => explainRefusal(error, opened, bus) }),
   })
   const durability = ownDurability(target)
@@ -132,7 +134,7 @@ async function bind(bus: Bus, options: BindOptions): Promise<Fabric> {
   const open = (opened: readonly AnyChannel[]) => openChannels(opened, bus, { channels, swarm })
   const sender = `${name}-${Buffer.from(random.bytes(6)).toString('hex')}`
   return new Fabric({
-    ...{ bus, channels, swarm, open },
+    ...{ bus: growing, channels, swarm, open },
     openSender: async () => {
       const [roster, nodeTime] = await Promise.all([swarm.roster(), swarm.nodeTime()])
       return openCommandSender({ bus, clock, random, roster, nodeTime, sender, durability, onError })

@@ -9,6 +9,8 @@ const NODE_TOPICS = [ROSTER_TOPIC, SWARM_TOPIC, PULSES_TOPIC, INBOX_TOPIC]
 const DEAD_LETTERS = 'skein.dead.'
 /** What bridges remember: they are clients like any other. */
 const BRIDGES = 'skein.bridges'
+/** How topics grow: whoever writes to one must know. */
+const GROWTH = 'skein.growth.'
 /** Those that clients open too, as the node made them. */
 const OPEN_TOPICS = [...NODE_TOPICS, OUTCOMES_TOPIC]
 
@@ -19,7 +21,8 @@ const OPEN_TOPICS = [...NODE_TOPICS, OUTCOMES_TOPIC]
 export const clientAccess: Authorise = (_principal, verb, subject) => {
   if (!isOwnTopic(subject)) return
   if (verb === 'answer') throw refused('answer', subject)
-  if (verb === 'administer' && !subject.startsWith(DEAD_LETTERS)) throw refused('administer', subject)
+  if (verb === 'administer' && !subject.startsWith(DEAD_LETTERS) && !subject.startsWith(GROWTH))
+    throw refused('administer', subject)
   if (verb === 'open' && !mayOpen(subject)) throw refused('open', subject)
   if (verb !== 'publish') return
   if (NODE_TOPICS.some((topic) => subject === topic || subject.startsWith(`${topic}.`))) throw refused('write', subject)
@@ -27,6 +30,7 @@ export const clientAccess: Authorise = (_principal, verb, subject) => {
 
 function mayOpen(topic: string): boolean {
   if (topic === BRIDGES || topic.startsWith(`${BRIDGES}.`) || topic.startsWith(DEAD_LETTERS)) return true
+  if (topic.startsWith(GROWTH)) return true
   return OPEN_TOPICS.includes(topic)
 }
 

@@ -1,4 +1,5 @@
 import type { Bus, RawAccess, TopicSpec } from '../bus/index.ts'
+import { shardedBus } from '../bus/sharded/index.ts'
 import { openCommandSender, type Quotas, type QuotasOptions, quotas } from '../channel/index.ts'
 import {
   type Clock,
@@ -56,7 +57,7 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const port = keep(await reservePort(config.listen))
   const onDiskChange = (state: DiskState) => tellDisk(log, state)
   const store = await openNodeStore(config, { clock, random, disk: dependencies.disk, onDiskChange, keep })
-  const { bus } = store
+  const bus = shardedBus(store.bus, { clock, random })
   const { disk, network } = dependencies
   const logs = await openRaftLogs(config, { clock, random, disk, network, keep })
   const probes = new NodeProbes(store.health, logs)

@@ -31,6 +31,11 @@ function slowWay(bus: Bus, random: Random): Bus {
       if (!topic.startsWith('skein.')) return reader
       return delegate(reader, {
         read: (limits) => delay(LEASE_MS * random.float()).then(() => reader.read(limits)),
+        lag: async () => {
+          const lags = await reader.lag()
+          await delay(LEASE_MS * random.float())
+          return lags
+        },
       })
     },
     writer(topic, options) {
@@ -64,7 +69,9 @@ async function keepWriting(
     const some = keys.map((key) => ({ subject: `${TOPIC}.${key}`, key, value: `${key}:${number}` }))
     const at = number
     const written = writer.write(some).then(
-      () => some.forEach(({ key }) => ledger.acked.get(key)!.push(at)),
+      () => {
+        for (const { key } of some) ledger.acked.get(key)!.push(at)
+      },
       (error: unknown) => {
         if (!(error instanceof WriteError)) throw error
         for (const index of error.accepted) ledger.acked.get(some[index]!.key)!.push(at)

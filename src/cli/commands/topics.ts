@@ -7,6 +7,7 @@ import {
   type RequestedDurability,
   type TopicDescription,
 } from '../../bus/index.ts'
+import type { GrowingBus, GrowthStep } from '../../bus/sharded/index.ts'
 import { UnsupportedError } from '../../core/index.ts'
 import { type ClientOptions, newClientCommand, withBus } from '../client.ts'
 import type { CommandContext } from '../context.ts'
@@ -22,13 +23,17 @@ interface CreateOptions extends ClientOptions {
   readonly retainAge?: number
   readonly retainBytes?: number
   readonly compact?: true
+  readonly growing?: true
+  readonly shardLevel?: number
+  readonly shards?: readonly string[]
 }
 
 export function topicsCommand(context: CommandContext): Command {
-  const topics = new Command('topics').description('list, show, create and delete topics')
+  const topics = new Command('topics').description('list, show, create, grow and delete topics')
   topics.addCommand(defaultOf(topics, listCommand(context)), { isDefault: true })
   topics.addCommand(showCommand(context))
   topics.addCommand(createCommand(context))
+  topics.addCommand(growCommand(context))
   topics.addCommand(deleteCommand(context))
   return topics
 }
@@ -96,6 +101,8 @@ function createCommand(context: CommandContext): Command {
   return newClientCommand('create', 'make a topic, or check that it has these settings', [
     'skein topics create swarm.telemetry --intent telemetry --partitions 8 --durability durable',
     'skein topics create swarm.state --intent event --compact',
+    'skein topics create swarm.telemetry --intent telemetry --partitions 4 --growing',
+    'skein topics create swarm.positions --intent telemetry --shards north,south --shard-level 1',
   ])
     .argument('<topic>', 'its name, such as swarm.telemetry')
     .addOption(
@@ -116,6 +123,13 @@ function createCommand(context: CommandContext): Command {
     .option('--retain-age <duration>', 'older messages may be deleted', durationMs)
     .option('--retain-bytes <n>', 'beyond this size the oldest may be deleted', wholeNumber(1))
     .option('--compact', 'keep the last message of each key')
+    .option('--growing', 'it may be given more partitions later (skein topics grow)')
+    .option(
+      '--shards <values>',
+      'it is divided by what stands at a level of its subjects, such as north,south',
+      commaList,
+    )
+    .option('--shard-level <n>', 'which level, behind the name of the topic (default: 1)', wholeNumber(1))
     .action((topic: string, options: CreateOptions) =>
       withBus(options, context, async (bus) => {
         checkNotOwnTopic(topic)
@@ -128,6 +142,7 @@ function createCommand(context: CommandContext): Command {
 
 function topicSpec(name: string, options: CreateOptions) {
   const { intent, partitions, durability, ttl, retainAge, retainBytes, compact } = options
+  const { growing, shards, shardLevel = 1 } = options
   const retention = {
     ...(retainAge !== undefined && { ageMs: retainAge }),
     ...(retainBytes !== undefined && { bytes: retainBytes }),
@@ -140,7 +155,54 @@ function topicSpec(name: string, options: CreateOptions) {
     ...(ttl !== undefined && { ttlMs: ttl }),
     ...(Object.keys(retention).length > 0 && { retention }),
     ...(compact && { compaction: {} }),
+    ...((growing || shards) && { sharding: shards ? { level: shardLevel, values: shards } : {} }),
   }
+}
+
+const commaList = (text: string) => text.split(',')
+
+interface GrowOptions extends ClientOptions {
+  readonly partitions?: number
+  readonly shards?: readonly string[]
+}
+
+const STEPS: Readonly<Record<GrowthStep, string>> = {
+  claimed: 'nobody else grows it',
+  made: 'its topics are made',
+  closing: 'writers stop, and wait',
+  waited: 'everybody has stopped',
+  sealed: 'writers go on',
+}
+
+function growCommand(context: CommandContext): Command {
+  return newClientCommand('grow', 'give a topic more partitions, or shards, while it is written to and read', [
+    'skein topics grow swarm.telemetry --partitions 16',
+    'skein topics grow swarm.positions --shards north,south,west --partitions 4',
+    'skein topics grow swarm.telemetry        # finishes what was broken off',
+  ])
+    .argument('<topic>', 'its name; it was made with --growing or --shards')
+    .option('--partitions <n>', 'of the new generation, for each shard (default: as now)', wholeNumber(1, 1024))
+    .option('--shards <values>', 'all that may stand at the level that divides it (default: as now)', commaList)
+    .action((topic: string, options: GrowOptions) =>
+      withBus(options, context, (bus) => grow(bus, topic, { options, context })),
+    )
+}
+
+/** Broken off at any step, it is finished by running it again. */
+async function grow(
+  bus: GrowingBus,
+  topic: string,
+  { options, context }: { readonly options: GrowOptions; readonly context: CommandContext },
+): Promise<void> {
+  const { terminal, signal } = context
+  const { shards: values } = options
+  const onStep = (step: GrowthStep, generation: number) => terminal.note(`generation ${generation}: ${STEPS[step]}`)
+  const isAsked = options.partitions !== undefined || values !== undefined
+  const partitions = options.partitions ?? (await bus.admin.describeTopic(topic)).spec.partitions ?? 1
+  const next = isAsked ? { partitions, ...(values && { values }) } : undefined
+  const grown = await bus.grow(topic, next, { onStep, signal })
+  if (options.json) return terminal.line(JSON.stringify(grown))
+  terminal.note(`${topic}: generation ${grown.generation}, ${grown.partitions} partitions`)
 }
 
 function deleteCommand(context: CommandContext): Command {

@@ -24,6 +24,13 @@ const topic = z.strictObject({
   deduplicationWindowMs: z.int().min(0).optional(),
   ttlMs: milliseconds.optional(),
   messageBytesMax: bytes.optional(),
+  sharding: z
+    .strictObject({
+      level: count.optional(),
+      values: z.array(z.string()).optional(),
+      leaseMs: milliseconds.optional(),
+    })
+    .optional(),
 })
 
 function nameProblem(name: string): string | undefined {
