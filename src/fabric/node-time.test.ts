@@ -11,7 +11,7 @@ import { command, contract, telemetry } from './index.ts'
 
 const Go = command('swarm.commands.{agentId}.go', {
   schema: Type.Object({}),
-  startWithinMs: 200,
+  startWithinMs: 1_500,
   overlap: 'queue',
 })
 const Position = telemetry('swarm.telemetry.{agentId}', { schema: Type.Object({}), durability: 'durable' })

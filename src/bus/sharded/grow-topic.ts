@@ -93,6 +93,7 @@ class Grower {
     this.#check(next)
     if (isAs(last, next)) return
     await this.#make(last.number + 1, next)
+    this.#options.onStep?.('made', last.number + 1)
     const { values, partitions } = next
     await this.#log.append({
       ...{ kind: 'closing', grower: this.#id, generation: last.number, partitions },
@@ -118,7 +119,6 @@ class Grower {
     for (const { prefix } of partsOf(generation, next)) {
       await this.#bus.open({ ...spec, name: prefix + this.#log.topic, partitions: next.partitions })
     }
-    this.#options.onStep?.('made', generation)
   }
 
   /** Goes on with what is closing, if anything is. */
