@@ -1,6 +1,6 @@
 /** A topic of a real broker grows while it is written to and read. */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { connectKafkaBus } from '../../../src/bus/drivers/kafka/index.ts'
 import { connectNatsBus } from '../../../src/bus/drivers/nats/index.ts'
 import { connectRabbitmqBus } from '../../../src/bus/drivers/rabbitmq/index.ts'
