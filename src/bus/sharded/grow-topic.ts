@@ -59,7 +59,8 @@ class Grower {
     this.#bus = bus
     this.#log = log
     this.#options = options
-    this.#topic = new ShardedTopic(log, bus, options.clock)
+    // It asks for nothing that waits for a grower.
+    this.#topic = new ShardedTopic(log, { bus, clock: options.clock, finishGrowth: async () => {} })
     this.#id = Buffer.from(options.random.bytes(ID_BYTES)).toString('base64url')
   }
 

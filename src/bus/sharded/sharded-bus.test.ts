@@ -123,6 +123,19 @@ describe('shardedBus()', () => {
     assert.deepEqual(await take(bus.reader(TOPIC, { mode: 'group', group: 'g' }), 2), ['1', '2'])
   })
 
+  it('is read on when its grower is gone and nobody writes', async (context) => {
+    const { bus, open } = await memory(context)
+    await bus.open({ ...spec, sharding: { leaseMs: 20 } })
+    await bus.writer(TOPIC).write([message('a', '1')])
+    const killed = new Error('killed')
+    const onStep = (step: string) => {
+      if (step === 'closing') throw killed
+    }
+    await assert.rejects(bus.grow(TOPIC, { partitions: 4 }, { onStep }), killed)
+    assert.deepEqual(await take(open().reader(TOPIC, { mode: 'group', group: 'g' }), 1), ['1'])
+    assert.equal((await bus.admin.describeTopic(TOPIC)).spec.partitions, 4)
+  })
+
   it('keeps the dead letters of all generations in one place, and gives them again', async (context) => {
     const { bus } = await memory(context)
     await bus.open({ ...spec, sharding: { leaseMs: 20 } })

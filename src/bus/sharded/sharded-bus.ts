@@ -108,10 +108,20 @@ class ShardedBus implements GrowingBus {
   }
 
   #keep(log: GrowthLog): ShardedTopic {
-    const topic = new ShardedTopic(log, this.#bus, this.#clock)
+    const finishGrowth = () => this.#finishGrowth(log.topic)
+    const topic = new ShardedTopic(log, { bus: this.#bus, clock: this.#clock, finishGrowth })
     this.#topics.set(log.topic, Promise.resolve(topic))
     this.#sharded.set(log.topic, topic)
     return topic
+  }
+
+  async #finishGrowth(name: string): Promise<void> {
+    try {
+      await this.grow(name)
+    } catch (error) {
+      // Somebody else does it.
+      if (!(error instanceof SkeinError && error.code === 'fenced')) throw error
+    }
   }
 
   async #exists(name: string): Promise<boolean> {
@@ -143,14 +153,8 @@ class ShardedBus implements GrowingBus {
   }
 
   #writerOf(topic: ShardedTopic, options: WriterOptions | undefined): Writer {
-    const finish = async (signal: AbortSignal) => {
-      await this.grow(topic.name, undefined, { signal })
-    }
     const onClosed = () => this.#writers.delete(writer)
-    const writer = new ShardedWriter(
-      { bus: this.#bus, topic, clock: this.#clock, finishGrowth: finish, onClosed },
-      options,
-    )
+    const writer = new ShardedWriter({ bus: this.#bus, topic, onClosed }, options)
     this.#writers.add(writer)
     return writer
   }

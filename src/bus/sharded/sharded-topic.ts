@@ -4,6 +4,16 @@ import type { Capabilities } from '../capabilities.ts'
 import { endOf, type Generation, type Generations, type Part } from './generations.ts'
 import type { GrowthLog } from './growth-log.ts'
 
+/** A generation is closed for little more than a lease. After so many, whoever was to open the next is not waited for. */
+const PATIENCE_LEASES = 10
+
+export interface ShardedTopicParts {
+  readonly bus: Bus
+  readonly clock: Clock
+  /** Goes on with what a grower has left. */
+  readonly finishGrowth: () => Promise<void>
+}
+
 /**
  * What is known of a sharded topic, and for how long it holds. A grower that has closed a generation waits for the lease of
  * everybody who may not have read so: what somebody has of a generation while his lease is in force stands before its end.
@@ -14,17 +24,19 @@ export class ShardedTopic {
   readonly #log: GrowthLog
   readonly #bus: Bus
   readonly #clock: Clock
+  readonly #finishGrowth: () => Promise<void>
   /** Of which generation, and until when by `#now()`. */
   #lease = { generation: 0, untilMs: 0 }
   #looking: Promise<number> | undefined
   /** Parts that are open on the bus. */
   readonly #ready = new Set<string>()
 
-  constructor(log: GrowthLog, bus: Bus, clock: Clock) {
+  constructor(log: GrowthLog, parts: ShardedTopicParts) {
     this.name = log.topic
     this.#log = log
-    this.#bus = bus
-    this.#clock = clock
+    this.#bus = parts.bus
+    this.#clock = parts.clock
+    this.#finishGrowth = parts.finishGrowth
   }
 
   get generations(): Generations {
@@ -53,7 +65,7 @@ export class ShardedTopic {
     for (;;) {
       const generation = this.generations.all[number - 1]!
       if (generation.state === 'sealed' || this.isCertain(number)) return generation
-      if (generation.state !== 'open') await this.changed(signal)
+      if (generation.state !== 'open') await this.nothingClosing(signal)
       else if ((await this.#look()) >= sinceMs && this.generations.open?.number === number) return generation
     }
   }
@@ -74,9 +86,15 @@ export class ShardedTopic {
     return beganMs
   }
 
-  /** Resolves when more is known of its growth, or after a while. */
-  changed(signal?: AbortSignal, delayMs?: number): Promise<void> {
-    return this.#log.changed({ signal, delayMs })
+  /** Resolves when nothing is closing any more. Whoever grows the topic may have died: then that is finished here. */
+  async nothingClosing(signal?: AbortSignal): Promise<void> {
+    const sinceMs = this.#clock.monotonicMs()
+    const patienceMs = this.generations.leaseMs * PATIENCE_LEASES
+    while (this.generations.closing !== undefined) {
+      const leftMs = patienceMs - (this.#clock.monotonicMs() - sinceMs)
+      if (leftMs > 0) await this.#log.changed({ signal, delayMs: leftMs })
+      else await this.#finishGrowth()
+    }
   }
 
   /** Resolves once what was written of its growth before the call is known. */

@@ -1,4 +1,4 @@
-import { type Clock, ClosedError, SkeinError } from '../../core/index.ts'
+import { ClosedError, SkeinError } from '../../core/index.ts'
 import type { Bus, Receipt, Writer, WriterOptions } from '../bus.ts'
 import { WriteError } from '../errors.ts'
 import { WriteGate } from '../kit/index.ts'
@@ -11,15 +11,9 @@ const PENDING_BYTES_MAX = 8 * 1024 * 1024
 /** What a message takes beside its value and names. */
 const MESSAGE_BYTES = 64
 
-/** A generation is closed for little more than a lease. After so many, whoever was to open the next is not waited for. */
-const PATIENCE_LEASES = 10
-
 export interface ShardedWriterParts {
   readonly bus: Bus
   readonly topic: ShardedTopic
-  readonly clock: Clock
-  /** Goes on with what a grower has left. */
-  readonly finishGrowth: (signal: AbortSignal) => Promise<void>
   readonly onClosed: () => void
 }
 
@@ -116,7 +110,7 @@ export class ShardedWriter implements Writer {
     while (this.#held.length > 0) {
       const open = this.#topic.generations.open
       if (open === undefined) {
-        await this.#awaitOpen(signal)
+        await this.#topic.nothingClosing(signal)
       } else if (this.#target?.generation.number !== open.number) {
         while (this.#inFlight > 0) await this.#settled.promise
         if (this.#held.length > 0) await this.#moveTo(open)
@@ -127,21 +121,6 @@ export class ShardedWriter implements Writer {
         if (next !== undefined) next.resolve(this.#send(this.#target, next.batch))
       }
     }
-  }
-
-  /** Whoever grows it may have died: then it is finished here. */
-  async #awaitOpen(signal: AbortSignal): Promise<void> {
-    const { generations } = this.#topic
-    const { clock } = this.#parts
-    const untilMs = clock.monotonicMs() + generations.leaseMs * PATIENCE_LEASES
-    while (generations.open === undefined && clock.monotonicMs() < untilMs) {
-      await this.#topic.changed(signal, untilMs - clock.monotonicMs())
-    }
-    if (generations.open !== undefined) return
-    await this.#parts.finishGrowth(signal).catch((error: unknown) => {
-      // Somebody else does it.
-      if (!(error instanceof SkeinError && error.code === 'fenced')) throw error
-    })
   }
 
   async #moveTo(generation: Generation): Promise<void> {
