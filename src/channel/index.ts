@@ -22,7 +22,7 @@ export type {
   SettleRequest,
   Unreported,
 } from './command/inbox-store.ts'
-export type { LocalInboxOptions } from './command/local-inbox.ts'
+export type { LocalInbox, LocalInboxOptions } from './command/local-inbox.ts'
 export { openLocalInbox } from './command/local-inbox.ts'
 export { INBOX_TOPIC } from './command/node-inbox.ts'
 export type { CommandServices, CommandServicesOptions } from './command/node-services.ts'

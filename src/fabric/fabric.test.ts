@@ -185,6 +185,36 @@ describe('A fabric', () => {
     await assert.rejects(fabric.join({ id: 'drone-8', type: 'quadrotor', region: 'north', stateDir }), {
       code: 'locked',
     })
+    // The same program begun twice: the second is refused, and the first flies on.
+    await assert.rejects(fabric.join({ id: 'drone-7', type: 'quadrotor', region: 'north', stateDir }), {
+      code: 'locked',
+    })
+    assert.equal((await fabric.send(Land, 'drone-7', {})).state, 'done')
+    assert.equal(drone.fenced.aborted, false)
+    assert.deepEqual(
+      (await fabric.roster()).map(({ id }) => id),
+      ['drone-7'],
+    )
+  })
+
+  it('an agent with the state of another swarm is refused, with what to do', async (test) => {
+    const stateDir = await temporaryDirectory(test)
+    const description = { id: 'drone-7', type: 'quadrotor', region: 'north' }
+    const other = await memoryFabric(test)
+    for (const round of [1, 2]) {
+      const drone = await other.join({ ...description, stateDir })
+      drone.handle(Land, () => {})
+      assert.equal((await other.send(Land, 'drone-7', {}, { intentId: `${round}` })).state, 'done')
+      await drone.leave()
+    }
+    const fabric = await memoryFabric(test)
+    await assert.rejects(fabric.join({ ...description, stateDir }), {
+      code: 'wrong-cluster',
+      message: /belongs to another swarm.*move the directory away/,
+    })
+    assert.deepEqual(await fabric.roster(), [])
+    // It is free again for the swarm that it belongs to.
+    await (await other.join({ ...description, stateDir })).leave()
   })
 
   it('an agent whose place was taken publishes no more and handles no more', async (test) => {

@@ -1,15 +1,9 @@
 import type { Bus } from '../bus/index.ts'
-import {
-  type AnyChannel,
-  type Channels,
-  commandReceiver,
-  type InboxStore,
-  openLocalInbox,
-  requestedInbox,
-} from '../channel/index.ts'
+import { type AnyChannel, type Channels, commandReceiver, requestedInbox } from '../channel/index.ts'
 import { checkOptions, type KeysOf, SkeinError } from '../core/index.ts'
 import { AGENT_CHANGE_KEYS, type Agent, type AgentDescription, joinSwarm } from '../swarm/index.ts'
 import { AgentCommands } from './agent-commands.ts'
+import { AgentState } from './agent-state.ts'
 import { FabricAgent } from './fabric-agent.ts'
 import type { Machine } from './machine.ts'
 import type { Reconnections } from './reconnections.ts'
@@ -40,13 +34,17 @@ export async function joinAgent(parts: JoinParts, options: JoinOptions): Promise
   const { bus, machine, channels, open, onError } = parts
   const { clock, random } = machine
   const { stateDir, timeoutMs, signal, ...description } = options
-  const agent = await joinSwarm({
-    ...{ requests: bus.requests, clock, random, description },
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(signal && { signal }),
-  })
+  // Its state is taken first: who cannot have it must not take the place of the one who does.
+  const state = stateDir === undefined ? undefined : await AgentState.open(machine, stateDir)
+  let joinedAs: Agent | undefined
   try {
-    const inbox = await openInbox(parts, { agent, stateDir })
+    const agent = await joinSwarm({
+      ...{ requests: bus.requests, clock, random, description },
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(signal && { signal }),
+    })
+    joinedAs = agent
+    const inbox = state?.of(agent) ?? requestedInbox({ bus, clock, random })
     const { identity, nodeTime } = agent
     const receiver = commandReceiver({
       ...{ bus, clock, random, identity, nodeTime, lease: agent, inbox },
@@ -60,20 +58,13 @@ export async function joinAgent(parts: JoinParts, options: JoinOptions): Promise
     void joined.ended.then(stopListening)
     return joined
   } catch (error) {
-    agent.close()
+    // What was refused leaves nobody behind to be missed.
+    await joinedAs?.leave().catch(() => {})
+    await state?.close()
     throw error
   }
 }
 
 function isFenced(error: unknown): boolean {
   return error instanceof SkeinError && error.code === 'fenced'
-}
-
-function openInbox(
-  { bus, machine }: JoinParts,
-  { agent, stateDir }: { readonly agent: Agent; readonly stateDir: string | undefined },
-): Promise<InboxStore> {
-  const { clock, random, disk } = machine
-  if (stateDir === undefined) return Promise.resolve(requestedInbox({ bus, clock, random }))
-  return openLocalInbox({ disk, clock, nodeTime: agent.nodeTime, directory: stateDir })
 }

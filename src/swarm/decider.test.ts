@@ -153,6 +153,17 @@ describe('Decider', () => {
     assert.equal(join(decider, joinRequest('a', 'again'), { epoch: 9 }).fenced?.byEpoch, 9)
   })
 
+  it('lets one that left before a restart stay away, whatever it was before', () => {
+    const before = newDecider()
+    join(before, joinRequest('a'), { epoch: 1 })
+    const { state } = before.planLeave({ id: 'a', epoch: 1 }, at(10))!
+    const after = newDecider()
+    after.restore({ ...state, liveness: 'alive' }, at(0))
+    after.restore(state, at(0))
+    assert.deepEqual(tickThrough(after, 0, 30_000), [])
+    assert.equal(after.get('a')?.liveness, 'left')
+  })
+
   it('gives agents restored from the roster a grace, and keeps lost ones lost', () => {
     const decider = newDecider()
     const state = { ...joinRequest('a'), labels: {}, capabilities: [], joinedAtMs: 0, seenAtMs: 0, epoch: 1 }

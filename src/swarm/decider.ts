@@ -87,10 +87,11 @@ export class Decider {
     return this.all().filter((agent) => agent.liveness !== 'left' && matchesSelector(agent, selector))
   }
 
-  /** Takes over what the roster says, when the owner starts. */
+  /** Takes over what the roster says, when the owner starts: each of its records, in order. */
   restore(state: AgentState, now: Moment): void {
     this.#agents.set(state.id, { state, connection: undefined, seenAtMs: state.seenAtMs, unwritten: undefined })
-    if (state.liveness !== 'left') this.#table.restored(state.id, state.liveness, now.monotonicMs)
+    if (state.liveness === 'left') this.#table.left(state.id)
+    else this.#table.restored(state.id, state.liveness, now.monotonicMs)
   }
 
   /** The join to write, or the epoch of this very request when it was granted before. Throws `overloaded`. */

@@ -17,12 +17,17 @@ export interface LocalInboxOptions {
   readonly graceMs?: number
 }
 
+export interface LocalInbox extends InboxStore {
+  /** The newest epoch under which an agent began to keep its inbox here. */
+  sessionOf(agentId: string): number | undefined
+}
+
 /**
  * The inbox of an agent that has a disk: every claim and outcome is synced before it counts. Rejects with `locked` when
  * another process has it, with `corrupt` when a part cannot be read: what is in it may have run already, so an operator
  * decides.
  */
-export async function openLocalInbox(options: LocalInboxOptions): Promise<InboxStore> {
+export async function openLocalInbox(options: LocalInboxOptions): Promise<LocalInbox> {
   const { disk, clock, directory, nodeTime, rowsMax = 100_000, graceMs = 60_000 } = options
   const log = await openLog({ disk, clock, directory, segmentBytes: SEGMENT_BYTES })
   const journal = new LogJournal(log, clock)
