@@ -95,7 +95,8 @@ export class MessageAssembler {
     const come = payload.subarray(LENGTHS_BYTES)
     if (frame.isLast) {
       if (come.length !== byteLength) throw malformed(`its message has ${come.length} bytes instead of ${byteLength}`)
-      return { ...aboutOf(frame), head: decodeHead(come.subarray(0, headBytes)), body: come.subarray(headBytes) }
+      const head = decodeHead(come.subarray(0, headBytes))
+      return { ...aboutOf(frame), head, headBytes, body: come.subarray(headBytes) }
     }
     const { pool, abandon } = this.#options
     const memory = pool.take(Math.min(byteLength, FIRST_BYTES))
@@ -117,7 +118,7 @@ export class MessageAssembler {
     this.#options.partials.end(partial)
     if (filled !== byteLength) throw malformed(`its message has ${filled} bytes instead of ${byteLength}`)
     const head = decodeHead(memory.subarray(0, headBytes))
-    return { ...about, head, body: memory.subarray(headBytes, byteLength), memory }
+    return { ...about, head, headBytes, body: memory.subarray(headBytes, byteLength), memory }
   }
 
   #fill(partial: Partial, bytes: Uint8Array): void {

@@ -12,6 +12,8 @@ export interface WireMessage {
   readonly channel: number
   readonly operation: number
   readonly head: Head
+  /** Of the head as it came. */
+  readonly headBytes: number
   /** A view, valid as long as it is referenced. */
   readonly body: Uint8Array
   /** Memory that may be used again once nobody needs the body any more; undefined for a body that shares its memory. */

@@ -27,12 +27,17 @@ interface ServedCallsOptions {
   readonly later: (lane: Lane, callback: () => void) => void
 }
 
+/** Heads of calls say what to do and where; what is long stands in a body. */
+const HEAD_BYTES_MAX = 1024 * 1024
+
 class Call implements IncomingCall {
   readonly operation: number
   readonly lane: Lane
   readonly head: Head
   readonly body: Uint8Array
   readonly memory: Uint8Array | undefined
+  /** Head and body. */
+  readonly byteLength: number
   #controller: AbortController | undefined
   #abortedWith: unknown
 
@@ -42,6 +47,7 @@ class Call implements IncomingCall {
     this.head = message.head
     this.body = message.body
     this.memory = message.memory
+    this.byteLength = message.headBytes + message.body.length
   }
 
   // Most calls are short and never look at it: it is made when asked for.
@@ -85,12 +91,16 @@ export class ServedCalls {
       this.#fail(channel, overloaded(`${this.#options.callsMax} calls of this connection are in progress`))
       return
     }
-    if (this.#pendingBytes + message.body.length > this.#options.pendingBytesMax) {
-      throw overloaded(`more than ${this.#options.pendingBytesMax} bytes of its calls are in progress`)
+    if (message.headBytes > HEAD_BYTES_MAX) {
+      this.#fail(channel, longHead(message.headBytes))
+      return
     }
     const call = new Call(message)
+    if (this.#pendingBytes + call.byteLength > this.#options.pendingBytesMax) {
+      throw overloaded(`more than ${this.#options.pendingBytesMax} bytes of its calls are in progress`)
+    }
     this.#calls.set(channel, call)
-    this.#pendingBytes += message.body.length
+    this.#pendingBytes += call.byteLength
     if (call.lane === Lane.urgent) void this.#serve(channel, call)
     else this.#defer({ channel, call })
   }
@@ -128,7 +138,7 @@ export class ServedCalls {
       this.#fail(channel, error)
     } finally {
       this.#calls.delete(channel)
-      this.#pendingBytes -= call.body.length
+      this.#pendingBytes -= call.byteLength
     }
   }
 
@@ -140,6 +150,11 @@ export class ServedCalls {
 // Receipts and small answers overtake what is delivered; a large answer would hold up the urgent lane.
 function replyLane(body: readonly Uint8Array[] | undefined): Lane {
   return body !== undefined && body.length > 0 ? Lane.normal : Lane.urgent
+}
+
+function longHead(bytes: number): SkeinError {
+  const text = `Cannot take a call whose head has ${bytes} bytes, at most ${HEAD_BYTES_MAX}: headers and names are to be short`
+  return new SkeinError('message-too-large', text, { details: { bytes, bytesMax: HEAD_BYTES_MAX } })
 }
 
 function overloaded(why: string): SkeinError {

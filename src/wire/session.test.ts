@@ -276,6 +276,21 @@ test('More calls at once than allowed are refused, more bytes than allowed end t
   assert.equal(other.node.transport.closedWith?.code, 'overloaded')
 })
 
+test('What stands in the heads of calls counts like their bodies, and a head has a limit of its own', async () => {
+  const { client, node } = pair({ limits: { pendingBytesMax: 100_000 }, onCall: () => new Promise(() => {}) })
+  for (let index = 0; index < 3; index += 1) {
+    client.session.call(1, { lane: Lane.urgent, head: { text: 'x'.repeat(40_000) } }).catch(() => {})
+  }
+  settle(client, node)
+  assert.equal(node.transport.closedWith?.code, 'overloaded')
+  const other = pair({ onCall: () => new Promise(() => {}) })
+  const long = other.client.session.call(1, { lane: Lane.urgent, head: { text: 'x'.repeat(1024 * 1024) } })
+  const refused = assert.rejects(long, { code: 'message-too-large', message: /whose head has 1048\d+ bytes/ })
+  await settleCalls(other.client, other.node)
+  await refused
+  assert.equal(other.node.transport.closedWith, undefined)
+})
+
 test('A message over the peer’s limit is refused where it is sent', async () => {
   const clock = new SimulatedClock()
   const [left, right] = MemoryTransport.pair()
