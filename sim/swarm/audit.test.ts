@@ -64,6 +64,8 @@ test('A clean run passes, with its figures counted from ledgers and log', () => 
   assert.deepEqual(found.telemetry, {
     published: 3,
     consumed: 3,
+    unseen: 0,
+    strange: 0,
     lost: 0,
     reordered: 0,
     duplicates: 1,
@@ -81,6 +83,8 @@ test('A clean run passes, with its figures counted from ledgers and log', () => 
     effects: 2,
     duplicateEffects: 0,
     staleEffects: 0,
+    withoutEffect: 0,
+    deniedEffects: 0,
     contradicted: 0,
   })
 })
@@ -116,6 +120,29 @@ const BAD: Readonly<Record<string, readonly [Partial<History>, RegExp]>> = {
     { acknowledged: [1, 2, 3].map((count) => ({ ...report(count), durability: count === 2 ? 'written' : 'durable' })) },
     /1 reports were acknowledged below what was asked/,
   ],
+  'as many records consumed as stored, but not the same': [
+    { stored: [report(1), report(2), report(3), report(5)], consumers: [[report(1), report(2), report(3), report(4)]] },
+    /1 consumed records are not what the log has there/,
+  ],
+  'as many effects as there may be, one of them of an expired command': [
+    { effects: [effect('a'), effect('b')] },
+    /1 effects stand against an outcome that denies them/,
+  ],
+  'as many records stored as consumed, one of them by nobody': [
+    { stored: [report(1), report(2), report(3), report(5)], consumers: [[report(1), report(2), report(3), report(4)]] },
+    /1 records of the log were consumed by nobody/,
+  ],
+  'a place of the log consumed as another report': [
+    {
+      consumers: [[report(1), report(2), report(4, 3)]],
+      acknowledged: [report(1)].map((one) => ({ ...one, durability: 'durable' as const })),
+    },
+    /1 consumed records are not what the log has there/,
+  ],
+  'as many effects as there may be, but of other commands': [
+    { effects: [effect('b'), effect('d')] },
+    /1 commands are called done and had no effect/,
+  ],
   'no receipt at all': [{ acknowledged: [] }, /no report was acknowledged/],
   'first deliveries out of order': [{ consumers: [[report(1), report(3), report(2)]] }, /1 reports were reordered/],
   'the same out of order in one of two consumers': [
@@ -142,8 +169,8 @@ const BAD: Readonly<Record<string, readonly [Partial<History>, RegExp]>> = {
   'an effect that began too late': [{ effects: [effect('a', 101)] }, /1 effects began after/],
   'an effect of an intent nobody sent': [{ effects: [effect('a'), effect('z')] }, /1 effects began after/],
   'done without an effect': [{ effects: [] }, /done and had no effect/],
-  'an effect of a command called expired': [{ effects: [effect('a'), effect('b'), effect('d')] }, /denies it/],
-  'an effect of a replaced command': [{ effects: [effect('a'), effect('c'), effect('d')] }, /denies it/],
+  'an effect of a command called expired': [{ effects: [effect('a'), effect('b'), effect('d')] }, /denies them/],
+  'an effect of a replaced command': [{ effects: [effect('a'), effect('c'), effect('d')] }, /denies them/],
   'no command that expired': [
     { outcomes: GOOD.outcomes.filter(({ state }) => state !== 'expired') },
     /no command expired/,

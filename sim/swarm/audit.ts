@@ -6,6 +6,10 @@ export interface TelemetryFigures {
   readonly published: number
   /** Distinct records in the consumers' ledgers. */
   readonly consumed: number
+  /** Records in the log that are in no consumer's ledger. */
+  readonly unseen: number
+  /** Records in a consumer's ledger that the log has not there, or as another report. */
+  readonly strange: number
   /** Acknowledged to an agent and in no consumer's ledger. */
   readonly lost: number
   /** First deliveries of a key that do not ascend, and reports that the log holds out of their agent's order. */
@@ -32,6 +36,10 @@ export interface CommandFigures {
   readonly duplicateEffects: number
   /** Effects begun after the last moment allowed. */
   readonly staleEffects: number
+  /** Commands called done that left no effect. */
+  readonly withoutEffect: number
+  /** Effects of commands whose outcome is neither done nor unknown. */
+  readonly deniedEffects: number
   /** Outcomes that the sender was told and the log denies, and those of commands that the log never held. */
   readonly contradicted: number
 }
@@ -86,14 +94,18 @@ export function faultsOf(found: Audit, options: { readonly isCutShort?: boolean 
 function promises({ telemetry, commands }: Audit): Check[] {
   return [
     [telemetry.published === telemetry.consumed, 'published and consumed records differ'],
+    [telemetry.unseen === 0, `${telemetry.unseen} records of the log were consumed by nobody`],
+    [telemetry.strange === 0, `${telemetry.strange} consumed records are not what the log has there`],
     [telemetry.lost === 0, `${telemetry.lost} acknowledged reports were lost`],
     [telemetry.belowAsked === 0, `${telemetry.belowAsked} reports were acknowledged below what was asked`],
     [telemetry.reordered === 0, `${telemetry.reordered} reports were reordered`],
     [commands.duplicateEffects === 0, `${commands.duplicateEffects} effects happened twice`],
     [commands.staleEffects === 0, `${commands.staleEffects} effects began after their deadline`],
     [commands.contradicted === 0, `${commands.contradicted} outcomes contradict the log`],
-    [commands.done <= commands.effects, 'a command is called done and had no effect'],
-    [commands.effects <= commands.done + commands.unknown, 'an effect stands against an outcome that denies it'],
+    [commands.withoutEffect === 0, `${commands.withoutEffect} commands are called done and had no effect`],
+    [commands.deniedEffects === 0, `${commands.deniedEffects} effects stand against an outcome that denies them`],
+    [commands.done <= commands.effects, 'there are fewer effects than commands that are done'],
+    [commands.effects <= commands.done + commands.unknown, 'there are more effects than commands done and unknown'],
   ]
 }
 
@@ -112,17 +124,21 @@ function scenes({ agents, types, telemetry, commands, recovered, notRecovered }:
 }
 
 function telemetryFigures(history: History, safe: RequestedDurability): TelemetryFigures {
-  const published = new Set(history.stored.map(placeOf))
-  const consumed = new Set<string>()
+  const stored = new Map(history.stored.map((report) => [placeOf(report), nameOf(report)]))
+  const consumed = new Map<string, string>()
+  const strange = new Set<string>()
   const names = new Set<string>()
   for (const line of history.consumers.flat()) {
-    consumed.add(placeOf(line))
+    consumed.set(placeOf(line), nameOf(line))
+    if (stored.get(placeOf(line)) !== nameOf(line)) strange.add(placeOf(line))
     names.add(nameOf(line))
   }
   const orders = history.consumers.map(deliveryOrder)
   return {
-    published: published.size,
+    published: stored.size,
     consumed: consumed.size,
+    unseen: [...stored.keys()].filter((place) => !consumed.has(place)).length,
+    strange: strange.size,
     lost: history.acknowledged.filter((line) => !names.has(nameOf(line))).length,
     reordered: sum(orders.map((order) => order.reordered)) + misplaced(history),
     duplicates: sum(orders.map((order) => order.duplicates)),
@@ -182,6 +198,11 @@ function commandFigures(history: History): CommandFigures {
     unknown: states.filter((outcome) => outcome === undefined || outcome.state === 'unknown').length,
     effects: history.effects.length,
     duplicateEffects: history.effects.length - distinct.size,
+    withoutEffect: [...startBy.keys()].filter(
+      (target) => outcomes.get(target)?.state === 'done' && !distinct.has(target),
+    ).length,
+    deniedEffects: [...distinct].filter((target) => !MAY_HAVE_EFFECT.has(outcomes.get(target)?.state ?? 'unknown'))
+      .length,
     staleEffects: history.effects.filter((effect) => isStale(effect.startedAtMs, startBy.get(targetOf(effect)))).length,
     contradicted: contradictions(history, outcomes, startBy),
   }
@@ -206,6 +227,8 @@ function isStale(startedAtMs: number, startByMs: number | undefined): boolean {
   return startByMs === undefined || startedAtMs > startByMs
 }
 
+/** A command without an outcome may have run. */
+const MAY_HAVE_EFFECT = new Set(['done', 'unknown'])
 const FINAL = new Set(['done', 'rejected', 'failed', 'expired', 'unknown'])
 
 /** The first final outcome stands; only `unknown` may be replaced by something better known. */

@@ -206,6 +206,13 @@ test('Errors are problems with a stable code, a status and what to do', async (t
     [['POST', `${EVENTS}/messages`, { messages: [{ value: 1 }, {}] }], 400, 'bad-argument', /message 1/],
     [['POST', `${EVENTS}/messages`, { messages: [] }], 400, 'bad-argument', /at least one/],
     [
+      ['POST', `${EVENTS}/messages`, { messages: [{ value: 1 }], durabilty: 'quorum-durable' }],
+      400,
+      'bad-argument',
+      /unknown field "durabilty".*did you mean "durability" in the query/,
+    ],
+    [['POST', `${EVENTS}/messages`, { messages: [{ value: 1 }], colour: 2 }], 400, 'bad-argument', /"colour"/],
+    [
       ['POST', `${EVENTS}/messages`, '{"value":1}\n{', { 'content-type': 'application/x-ndjson' }],
       400,
       'bad-input',

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { checkNotOwnTopic, type Message, type RequestedDurability, type Writer } from '../../../bus/index.ts'
 import { type AdmissionRequest, ANONYMOUS } from '../../../channel/index.ts'
-import { SkeinError } from '../../../core/index.ts'
+import { nearest, SkeinError } from '../../../core/index.ts'
 import { type MessageInput, messageInput, messageOf } from '../message-input.ts'
 import { durability, failures, position, topicParams } from '../schemas.ts'
 import type { GatewayServices } from '../services.ts'
@@ -20,8 +20,10 @@ const query = Type.Object(
   { additionalProperties: false },
 )
 
+const BATCH_MAX = 100_000
+
 const batchInput = Type.Object(
-  { messages: Type.Array(messageInput, { minItems: 1, maxItems: 100_000 }) },
+  { messages: Type.Array(messageInput, { minItems: 1, maxItems: BATCH_MAX }) },
   { additionalProperties: false },
 )
 
@@ -96,10 +98,27 @@ function readMessages(contentType: string, body: unknown, topic: string, query: 
   if (contentType.startsWith('application/x-ndjson')) return readNdjson(body as string, topic)
   const batch = (body as { messages?: unknown } | null)?.messages
   if (batch === undefined) return [checked(body, topic, 'the message')]
-  if (!Array.isArray(batch) || batch.length === 0) {
-    throw new SkeinError('bad-argument', 'Cannot publish: "messages" must be a list of at least one message')
+  if (!Array.isArray(batch) || batch.length === 0 || batch.length > BATCH_MAX) {
+    const text = `Cannot publish: "messages" must be a list of at least one message and at most ${BATCH_MAX}`
+    throw new SkeinError('bad-argument', text)
   }
+  checkOnlyMessages(body as object)
   return batch.map((message, index) => checked(message, topic, `message ${index}`))
+}
+
+/** What is said beside a batch would mean something to somebody, such as another durability. */
+function checkOnlyMessages(body: object): void {
+  const extra = Object.keys(body).find((field) => field !== 'messages')
+  if (extra === undefined) return
+  const near = nearest(extra, Object.keys(query.properties))
+  const hint = near === undefined ? 'it takes "messages" alone' : `did you mean "${near}" in the query of the URL?`
+  throw new SkeinError(
+    'bad-argument',
+    `Cannot publish: the unknown field "${extra}" stands beside "messages"; ${hint}`,
+    {
+      details: { field: extra, ...(near !== undefined && { nearest: near }) },
+    },
+  )
 }
 
 function readNdjson(text: string, topic: string): readonly Message[] {
