@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { atEnd } from '../test/at-end.ts'
 
 const STARTER = `
 import { startNodeProcess } from './sim/node-process.ts'
@@ -24,10 +25,10 @@ function isAlive(pid: number): boolean {
 
 test('A node ends when the process that started it was killed, even one out of its process group', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'skein-orphan-'))
-  t.after(() => rm(directory, { recursive: true, force: true }))
+  atEnd(t, () => rm(directory, { recursive: true, force: true }))
   const args = ['--input-type=module', '--eval', STARTER, join(directory, 'data')]
   const starter = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  t.after(() => starter.kill('SIGKILL'))
+  atEnd(t, () => starter.kill('SIGKILL'))
   const [line] = (await once(starter.stdout, 'data')) as [Buffer]
   const pid = Number(line.toString())
   assert.ok(isAlive(pid))

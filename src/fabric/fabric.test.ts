@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import Type from 'typebox'
+import { atEnd } from '../../test/at-end.ts'
 import { type ConnectOptions, connect } from './connect.ts'
 import { contract } from './contract.ts'
 import type { Fabric } from './fabric.ts'
@@ -47,13 +48,13 @@ const CONTRACT = contract({ Position, MoveTo, Land, Sighting, Alert, Battery })
 
 async function memoryFabric(test: TestContext, options: ConnectOptions = {}): Promise<Fabric> {
   const fabric = await connect('memory:', { contract: CONTRACT, safe: 'none', ...options })
-  test.after(() => fabric.close())
+  atEnd(test, () => fabric.close())
   return fabric
 }
 
 async function temporaryDirectory(test: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'skein-fabric-'))
-  test.after(() => rm(directory, { recursive: true, force: true }))
+  atEnd(test, () => rm(directory, { recursive: true, force: true }))
   return directory
 }
 
@@ -84,7 +85,7 @@ describe('connect()', () => {
     const before = await first.join({ id: 'drone-7', type: 'quadrotor', region: 'north' })
     await first.drain()
     const second = await connect(target, { contract: CONTRACT })
-    test.after(() => second.close())
+    atEnd(test, () => second.close())
     assert.equal((await second.agent('drone-7'))?.liveness, 'left')
     const after = await second.join({ id: 'drone-7', type: 'quadrotor', region: 'north' })
     assert.ok(after.epoch > before.epoch)
@@ -96,7 +97,7 @@ describe('connect()', () => {
   it('refuses a data directory that is in use', async (test) => {
     const target = `embedded:${await temporaryDirectory(test)}`
     const first = await connect(target)
-    test.after(() => first.close())
+    atEnd(test, () => first.close())
     await assert.rejects(connect(target), { code: 'locked' })
   })
 })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import Type from 'typebox'
+import { atEnd } from '../../test/at-end.ts'
 import type { Clock } from '../core/index.ts'
 import { systemClock } from '../core/system/index.ts'
 import { connect } from './connect.ts'
@@ -24,7 +25,7 @@ function clockAt(offsetMs: number): Clock {
 
 test('A command that was late when the node stopped is late after its clock was set back', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'skein-time-'))
-  t.after(() => rm(directory, { recursive: true, force: true }))
+  atEnd(t, () => rm(directory, { recursive: true, force: true }))
   const open = (offsetMs: number) =>
     connect(`embedded:${directory}`, { contract: contract({ Go, Position }), clock: clockAt(offsetMs) })
   const ahead = await open(HOUR_MS)
@@ -37,7 +38,7 @@ test('A command that was late when the node stopped is late after its clock was 
   await ahead.publish(Position, {}, { fields: { agentId: drone.id } })
   await ahead.close()
   const back = await open(0)
-  t.after(() => back.close())
+  atEnd(t, () => back.close())
   const started: string[] = []
   const agent = await back.join(drone)
   agent.handle(Go, ({ intentId }) => void started.push(intentId))

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { atEnd } from '../../test/at-end.ts'
 import type { Clock } from '../core/index.ts'
 import { systemClock, systemDisk, systemNetwork, systemRandom } from '../core/system/index.ts'
 import { connect, readConfig } from '../fabric/index.ts'
@@ -18,7 +19,7 @@ async function start(t: TestContext, data: string, offsetMs: number) {
   const clock: Clock = { ...systemClock, nowMs: () => Date.now() + offsetMs }
   const config = readConfig({ flags: { data, 'listen.port': 0 } })
   const node = await startNode(config, { clock, disk: systemDisk(), network: systemNetwork, random: systemRandom, log })
-  t.after(() => node.close())
+  atEnd(t, () => node.close())
   return { node, warnings }
 }
 
@@ -36,7 +37,7 @@ async function appendedAtMs(url: string, topic: string): Promise<number> {
 
 test("A node's time goes on from what is stored when the machine's clock was set back meanwhile, and it says so", async (t) => {
   const data = await mkdtemp(join(tmpdir(), 'skein-node-time-'))
-  t.after(() => rm(data, { recursive: true, force: true }))
+  atEnd(t, () => rm(data, { recursive: true, force: true }))
   const first = await start(t, data, HOUR_MS)
   const toldMs = await appendedAtMs(first.node.url, 'one')
   assert.deepEqual(first.warnings, [])
@@ -48,7 +49,7 @@ test("A node's time goes on from what is stored when the machine's clock was set
 
 test('A node closes while clients are connected to it, and so do they when it is gone', async (t) => {
   const data = await mkdtemp(join(tmpdir(), 'skein-node-close-'))
-  t.after(() => rm(data, { recursive: true, force: true }))
+  atEnd(t, () => rm(data, { recursive: true, force: true }))
   const { node } = await start(t, data, 0)
   const fabric = await connect(node.url.replace('http:', 'skein:'))
   await fabric.join({ id: 'drone-7', type: 'quadrotor', region: 'north' })

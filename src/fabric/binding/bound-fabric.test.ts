@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import Type from 'typebox'
+import { atEnd } from '../../../test/at-end.ts'
 import { until } from '../../../test/until.ts'
 import { connect } from '../connect.ts'
 import { contract } from '../contract.ts'
@@ -43,7 +44,7 @@ async function bound(binding: Binding): Promise<Fabric> {
 
 async function twoBrokers(test: TestContext): Promise<Binding> {
   const directory = await mkdtemp(join(tmpdir(), 'skein-binding-'))
-  test.after(async () => {
+  atEnd(test, async () => {
     await Promise.all(fabrics.splice(0).map((fabric) => fabric.close()))
     await rm(directory, { recursive: true, force: true })
   })
@@ -139,7 +140,7 @@ describe('A fabric on several brokers', () => {
 
   it('closes those that could be reached when one cannot', async (test) => {
     const directory = await mkdtemp(join(tmpdir(), 'skein-binding-'))
-    test.after(() => rm(directory, { recursive: true, force: true }))
+    atEnd(test, () => rm(directory, { recursive: true, force: true }))
     const far = 'skein://127.0.0.1:1'
     const binding: Binding = { brokers: { store: `embedded:${directory}`, far } }
     await assert.rejects(connect(binding, { connectTimeoutMs: 50 }), { code: 'connection-lost' })

@@ -19,6 +19,7 @@ import {
   restoreArchive,
   verifyArchive,
 } from '../../../src/transfer/index.ts'
+import { atEnd } from '../../at-end.ts'
 import { requireService } from '../../services/require-service.ts'
 import { makeBucket } from '../objects/s3-bucket.ts'
 
@@ -95,13 +96,13 @@ async function archiveAll(bus: Bus, store: ObjectStore, more: Partial<ArchiveOpt
 
 async function openEmbedded(t: TestContext): Promise<Bus> {
   const bus = await openEmbeddedBus({ disk: memoryDisk(), directory: 'data', ...machine })
-  t.after(() => bus.close())
+  atEnd(t, () => bus.close())
   return bus
 }
 
 async function temporary(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-archive-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  atEnd(t, () => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
@@ -138,9 +139,9 @@ for (const { name, service, connect } of BROKERS) {
     skip,
   }, async (t) => {
     const running = await service.start()
-    t.after(() => running.stop())
+    atEnd(t, () => running.stop())
     const bus = await connect(running.url)
-    t.after(() => bus.close())
+    atEnd(t, () => bus.close())
     const store = await openDirectoryStore({ disk: systemDisk(), directory: join(await temporary(t), 'archive') })
     await thereAndBack(t, bus, store)
   })
@@ -150,10 +151,10 @@ test('a topic of the embedded log is archived in S3 through a restart of the ser
   skip: s3.skip,
 }, async (t) => {
   const service = await s3.start({ mortal: true })
-  t.after(() => service.stop())
+  atEnd(t, () => service.stop())
   const options = await makeBucket(service.url, 'archives')
   const store = await openS3Store({ ...options, prefix: 'positions/' })
-  t.after(() => store.close())
+  atEnd(t, () => store.close())
   const bus = await openEmbedded(t)
   await bus.open({ name: TOPIC, intent: 'telemetry', durability: 'none', partitions: 3 })
   await bus.writer(TOPIC).write(reports(5_000))

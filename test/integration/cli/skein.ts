@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { buffer } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { atEnd } from '../../at-end.ts'
 
 const COMMAND = fileURLToPath(new URL('../../../bin/skein.mjs', import.meta.url))
 
@@ -24,7 +25,7 @@ export function spawnSkein(
   { environment = {}, cwd }: { readonly environment?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
 ): ChildProcess {
   const child = spawn(process.execPath, [COMMAND, ...argv], { cwd, env: { ...process.env, ...environment } })
-  t.after(async () => {
+  atEnd(t, async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill('SIGKILL')
     await once(child, 'exit')
@@ -104,7 +105,7 @@ export async function startNodeWith(
 
 export async function temporaryDirectory(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'skein-cli-'))
-  t.after(() => rm(directory, { recursive: true, force: true }))
+  atEnd(t, () => rm(directory, { recursive: true, force: true }))
   return directory
 }
 
