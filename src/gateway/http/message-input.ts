@@ -37,7 +37,24 @@ export function messageOf(input: MessageInput, topic: string, where: string): Me
     )
   }
   const { subject = topic, key, id, headers, timestampMs, ttlMs } = input
+  if (headers !== undefined) checkHeaders(headers, where)
   return { subject, key, id, headers, timestampMs, ttlMs, value: contentOf(input, where) }
+}
+
+/** What Skein says of a message in its headers, a client says in its fields: one place, and one meaning for every reader. */
+const RESERVED: Readonly<Record<string, string>> = { id: 'id', skeinttl: 'ttlMs' }
+
+function checkHeaders(headers: Readonly<Record<string, string>>, where: string): void {
+  const name = Object.keys(headers).find((one) => Object.hasOwn(RESERVED, one.toLowerCase()))
+  if (name === undefined) return
+  const field = RESERVED[name.toLowerCase()]
+  throw new SkeinError(
+    'bad-argument',
+    `Cannot publish ${where}: the header "${name}" is Skein's own; use the field ${field}`,
+    {
+      details: { header: name, field },
+    },
+  )
 }
 
 function contentOf(input: MessageInput, where: string): Message['value'] {
