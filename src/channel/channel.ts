@@ -3,6 +3,7 @@ import {
   checkOptions,
   compilePattern,
   type KeysOf,
+  nearest,
   type OptionKeys,
   SkeinError,
   type SubjectPattern,
@@ -115,6 +116,17 @@ export function checkDeclaration(pattern: string, options: unknown, keys: Option
 export function checkDurationMs(pattern: string, name: string, valueMs: number): void {
   if (Number.isFinite(valueMs) && valueMs > 0) return
   throw badDeclaration(pattern, `${name} must be a positive number of milliseconds, it is ${valueMs}`)
+}
+
+/** Refuses a word that is none of these, and one that is missing: as another it would be taken without a sound. */
+export function checkWord(pattern: string, name: string, use: { word: unknown; words: readonly string[] }): void {
+  const { word, words } = use
+  if (typeof word === 'string' && words.includes(word)) return
+  const valid = words.map((each) => `"${each}"`).join(', ')
+  if (word === undefined) throw badDeclaration(pattern, `${name} is missing; it must be one of ${valid}`)
+  const near = typeof word === 'string' ? nearest(word, words) : undefined
+  const hint = near === undefined ? `it must be one of ${valid}` : `did you mean "${near}"?`
+  throw badDeclaration(pattern, `${name} is ${JSON.stringify(word)}; ${hint}`)
 }
 
 /** The error of a declaration that contradicts itself. */

@@ -7,6 +7,7 @@ import {
   type ChannelOptions,
   checkDeclaration,
   checkDurationMs,
+  checkWord,
   declareChannel,
   STORED_KEYS,
   type StoredOptions,
@@ -36,6 +37,8 @@ export interface CommandOptions<S extends SchemaSource, R extends SchemaSource>
   readonly idempotent?: boolean
 }
 
+const OVERLAPS: readonly Overlap[] = ['queue', 'replace', 'parallel']
+
 const { largePayloads: _, ...STORED } = STORED_KEYS
 const KEYS: KeysOf<CommandOptions<SchemaSource, SchemaSource>> = {
   ...CHANNEL_KEYS,
@@ -58,6 +61,7 @@ export function command<const P extends string, const S extends SchemaSource, co
   }
   checkDurationMs(pattern, 'startWithinMs', options.startWithinMs)
   if (options.completeWithinMs !== undefined) checkDurationMs(pattern, 'completeWithinMs', options.completeWithinMs)
+  checkWord(pattern, 'overlap', { word: options.overlap, words: OVERLAPS })
   const channel = declareChannel<'command', ValueOf<S>>({
     intent: 'command',
     pattern,

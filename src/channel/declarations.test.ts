@@ -69,6 +69,17 @@ test('command() refuses a pattern without {agentId} and a deadline that is none'
   assert.throws(() => command('c.{agentId}', { ...options, startWithinMs: 0 }), { message: /startWithinMs/ })
 })
 
+test('command() refuses an overlap that there is not, and one that is missing', () => {
+  const declare = (overlap: unknown) => () =>
+    command('c.{agentId}', { schema: Type.Object({}), startWithinMs: 500, overlap: overlap as 'queue' })
+  const refused = (message: RegExp) => ({ code: 'bad-argument', message })
+  assert.throws(declare('replac'), refused(/overlap is "replac"; did you mean "replace"\?/))
+  assert.throws(declare(undefined), refused(/overlap is missing; it must be one of "queue", "replace", "parallel"/))
+  assert.throws(declare('serial'), refused(/overlap is "serial"; it must be one of "queue"/))
+  assert.throws(declare(null), refused(/overlap is null; it must be one of/))
+  for (const overlap of ['queue', 'replace', 'parallel']) assert.equal(declare(overlap)().overlap, overlap)
+})
+
 test('topicsOf() merges the channels of a topic and fills in nothing', () => {
   const Alert = notice('swarm.alerts', { schema: Type.String() })
   assert.deepEqual(topicsOf([Position, Move, Land, Alert]), [

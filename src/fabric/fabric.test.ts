@@ -171,6 +171,26 @@ describe('A fabric', () => {
     )
   })
 
+  it('one kind of command has one handler at a time: a second is refused where it is given', async (test) => {
+    const fabric = await memoryFabric(test)
+    const drone = await fabric.join({ id: 'drone-7', type: 'quadrotor', region: 'north' })
+    const stop = drone.handle(Land, () => assert.fail('it was stopped'))
+    const twice = { code: 'bad-argument', message: /has a handler already; stop that one first/ }
+    assert.throws(() => drone.handle(Land, () => undefined), twice)
+    stop()
+    let landed = 0
+    drone.handle(Land, () => {
+      landed += 1
+    })
+    // Stopping once more is not stopping the next one.
+    stop()
+    assert.equal((await fabric.send(Land, 'drone-7', {})).state, 'done')
+    assert.throws(() => drone.handle(Land, () => undefined), twice)
+    stop()
+    assert.equal((await fabric.send(Land, 'drone-7', {})).state, 'done')
+    assert.equal(landed, 2)
+  })
+
   it('an agent with a state directory keeps its inbox there', async (test) => {
     const stateDir = await temporaryDirectory(test)
     const fabric = await memoryFabric(test)
