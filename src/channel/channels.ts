@@ -11,6 +11,7 @@ import {
   assert,
   type Clock,
   checkOptions,
+  checkTimeoutMs,
   type KeysOf,
   type Random,
   SkeinError,
@@ -301,6 +302,7 @@ export class Channels {
   /** Rejects with `no-responder`, `timeout`, `schema-mismatch`, or `handler-failed` as the answerer failed. */
   async ask<T, R>(channel: QueryChannel<T, R>, value: NoInfer<T>, options: AskOptions = {}): Promise<R> {
     checkOptions(`ask ${channel.topic}`, options, ASK_KEYS)
+    checkTimeoutMs(`ask ${channel.topic}`, options.timeoutMs)
     return this.#queries.ask(channel, value, { ...options, identity: this.#identity })
   }
 

@@ -138,6 +138,8 @@ function fieldName(level: string): string | undefined {
 
 function checkShape(text: string, what: string): void {
   if (text === '') throw badSubject(text, what, 'it is empty')
+  // As UTF-8 all of them are one and the same character: two names would become one on the wire.
+  if (!text.isWellFormed()) throw badSubject(text, what, 'it has half of a surrogate pair, which is no character')
   if (text.length > SUBJECT_BYTES_MAX || Buffer.byteLength(text) > SUBJECT_BYTES_MAX) {
     throw badSubject(text, what, `it is longer than ${SUBJECT_BYTES_MAX} bytes`)
   }

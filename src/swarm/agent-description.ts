@@ -54,7 +54,9 @@ export function checkChange(change: AgentChange): void {
 }
 
 function checkLevel(value: unknown, what: string): asserts value is string {
+  if (value === undefined) throw bad(what, 'it is missing')
   if (typeof value !== 'string') throw bad(what, 'it is not text')
+  checkWellFormed(value, what)
   if (Buffer.byteLength(value) > NAME_BYTES_MAX) throw bad(what, `it is longer than ${NAME_BYTES_MAX} bytes`)
   if (value.includes('.')) throw bad(what, 'it has a dot, but must be one subject level')
   try {
@@ -82,7 +84,13 @@ function checkCapabilities(capabilities: readonly string[]): void {
 
 function checkText(value: unknown, what: string): void {
   if (typeof value !== 'string' || value === '') throw bad(what, 'it is empty or not text')
+  checkWellFormed(value, what)
   if (Buffer.byteLength(value) > NAME_BYTES_MAX) throw bad(what, `it is longer than ${NAME_BYTES_MAX} bytes`)
+}
+
+/** As UTF-8 all halves of surrogate pairs are the same: two names would become one on the wire. */
+function checkWellFormed(value: string, what: string): void {
+  if (!value.isWellFormed()) throw bad(what, 'it has half of a surrogate pair, which is no character')
 }
 
 function bad(what: string, why: string, cause?: unknown): SkeinError {

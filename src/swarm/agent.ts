@@ -1,6 +1,6 @@
 import type { Requests } from '../bus/index.ts'
 import type { AgentIdentity, Lease, NodeTime } from '../channel/index.ts'
-import { type Clock, ClosedError, type Random, SkeinError, type Timer, uuidV7 } from '../core/index.ts'
+import { type Clock, ClosedError, checkTimeoutMs, type Random, SkeinError, type Timer, uuidV7 } from '../core/index.ts'
 import { type AgentChange, type AgentDescription, checkChange, checkDescription } from './agent-description.ts'
 import { askNode, mayAskAgain } from './ask-node.ts'
 import { fencedBy } from './fenced-by.ts'
@@ -28,6 +28,7 @@ export interface JoinSwarmOptions {
  */
 export async function joinSwarm(options: JoinSwarmOptions): Promise<Agent> {
   checkDescription(options.description)
+  checkTimeoutMs('join', options.timeoutMs)
   const { clock } = options
   const { id, type, region, labels = {}, capabilities = [] } = options.description
   const request: JoinRequest = { id, type, region, labels, capabilities, joinId: uuidV7(clock, options.random) }

@@ -4,6 +4,7 @@ import {
   ClosedError,
   checkOptions,
   checkSubject,
+  checkTimeoutMs,
   type KeysOf,
   type Random,
   SkeinError,
@@ -153,6 +154,8 @@ class Sender implements CommandSender {
 
   async outcome(intentId: string, options: OutcomeOptions = {}): Promise<ReadonlyArray<Outcome<unknown>>> {
     checkOptions('look up an outcome', options, OUTCOME_KEYS)
+    checkTimeoutMs('look up an outcome', options.timeoutMs)
+    checkIntentId('look up an outcome', intentId)
     const { agentId, timeoutMs = 5_000, signal } = options
     const local = this.#intents.get(intentId)
     if (local !== undefined && local.pending.unanswered.length > 0) {
@@ -192,8 +195,9 @@ class Sender implements CommandSender {
   ): Promise<ReadonlyArray<Outcome<unknown>>> {
     if (this.#draining || this.#stop.signal.aborted) throw new ClosedError('the command sender')
     checkOptions('send a command', options, SEND_KEYS)
+    checkTimeoutMs('send a command', options.timeoutMs)
     options.signal?.throwIfAborted()
-    if (options.intentId !== undefined) checkIntentId(options.intentId)
+    if (options.intentId !== undefined) checkIntentId('send a command', options.intentId)
     const encoded = command.value.encode(value)
     const agents = await resolveTarget(this.#options.roster, target)
     if (agents.length === 0) return []
@@ -445,13 +449,18 @@ const NO_ANSWER: StoredOutcome = {
 
 const INTENT_ID_BYTES_MAX = 256
 
-function checkIntentId(intentId: string): void {
+function checkIntentId(action: string, intentId: unknown): void {
+  const why = notAnIntentId(intentId)
+  if (why !== undefined) throw new SkeinError('bad-argument', `Cannot ${action}: ${why}`)
+}
+
+function notAnIntentId(intentId: unknown): string | undefined {
+  if (typeof intentId !== 'string') return 'its intent id is no text'
+  // As UTF-8 all such halves are the same: two ids would become one, and a command would not run.
+  if (!intentId.isWellFormed()) return 'its intent id has half of a surrogate pair, which is no character'
   const bytes = Buffer.byteLength(intentId)
-  if (bytes > 0 && bytes <= INTENT_ID_BYTES_MAX) return
-  throw new SkeinError(
-    'bad-argument',
-    `Cannot send a command: an intent id has 1 to ${INTENT_ID_BYTES_MAX} bytes, this one has ${bytes}`,
-  )
+  if (bytes > 0 && bytes <= INTENT_ID_BYTES_MAX) return undefined
+  return `an intent id has 1 to ${INTENT_ID_BYTES_MAX} bytes, this one has ${bytes}`
 }
 
 function defaultTimeoutMs(command: Registered): number {

@@ -76,11 +76,11 @@ export class Address {
     const name = this.#channel.key
     if (name === undefined) return undefined
     const value = fields?.[name]
-    if (typeof value === 'string') return value
+    if (typeof value === 'string' && value.isWellFormed()) return value
     if (typeof value === 'number' || typeof value === 'boolean') return String(value)
     throw new SkeinError(
       'bad-argument',
-      `Cannot publish on "${this.#channel.subject.pattern}": the key field "${name}" is missing or no text`,
+      `Cannot publish on "${this.#channel.subject.pattern}": the key field "${name}" is missing, no text, or has half of a surrogate pair`,
       { details: { field: name } },
     )
   }

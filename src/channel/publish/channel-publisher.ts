@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Headers, Message } from '../../bus/index.ts'
-import { type Clock, type Random, UnsupportedError, uuidV7 } from '../../core/index.ts'
+import { type Clock, type Random, SkeinError, UnsupportedError, uuidV7 } from '../../core/index.ts'
 import type { ObjectStore } from '../../objects/index.ts'
 import { CHUNK_HEADER, formatChunkMark } from '../payload/chunk-header.ts'
 import { CLAIM_HEADER, formatClaimMark } from '../payload/claim-header.ts'
@@ -141,7 +141,12 @@ export class ChannelPublisher {
   }
 
   #idOf(options: PublishOptions | undefined): string | undefined {
-    return options?.id ?? (this.#hasId ? this.#newId() : undefined)
+    const id = options?.id
+    if (id === undefined) return this.#hasId ? this.#newId() : undefined
+    if (typeof id === 'string' && id.isWellFormed()) return id
+    // As UTF-8 all halves of surrogate pairs are the same: of two messages one would be taken for a repeat.
+    const { pattern } = this.#channel.subject
+    throw new SkeinError('bad-argument', `Cannot publish on "${pattern}": its id must be text of whole characters`)
   }
 
   #newId(): string {
