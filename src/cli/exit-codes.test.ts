@@ -21,6 +21,8 @@ test('docs/reference/cli.md lists every exit code, and no other', async () => {
 test('exitCodeOf() looks through to the cause', () => {
   const cause = new SkeinError('disk-full', 'full')
   assert.equal(exitCodeOf(new SkeinError('write-failed', 'not stored', { cause })), EXIT.diskFull)
+  const name = new SkeinError('bad-subject', 'no rth')
+  assert.equal(exitCodeOf(new SkeinError('bad-input', 'a row', { cause: name })), EXIT.failed)
   assert.equal(exitCodeOf(new TypeError('x')), EXIT.failed)
   assert.equal(exitCodeOf('x'), EXIT.failed)
 })

@@ -23,6 +23,8 @@ export const EXIT = {
 const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   'bad-argument': EXIT.usage,
   'bad-config': EXIT.usage,
+  // Whatever in a file is wrong, a name in it too: the command was right.
+  'bad-input': EXIT.failed,
   'bad-subject': EXIT.usage,
   'connection-lost': EXIT.connection,
   'no-responder': EXIT.connection,

@@ -136,6 +136,15 @@ async function publishAll(
   return { accepted, duplicates, durability: last?.durability, positions: last?.positions ?? [] }
 }
 
+/** A forgotten value is more likely than an empty message. */
+function noValue(topic: string): SkeinError {
+  return new SkeinError(
+    'bad-input',
+    `Cannot publish to "${topic}": no value was given, and standard input is empty; give '' for an empty message`,
+    { details: { topic } },
+  )
+}
+
 async function* messageBatches(
   topic: string,
   value: string | undefined,
@@ -153,7 +162,9 @@ async function* messageBatches(
   }
   const input = untilInterrupted<Uint8Array>(process.stdin, context)
   if (!options.lines) {
-    yield [message(await wholeText(input))]
+    const text = await wholeText(input)
+    if (text === '') throw noValue(topic)
+    yield [message(text)]
     return
   }
   for await (const { lines } of readLines(input)) {

@@ -35,7 +35,7 @@ export function subCommand(context: CommandContext): Command {
     .argument('<topic>', 'its name; single subjects of it are chosen with --subject')
     .option(
       '--from <position>',
-      'earliest, latest, a time, or partition:sequence pairs (default: latest, or where the group is)',
+      'earliest, latest, a time, or partition:sequence pairs (default: latest; of a group where it is, and earliest for a new one)',
       startPosition,
     )
     .addOption(new Option('--until <end>', 'stop at the end as it is now').choices(['end']))

@@ -77,6 +77,15 @@ test('No lines at all make no topic', async (t) => {
   assert.deepEqual(await topicsOf(t, node.url), [])
 })
 
+test('A value that was forgotten is no empty message: nothing is published, and no topic made', async (t) => {
+  const node = await startNode(t, join(await temporaryDirectory(t), 'data'))
+  const ended = await skein(t, ['pub', 'swarm.events', '--url', node.url])
+  assert.equal(ended.code, 1)
+  assert.match(ended.stderr, /no value was given, and standard input is empty/)
+  assert.deepEqual((await skeinJson<{ topics: unknown[] }>(t, ['topics', '--url', node.url])).topics, [])
+  assert.equal((await skein(t, ['pub', 'swarm.events', '', '--url', node.url])).code, 0)
+})
+
 test('skein pub refuses a topic of commands, and names skein send', async (t) => {
   const node = await startNode(t, await temporaryDirectory(t))
   await skeinJson(t, ['topics', 'create', 'swarm.commands', '--intent', 'command', '--url', node.url])
