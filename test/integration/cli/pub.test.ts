@@ -78,7 +78,7 @@ test('No lines at all make no topic', async (t) => {
 })
 
 test('A value that was forgotten is no empty message: nothing is published, and no topic made', async (t) => {
-  const node = await startNode(t, join(await temporaryDirectory(t), 'data'))
+  const node = await startNode(t, await temporaryDirectory(t))
   const ended = await skein(t, ['pub', 'swarm.events', '--url', node.url])
   assert.equal(ended.code, 1)
   assert.match(ended.stderr, /no value was given, and standard input is empty/)
