@@ -108,7 +108,11 @@ export function declareChannel<I extends Intent, T>(declared: Declared & { reado
 }
 
 /** Refuses an option that such a declaration does not have. */
-export function checkDeclaration(pattern: string, options: unknown, keys: OptionKeys): void {
+export function checkDeclaration(pattern: unknown, options: unknown, keys: OptionKeys): void {
+  if (typeof pattern !== 'string') {
+    throw new SkeinError('bad-argument', 'Cannot declare a channel: its pattern is missing or no text')
+  }
+  if (options === undefined) throw badDeclaration(pattern, 'its options are missing; it needs a schema')
   checkOptions(`declare the channel "${pattern}"`, options, keys)
 }
 

@@ -19,6 +19,7 @@ import {
 } from '../core/index.ts'
 import type { ObjectStore } from '../objects/index.ts'
 import type { Channel } from './channel.ts'
+import { type ChannelVerb, checkChannel } from './check-channel.ts'
 import { Consumption } from './consume/consumption.ts'
 import { DEAD_LETTERS_KEYS, type DeadLetter, type DeadLettersOptions, readDeadLetters } from './consume/dead-letters.ts'
 import { Inbound } from './consume/inbound.ts'
@@ -165,16 +166,17 @@ export class Channels {
 
   /** Resolves when the batch that the value joined is stored as the channel asks. All of a batch share one receipt. */
   publish<T>(channel: TelemetryChannel<T>, value: NoInfer<T>, options?: PublishOptions): Promise<PublishReceipt> {
-    return this.#send(channel, value, options)
+    return this.#send('publish', channel, value, options)
   }
 
   /** As `publish`, for what happened: under an id, so that a repeat within the topic's window is not stored again. */
   append<T>(channel: EventChannel<T>, value: NoInfer<T>, options?: PublishOptions): Promise<PublishReceipt> {
-    return this.#send(channel, value, options)
+    return this.#send('append', channel, value, options)
   }
 
   /** A tombstone for the key that these fields name: on a compacted topic it deletes the key. */
   async erase<T>(channel: EventChannel<T>, fields: SubjectFields, options?: PublishOptions): Promise<PublishReceipt> {
+    checkChannel('erase', channel)
     await this.#ensureOpen(channel)
     return this.#publisherOf(channel).erase(fields, options)
   }
@@ -184,6 +186,7 @@ export class Channels {
    * `schema-mismatch` or `bad-subject` for a value that could not be sent at all.
    */
   notify<T>(channel: NoticeChannel<T>, value: NoInfer<T>, options?: PublishOptions): void {
+    checkChannel('notify', channel)
     const publisher = this.#publishers.get(channel)
     const sent =
       publisher === undefined ? this.#openAndSend(channel, value, options) : publisher.publish(value, options)
@@ -210,6 +213,7 @@ export class Channels {
     options: ProcessOptions,
     handler: MessageHandler<T>,
   ): Promise<Processing<T>> {
+    checkChannel('process', channel)
     checkOptions(`process ${channel.topic}`, options, PROCESS_KEYS)
     await this.#ensureOpen(channel)
     return new Processing<T>({
@@ -228,6 +232,7 @@ export class Channels {
 
   /** Batches for a `for await` loop: asking for the next acknowledges the one before. */
   async consume<T>(channel: StoredChannel<T>, options: ConsumeOptions = {}): Promise<Consumption<T>> {
+    checkChannel('consume', channel)
     checkOptions(`consume ${channel.topic}`, options, CONSUME_KEYS)
     await this.#ensureOpen(channel)
     const { group } = options
@@ -251,6 +256,7 @@ export class Channels {
     handler: (message: ReceivedMessage<T>) => unknown,
     options: Selection = {},
   ): Promise<Listening<T>> {
+    checkChannel('listen', channel)
     checkOptions(`listen to ${channel.topic}`, options, FIELDS)
     await this.#ensureOpen(channel)
     return new Listening<T>({
@@ -267,7 +273,8 @@ export class Channels {
    */
   async view<S, T>(channels: ViewSource<T>, options: ViewOptions<S, T>): Promise<View<S, T>> {
     checkOptions('open a view', options, VIEW_KEYS)
-    const sources: ReadonlyArray<StoredChannel<T>> = 'intent' in channels ? [channels] : channels
+    const sources = [channels].flat() as ReadonlyArray<StoredChannel<T>>
+    for (const source of sources) checkChannel('open a view', source)
     await this.open(sources)
     for (const source of sources) {
       if (this.#binding(source).capabilities?.totalOrder) continue
@@ -301,6 +308,7 @@ export class Channels {
 
   /** Rejects with `no-responder`, `timeout`, `schema-mismatch`, or `handler-failed` as the answerer failed. */
   async ask<T, R>(channel: QueryChannel<T, R>, value: NoInfer<T>, options: AskOptions = {}): Promise<R> {
+    checkChannel('ask', channel)
     checkOptions(`ask ${channel.topic}`, options, ASK_KEYS)
     checkTimeoutMs(`ask ${channel.topic}`, options.timeoutMs)
     return this.#queries.ask(channel, value, { ...options, identity: this.#identity })
@@ -312,6 +320,7 @@ export class Channels {
     answerer: Answerer<T, R>,
     options: { readonly fields?: SubjectFields } = {},
   ): Promise<() => Promise<void>> {
+    checkChannel('answer', channel)
     checkOptions(`answer ${channel.topic}`, options, FIELDS)
     return this.#queries.answer(channel, answerer, { identity: this.#identity, fields: options.fields })
   }
@@ -326,7 +335,17 @@ export class Channels {
     await Promise.all([...this.#topics.values()].map((binding) => binding.close()))
   }
 
-  #send(channel: AnyChannel, value: unknown, options: PublishOptions | undefined): Promise<PublishReceipt> {
+  #send(
+    verb: ChannelVerb & ('publish' | 'append'),
+    channel: AnyChannel,
+    value: unknown,
+    options: PublishOptions | undefined,
+  ): Promise<PublishReceipt> {
+    try {
+      checkChannel(verb, channel)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     const publisher = this.#publishers.get(channel)
     if (publisher !== undefined) return publisher.publish(value, options)
     return this.#openAndSend(channel, value, options)

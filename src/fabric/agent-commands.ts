@@ -1,4 +1,5 @@
 import type { AnyChannel, CommandChannel, CommandHandler, CommandReceiver, InboxStore } from '../channel/index.ts'
+import { checkChannel } from '../channel/index.ts'
 import { SkeinError } from '../core/index.ts'
 
 export interface AgentCommandsOptions {
@@ -35,6 +36,7 @@ export class AgentCommands {
 
   /** Throws `bad-argument` for a kind of command that has a handler already. */
   handle<T, R>(command: CommandChannel<T, R>, handler: CommandHandler<T, R>): () => void {
+    checkChannel('handle', command)
     const kind = `${command.topic} ${command.type}`
     if (this.#kinds.has(kind)) throw handledAlready(command.type)
     this.#kinds.add(kind)

@@ -62,3 +62,54 @@ test('A time limit that is none is refused, and nothing is sent', async (t) => {
   }
   assert.deepEqual(await fabric.outcome('one', { timeoutMs: 1_000 }), [])
 })
+
+test('A declaration, a target and a description say what is missing', async (t) => {
+  const fabric = await openFabric(t)
+  const { region: _, ...nowhere } = DRONE
+  const anything: Readonly<Record<string, Untyped>> = { event, query, connect }
+  await allRefused([
+    [/declare the value of channel "swarm\.e": its schema is missing/, () => anything.event('swarm.e', {})],
+    [
+      /declare the value of channel "swarm\.e": its schema is no object/,
+      () => anything.event('swarm.e', { schema: 'x' }),
+    ],
+    [/declare the channel "x": its options are missing/, () => anything.event('x')],
+    [/declare a channel: its pattern is missing/, () => anything.event()],
+    [/declare the reply of channel "q": its schema is missing/, () => anything.query('q', { schema })],
+    [/connect to "undefined": it must be "memory:"/, () => anything.connect()],
+    [/connect to "null": it must be "memory:"/, () => anything.connect(null)],
+    [/region: it is missing/, () => fabric.join(nowhere)],
+    [/join: its options are no object/, () => fabric.join()],
+  ])
+})
+
+test('A verb refuses what is no channel, and a channel of another intent, also one that is open', async (t) => {
+  const fabric = await openFabric(t)
+  const drone = await fabric.join(DRONE)
+  const handler = () => assert.fail('nothing is given to it')
+  await drone.publish(Position, { n: 1 })
+  await allRefused([
+    [/publish: undefined is no channel, it must be one declared by telemetry\(\)/, () => fabric.publish(undefined, {})],
+    [
+      /append: "swarm\.telemetry\.\{agentId\}" is a channel of intent telemetry, .* event\(\)/,
+      () => drone.append(Position, { n: 1 }),
+    ],
+    [
+      /publish: "swarm\.events\.sighting" is a channel of intent event/,
+      () => drone.publish(Sighting, { target: 'fox' }),
+    ],
+    [/notify: this is no channel/, () => fabric.notify({}, {})],
+    [/erase: .*intent telemetry/, () => fabric.erase(Position, { agentId: 'drone-7' })],
+    [/process: .*intent command, .*telemetry\(\) or event\(\)/, () => fabric.process(Land, { group: 'g' }, handler)],
+    [/consume: .*intent query/, () => fabric.consume(State)],
+    [/listen: .*intent event/, () => fabric.listen(Sighting, handler)],
+    [
+      /open a view: undefined is no channel/,
+      () => fabric.view(undefined, { name: 'v', initial: Object, fold: Object }),
+    ],
+    [/ask: .*intent event/, () => fabric.ask(Sighting, {})],
+    [/answer: undefined/, () => fabric.answer(undefined, handler)],
+    [/send: .*intent query/, () => fabric.send(State, 'drone-7', { n: 1 })],
+    [/handle: undefined/, () => drone.handle(undefined, handler)],
+  ])
+})

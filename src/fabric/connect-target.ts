@@ -21,7 +21,8 @@ const NAMES: Readonly<Record<string, string>> = { jetstream: 'nats' }
 
 /** Reads a target. Throws `bad-argument` naming the forms there are. */
 export function parseTarget(target: string | Binding): ConnectTarget {
-  if (typeof target !== 'string') return { kind: 'brokers', binding: target }
+  if (typeof target === 'object' && target !== null) return { kind: 'brokers', binding: target }
+  if (typeof target !== 'string') throw badTarget(String(target), `it must be ${FORMS}`)
   if (target === 'memory:') return { kind: 'memory' }
   if (target.startsWith('embedded:')) {
     const directory = target.slice('embedded:'.length)

@@ -125,7 +125,7 @@ describe('A fabric', () => {
     const one = await fabric.send(MoveTo, 'drone-7', { latitude: 1, longitude: 2 }, { timeoutMs: 1 })
     assert.ok(['expired', 'unknown'].includes(one.state))
     // @ts-expect-error: an event is appended, not published.
-    await drone.publish(Sighting, { targetId: 'fox' })
+    await assert.rejects(drone.publish(Sighting, { targetId: 'fox' }), { code: 'bad-argument' })
   })
 
   it('fills subjects from the identity, and refuses a value that contradicts it', async (test) => {

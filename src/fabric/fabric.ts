@@ -33,7 +33,7 @@ import type {
   ViewOptions,
   ViewSource,
 } from '../channel/index.ts'
-import { checkSelector } from '../channel/index.ts'
+import { checkChannel, checkSelector } from '../channel/index.ts'
 import { ClosedError } from '../core/index.ts'
 import type { Contract } from './contract.ts'
 import type { FabricAgent } from './fabric-agent.ts'
@@ -205,6 +205,7 @@ export class Fabric implements AsyncDisposable {
     options?: SendOptions,
   ): Promise<OutcomesOf<Target, R>> {
     this.#throwIfOver()
+    checkChannel('send', command)
     await this.#parts.open([command])
     const sender = await this.#commandSender()
     return sender.send<T, R, Target>(command, target, value, options)

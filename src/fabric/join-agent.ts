@@ -30,7 +30,7 @@ export interface JoinParts {
 
 /** Joins the swarm and binds what an agent needs: its pulses, its inbox, its handlers, its name on what it sends. */
 export async function joinAgent(parts: JoinParts, options: JoinOptions): Promise<FabricAgent> {
-  checkOptions('join', options, KEYS)
+  checkOptions('join', options ?? null, KEYS)
   const { bus, machine, channels, open, onError } = parts
   const { clock, random } = machine
   const { stateDir, timeoutMs, signal, ...description } = options

@@ -1,4 +1,5 @@
 import type { Static, TSchema } from 'typebox'
+import { SkeinError } from '../core/index.ts'
 import type { Codec } from './codec.ts'
 import { jsonSchema } from './codecs/json-schema.ts'
 
@@ -9,8 +10,12 @@ export type SchemaSource = Codec<any> | TSchema
 /** The type of the values that a schema describes. */
 export type ValueOf<S extends SchemaSource> = S extends Codec<infer T> ? T : Static<S>
 
-/** The codec itself, or the JSON codec of the schema. */
+/** The codec itself, or the JSON codec of the schema. Throws `bad-argument` for what can be neither. */
 export function codecOf<S extends SchemaSource>(source: S): Codec<ValueOf<S>> {
+  if (typeof source !== 'object' || source === null) {
+    const why = source === undefined ? 'its schema is missing' : 'its schema is no object'
+    throw new SkeinError('bad-argument', `Cannot use a schema: ${why}`)
+  }
   return (isCodec(source) ? source : jsonSchema(source as TSchema)) as Codec<ValueOf<S>>
 }
 

@@ -10,7 +10,7 @@ export interface ConfigFile {
 }
 
 export function isConfigFile(target: string | Binding | ConfigFile): target is ConfigFile {
-  return typeof target === 'object' && 'config' in target
+  return typeof target === 'object' && target !== null && 'config' in target
 }
 
 /** What the file names: its brokers, or the node that listens as it says. Rejects with `not-found`, `bad-config`. */
