@@ -91,6 +91,22 @@ describe('Decider', () => {
     assert.equal(decider.get('b')?.liveness, 'alive')
   })
 
+  it('the old connection of an agent that joined anew may close: the newer session stays alive', () => {
+    const decider = newDecider()
+    join(decider, joinRequest('a'), { epoch: 1, connection: 'c1' })
+    join(decider, joinRequest('b'), { epoch: 2, connection: 'c1' })
+    join(decider, joinRequest('a', 'again'), { epoch: 3, connection: 'c2' })
+    assert.deepEqual(decider.agentsOn('c1'), new Set(['b']))
+    decider.connectionClosed('c1')
+    assert.equal(decider.get('a')?.liveness, 'alive')
+    assert.deepEqual(
+      decider.takeUnwritten(() => false, at(0)).map(({ state }) => state.id),
+      ['b'],
+    )
+    decider.connectionClosed('c2')
+    assert.equal(decider.get('a')?.liveness, 'suspect')
+  })
+
   it('keeps a transition that could not be written, and drops one that undid itself', () => {
     const decider = newDecider()
     join(decider, joinRequest('a'), { epoch: 1, connection: 'c1' })
