@@ -1,5 +1,5 @@
 import { close, fdatasync, fstat, fsync, ftruncate, open, promises, read, writev } from 'node:fs'
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import type { Disk, DiskFile, DiskLock, OpenMode } from '../disk.ts'
 import { SkeinError } from '../errors.ts'
 import { lockDirectory } from './directory-lock.ts'
@@ -18,9 +18,7 @@ export function systemDisk(root = '.'): Disk {
     list: async (directory: string) =>
       (await promises.readdir(resolve(directory)).catch((cause: unknown) => fail('list', directory, cause))).sort(),
     async makeDirectory(directory: string): Promise<void> {
-      await promises
-        .mkdir(resolve(directory), { recursive: true })
-        .catch((cause: unknown) => fail('make directory', directory, cause))
+      await makeTree(resolve(directory)).catch((cause: unknown) => fail('make directory', directory, cause))
     },
     syncDirectory: (directory: string) => syncDirectory(resolve(directory)),
     rename: (from: string, to: string) =>
@@ -36,6 +34,31 @@ export function systemDisk(root = '.'): Disk {
       }
     },
     lock: (directory: string): Promise<DiskLock> => lockDirectory(resolve(directory)),
+  }
+}
+
+/** Not the `recursive` of `mkdir`, which never ends where a file system refuses with ENOENT, as /proc does. */
+async function makeTree(path: string): Promise<void> {
+  try {
+    return await makeOne(path)
+  } catch (cause) {
+    const parent = dirname(path)
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw cause
+    await makeTree(parent)
+  }
+  await makeOne(path)
+}
+
+/** One that is there already is well. */
+async function makeOne(path: string): Promise<void> {
+  try {
+    await promises.mkdir(path)
+  } catch (cause) {
+    const isThere = await promises.stat(path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    )
+    if (!isThere) throw cause
   }
 }
 

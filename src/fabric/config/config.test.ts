@@ -38,6 +38,18 @@ test('readConfig() takes the file over defaults, the environment over the file, 
   assert.equal(config.logLevel, 'debug')
 })
 
+test('A mistake is refused also where the environment or a flag overrides it', () => {
+  const flags = { data: './data', 'listen.port': 0 }
+  assert.match(failure(() => readConfig({ ...file('data: 5\n'), flags })).message, /skein\.yaml:1: data: /)
+  assert.match(
+    failure(() => readConfig({ ...file('listen:\n  port: abc\n'), flags })).message,
+    /skein\.yaml:2: listen\.port/,
+  )
+  assert.match(failure(() => readConfig({ ...file('listen: 5\n'), flags })).message, /skein\.yaml:1: listen: /)
+  const environment = { SKEIN_LISTEN_PORT: 'abc' }
+  assert.match(failure(() => readConfig({ environment, flags })).message, /SKEIN_LISTEN_PORT/)
+})
+
 test('An unknown key is refused with file, line, key and the nearest valid key', () => {
   const error = failure(() => readConfig(file('data: ./data\n# a comment\nlisen:\n  port: 1\n')))
   assert.equal(error.code, 'bad-config')

@@ -24,20 +24,58 @@ export function readConfig(sources: ConfigSources): NodeConfig {
   const file = sources.file === undefined ? undefined : parseFile(sources.file)
   const values = file?.values ?? {}
   const origins = new Map<string, string>()
-  for (const { path, isNumber } of scalarSettings()) {
-    const name = variableName(path)
-    const text = sources.environment?.[name]
-    if (text !== undefined && text !== '') override(values, path, isNumber ? numberOr(text) : text, origins, name)
-  }
-  for (const [dotted, value] of Object.entries(sources.flags ?? {})) {
-    const path = dotted.split('.')
-    if (value !== undefined) override(values, path, value, origins, `--${path.at(-1)}`)
+  const placeOf = (path: Path) => origins.get(path.join('.')) ?? file?.place(path)
+  for (const layer of [ofEnvironment(sources.environment ?? {}), ofFlags(sources.flags ?? {})]) {
+    checkCovered(values, layer, placeOf)
+    for (const setting of layer) override(values, setting, origins)
   }
   const result = configSchema.safeParse(values)
   if (result.success) return checkWhole(result.data)
   // A misspelt key first: what is said to be missing may be what it was meant for.
   const issue = result.error.issues.find(({ code }) => code === 'unrecognized_keys') ?? result.error.issues[0]!
-  throw configError(issue, values, (path) => origins.get(path.join('.')) ?? file?.place(path))
+  throw configError(issue, values, placeOf)
+}
+
+/** One setting of the environment or of the command line. */
+interface Setting {
+  readonly path: readonly string[]
+  readonly value: unknown
+  /** The variable's name, or the flag's. */
+  readonly origin: string
+}
+
+function ofEnvironment(environment: Readonly<Record<string, string | undefined>>): Setting[] {
+  return scalarSettings().flatMap(({ path, isNumber }) => {
+    const origin = variableName(path)
+    const text = environment[origin]
+    if (text === undefined || text === '') return []
+    return [{ path, value: isNumber ? numberOr(text) : text, origin }]
+  })
+}
+
+function ofFlags(flags: Readonly<Record<string, string | number | undefined>>): Setting[] {
+  return Object.entries(flags).flatMap(([dotted, value]) => {
+    const path = dotted.split('.')
+    return value === undefined ? [] : [{ path, value, origin: `--${path.at(-1)}` }]
+  })
+}
+
+/** What a layer is about to cover must be right all the same: the next start may be without it. */
+function checkCovered(
+  values: Record<string, unknown>,
+  layer: readonly Setting[],
+  placeOf: (path: Path) => string | undefined,
+): void {
+  const issue = configSchema
+    .safeParse(values)
+    .error?.issues.find(
+      ({ code, path }) =>
+        code !== 'unrecognized_keys' &&
+        path.length > 0 &&
+        valueAt(values, path as Path) !== undefined &&
+        layer.some((setting) => path.every((key, index) => setting.path[index] === key)),
+    )
+  if (issue !== undefined) throw configError(issue, values, placeOf)
 }
 
 /** Of the environment but no setting: where the command line finds a node. */
@@ -115,13 +153,8 @@ function offsetOf(document: ReturnType<typeof parseDocument>, path: Path): numbe
   return undefined
 }
 
-function override(
-  values: Record<string, unknown>,
-  path: readonly string[],
-  value: unknown,
-  origins: Map<string, string>,
-  origin: string,
-): void {
+function override(values: Record<string, unknown>, setting: Setting, origins: Map<string, string>): void {
+  const { path, value, origin } = setting
   let target = values
   for (const key of path.slice(0, -1)) {
     const inner = target[key]

@@ -4,7 +4,7 @@ import { type EncodedReceipt, type EncodedWrite, WriteError } from '../../index.
 import { ID_HEADER, MessageChecker, type ProducedBatch, TTL_HEADER } from '../../kit/index.ts'
 import { MARK_ID, MARK_TTL, type Partition } from './partition.ts'
 import { type GrantedDurability, grantDurability, type LogTopic } from './topic.ts'
-import { WriteDraft } from './write-draft.ts'
+import { type PartlyAppended, WriteDraft } from './write-draft.ts'
 
 const NOTHING: readonly never[] = Object.freeze([])
 
@@ -143,11 +143,22 @@ export class EncodedWrites {
       if (draft.add(message, cursor.timestampMs)) accepted += 1
       else duplicates.push(cursor.offset)
     }
-    const lastOffset = await draft.append(granted)
+    const lastOffset = await draft.append(granted).catch((error: PartlyAppended) => throwPartly(error, accepted))
     const batch = { sequence, lastOffset, accepted, duplicates }
     partition.producers.add(producerId, batch)
     return batch
   }
+}
+
+/** A client is told of a batch as a whole: where a part of it is stored and another is not, the batch is in doubt. */
+function throwPartly(error: PartlyAppended, fresh: number): never {
+  const isPartly = (fresh > 0 && error.own === 'stored') || error.repeats.includes('stored')
+  if (!isPartly) throw error.cause
+  throw new WriteError(`Cannot store all of a batch, some of which is stored: ${error.message}`, {
+    accepted: NOTHING,
+    unknown: [0],
+    cause: error.cause,
+  })
 }
 
 function flightKey(write: EncodedWrite): string {

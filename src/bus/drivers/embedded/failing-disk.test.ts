@@ -57,6 +57,30 @@ test('a repeat of a message whose first writing fails is not confirmed', async (
   await bus.close()
 })
 
+test('what is stored beside a repeat whose first writing fails is told as accepted', async () => {
+  const disk = new SimulatedDisk()
+  const bus = await openBus(disk)
+  const writer = bus.writer(TOPIC)
+  await writer.write([message('zero', 'id-0')])
+  disk.fail({ call: 'writev', nth: 1, errno: 'ENOSPC' })
+  const first = failureOf(writer.write([message('one', 'id-1')]))
+  // The first group is on its way to the disk before the next is gathered.
+  for (let turn = 0; turn < 3; turn += 1) await Promise.resolve()
+  const batch = [message('one', 'id-1'), message('zero', 'id-0'), { subject: TOPIC, key: 'k', value: 'two' }]
+  const second = await failureOf(writer.write(batch))
+  assert.deepEqual((await first).accepted, [])
+  assert.deepEqual([second.accepted, second.unknown], [[1, 2], []])
+  await writer.write([batch[0]!])
+  const reader = bus.reader(TOPIC, { mode: 'broadcast', from: 'earliest' })
+  const values: string[] = []
+  while (values.length < 3) {
+    const read = await reader.read({ waitMs: 1_000 })
+    values.push(...(read?.deliveries ?? []).map((delivery) => delivery.text()))
+  }
+  assert.deepEqual(values, ['zero', 'two', 'one'])
+  await bus.close()
+})
+
 test('after a failed sync a batch is in doubt, and nothing more is taken', async () => {
   const disk = new SimulatedDisk()
   const bus = await openBus(disk)

@@ -3,10 +3,16 @@ import type { BatchStamp } from '../../../log/index.ts'
 import { type Message, type Position, type Receipt, WriteError, type Writer, type WriterOptions } from '../../index.ts'
 import { MessageChecker, WriteGate } from '../../kit/index.ts'
 import { type GrantedDurability, grantDurability, type LogTopic } from './topic.ts'
-import { WriteDraft } from './write-draft.ts'
+import { type Fate, type PartlyAppended, WriteDraft } from './write-draft.ts'
 
 const PENDING_BYTES_MAX = 8 * 1024 * 1024
 const NOTHING: readonly never[] = Object.freeze([])
+
+/** What became of the append to one partition; of its repeats, how many were looked at. */
+interface Settled {
+  readonly failure?: PartlyAppended
+  repeated?: number
+}
 
 export interface LogWriterParts {
   readonly options: WriterOptions
@@ -87,10 +93,12 @@ export class LogWriter implements Writer {
   #append(batch: readonly Message[], duplicates: readonly number[]): Promise<Receipt> {
     let bytes = 0
     const appends: Promise<Position>[] = []
+    const drafted: number[] = []
     for (const draft of this.#drafts) {
       if (draft.isEmpty) continue
       const partition = draft.partition.index
       bytes += draft.byteLength
+      drafted.push(partition)
       appends.push(draft.append(this.#durability).then((sequence) => ({ partition, sequence })))
     }
     this.#gate.enter(bytes)
@@ -100,10 +108,10 @@ export class LogWriter implements Writer {
         this.#gate.leave(bytes)
         return this.#receipt(positions, { accepted: batch.length - duplicates.length, duplicates })
       },
-      async (cause: unknown) => {
+      async () => {
         const settled = await Promise.allSettled(appends)
         this.#gate.leave(bytes)
-        throw this.#writeError(batch, settled, cause)
+        throw this.#writeError(batch, duplicates, this.#byPartition(drafted, settled))
       },
     )
   }
@@ -123,30 +131,31 @@ export class LogWriter implements Writer {
     }
   }
 
-  /** A failed sync leaves the bytes in doubt; every other failure is known to have kept nothing. */
-  #writeError(
-    batch: readonly Message[],
-    settled: readonly PromiseSettledResult<Position>[],
-    cause: unknown,
-  ): WriteError {
-    const stored = new Set(settled.map((one) => (one.status === 'fulfilled' ? one.value.partition : -1)))
-    const accepted: number[] = []
-    const failed: number[] = []
-    for (const [index, message] of batch.entries()) {
-      if (stored.has(this.#partitionOf(message))) accepted.push(index)
-      else failed.push(index)
+  #byPartition(drafted: readonly number[], settled: readonly PromiseSettledResult<Position>[]): Settled[] {
+    const appends: Settled[] = new Array(this.#drafts.length)
+    for (const [index, one] of settled.entries()) {
+      appends[drafted[index]!] =
+        one.status === 'fulfilled' ? {} : { failure: one.reason as PartlyAppended, repeated: 0 }
     }
-    const isUnknown = cause instanceof SkeinError && cause.code === 'log-poisoned'
-    const retryable = cause instanceof SkeinError && cause.retryable
+    return appends
+  }
+
+  /** Of each message what is known of it, also of those that stand beside a repeat which is not stored. */
+  #writeError(batch: readonly Message[], duplicates: readonly number[], appends: readonly Settled[]): WriteError {
+    const accepted: number[] = []
+    const unknown: number[] = []
+    const repeats = new Set(duplicates)
+    for (const [index, message] of batch.entries()) {
+      const fate = fateIn(appends[this.#partitionOf(message)], repeats.has(index))
+      if (fate === 'stored') accepted.push(index)
+      else if (fate === 'unknown') unknown.push(index)
+    }
+    const cause = appends.find((one) => one?.failure !== undefined)!.failure!.cause
+    const failed = batch.length - accepted.length
     const state = cause instanceof Error ? cause.message : String(cause)
     return new WriteError(
-      `Cannot store ${failed.length} of ${batch.length} messages in "${this.#topic.settings.name}": ${state}`,
-      {
-        accepted,
-        unknown: isUnknown ? failed : NOTHING,
-        cause,
-        retryable,
-      },
+      `Cannot store ${failed} of ${batch.length} messages in "${this.#topic.settings.name}": ${state}`,
+      { accepted, unknown, cause, retryable: cause instanceof SkeinError && cause.retryable },
     )
   }
 
@@ -168,4 +177,12 @@ export class LogWriter implements Writer {
     this.#gate.close()
     this.#onClosed()
   }
+}
+
+function fateIn(append: Settled | undefined, isRepeat: boolean): Fate {
+  if (append?.failure === undefined) return 'stored'
+  if (!isRepeat) return append.failure.own
+  const at = append.repeated ?? 0
+  append.repeated = at + 1
+  return append.failure.repeats[at]
 }
