@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test'
 import { openEmbeddedBus } from '../src/bus/drivers/embedded/index.ts'
+import type { Bus } from '../src/bus/index.ts'
 import { type Admission, openCommandSender } from '../src/channel/index.ts'
 import { memoryDisk } from '../src/core/index.ts'
 import { systemClock, systemRandom } from '../src/core/system/index.ts'
@@ -17,14 +18,21 @@ export async function httpInMemory(
     readonly bodyBytesMax?: number
     readonly pendingBytesMax?: number
     readonly admission?: Admission
+    /** The bus as the gateway sees it. */
+    readonly wrap?: (bus: Bus) => Bus
   } = {},
 ) {
+  const { wrap = (bus: Bus) => bus, ...given } = options
   const bus = await openEmbeddedBus({ disk: memoryDisk(), clock, random, directory: 'data' })
   const services = await hostNodeServices({ bus, clock, random, durability: 'none' })
   const { roster, nodeTime } = services
   const commands = await openCommandSender({ bus, clock, random, roster, nodeTime, sender: 'http', durability: 'none' })
   const probes = { live: passing, ready: passing, started: passing }
-  const http = await httpGateway({ bus, clock, random, roster, commands, probes, version: '0.0.0', ...options })
+  const http = await httpGateway({
+    ...{ bus: wrap(bus), clock, random, roster, commands, probes },
+    version: '0.0.0',
+    ...given,
+  })
   const port = await http.listen({ host: '127.0.0.1', port: 0 })
   t.after(async () => {
     await http.close()

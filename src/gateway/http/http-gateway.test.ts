@@ -3,6 +3,8 @@ import { request } from 'node:http'
 import { test } from 'node:test'
 import { httpInMemory as gateway } from '../../../test/http-in-memory.ts'
 import { NOT_LOOPBACK, otherOrigins } from '../../../test/near-misses.ts'
+import { delegate } from '../../../testing/bus/delegate.ts'
+import type { Bus } from '../../bus/index.ts'
 import { ANONYMOUS, quotas } from '../../channel/index.ts'
 import { systemClock } from '../../core/system/index.ts'
 
@@ -176,6 +178,36 @@ test('A group streamed over HTTP shares its messages and goes on where it was', 
     await clock.sleep(50)
   }
   assert.ok((await next)[0]!.data!.value >= 3)
+})
+
+test('What is streamed to a group is acknowledged after it was sent, never before', async (t) => {
+  const { promise: seen, resolve: onSeen } = Promise.withResolvers<void>()
+  const acknowledged: number[] = []
+  const wrap = (bus: Bus) =>
+    delegate(bus, {
+      reader(topic, options) {
+        const reader = bus.reader(topic, options)
+        return delegate(reader, {
+          async acknowledge(through, generation) {
+            await seen
+            acknowledged.push(through.sequence)
+            await reader.acknowledge(through, generation)
+          },
+        })
+      },
+    })
+  const { call, url, clock } = await gateway(t, { wrap })
+  await call('PUT', EVENTS, { ...events, partitions: 1 })
+  await call('POST', `${EVENTS}/messages`, { value: 1 })
+  const response = await fetch(`${url}${EVENTS}/stream?group=g`)
+  let text = ''
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    if (text.includes('data:')) break
+  }
+  assert.deepEqual(acknowledged, [])
+  onSeen()
+  while (acknowledged.length === 0) await clock.sleep(5)
 })
 
 test('Draining ends streams and refuses what comes after', async (t) => {

@@ -15,7 +15,11 @@ const MESSAGES = 256
 const WRITTEN_AT_ONCE = 4
 
 /** A pump over a log of 8 MiB and a session, to a client that has room for all of it. */
-async function pumped(context: TestContext, limits: Partial<SessionLimits> = {}) {
+async function pumped(
+  context: TestContext,
+  limits: Partial<SessionLimits> = {},
+  credit: number = Number.MAX_SAFE_INTEGER,
+) {
   const clock = new SimulatedClock()
   const random = seededRandom(1)
   const bus = await clock.until(openEmbeddedBus({ disk: memoryDisk(), clock, random, directory: 'data' }))
@@ -35,7 +39,7 @@ async function pumped(context: TestContext, limits: Partial<SessionLimits> = {})
     reader: bus.rawReader(TOPIC, { mode: 'broadcast', from: 'earliest' }),
     lane: Lane.bulk,
     isGroup: false,
-    credit: Number.MAX_SAFE_INTEGER,
+    credit,
     epoch: 1,
   })
   context.after(async () => {
@@ -80,4 +84,23 @@ test('A client that does not read its socket costs no more than a short lane, wh
     return come() === MESSAGES
   })
   assert.ok(sessions.node.isOpen)
+})
+
+test('Credit for what was sent before a seek does not count after it', async (context) => {
+  const { clock, sessions, pump, come } = await pumped(context, {}, 4 * VALUE_BYTES)
+  const comeNow = async () => {
+    await clock.advance(100)
+    sessions.carry()
+    await clock.advance(100)
+    sessions.carry()
+    return come()
+  }
+  pump.start()
+  assert.ok((await comeNow()) > 0)
+  await clock.until(pump.seek('earliest', { epoch: 2, credit: 0 }))
+  const before = await comeNow()
+  pump.onCredit({ bytes: 64 * VALUE_BYTES, epoch: 1 })
+  assert.equal(await comeNow(), before)
+  pump.onCredit({ bytes: 64 * VALUE_BYTES, epoch: 2 })
+  assert.ok((await comeNow()) > before)
 })
