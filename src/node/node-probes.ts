@@ -1,4 +1,5 @@
 import type { HostedLog, ProbeReport, Probes } from '../gateway/http/index.ts'
+import type { DamageWatch } from './damage-watch.ts'
 import type { DiskHealth } from './disk-health.ts'
 
 type Phase = 'starting' | 'running' | 'stopping'
@@ -11,9 +12,15 @@ export class NodeProbes implements Probes {
 
   readonly #logs: ReadonlyMap<string, HostedLog>
 
-  constructor(disk: DiskHealth | undefined, logs: ReadonlyMap<string, HostedLog>) {
+  readonly #damage: Pick<DamageWatch, 'found'>
+
+  constructor(
+    disk: DiskHealth | undefined,
+    parts: { readonly logs: ReadonlyMap<string, HostedLog>; readonly damage: Pick<DamageWatch, 'found'> },
+  ) {
     this.#disk = disk
-    this.#logs = logs
+    this.#logs = parts.logs
+    this.#damage = parts.damage
   }
 
   enter(phase: 'running' | 'stopping'): void {
@@ -31,9 +38,19 @@ export class NodeProbes implements Probes {
       node: this.#phase,
       log: this.#disk?.syncFailed ? 'poisoned by a failed sync: restart' : 'ok',
       disk: this.#disk?.full ? 'full: make room' : 'ok',
+      ...this.#segments(),
       ...this.#raft(),
     }
     return { ok: checks.node === 'running' && checks.log === 'ok' && checks.disk === 'ok', checks }
+  }
+
+  /** Everything else is written and read as before: somebody must know, and the node is ready. */
+  #segments(): Readonly<Record<string, string>> {
+    const { found } = this.#damage
+    const [first] = found
+    if (first === undefined) return {}
+    const where = `${first.topic}/${first.partition} from offset ${first.firstOffset}`
+    return { damage: `${found.length} quarantined, the first in ${where}: ${first.reason}` }
   }
 
   /** A member that takes part no more is told; the node is ready without it. */

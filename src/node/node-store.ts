@@ -3,6 +3,7 @@ import { type Bus, EndMarks, type RawAccess, type RequestedDurability } from '..
 import type { Disk, Random, SteadyClock } from '../core/index.ts'
 import { type Binding, bindingOf, type NodeConfig, openBoundBus } from '../fabric/index.ts'
 import { ROSTER_TOPIC } from '../swarm/index.ts'
+import type { DamagedSegment } from './damage-watch.ts'
 import { DiskHealth, type DiskState } from './disk-health.ts'
 
 /** Where a node keeps what it keeps: a log of its own, or brokers. */
@@ -11,6 +12,8 @@ export interface NodeStore {
   /** What the native protocol needs: stored bytes as they lie. Undefined on brokers, whose clients read them directly. */
   readonly log: (Bus & RawAccess) | undefined
   readonly health: DiskHealth | undefined
+  /** Segments of this node's own log that were set aside. */
+  readonly damaged: () => readonly DamagedSegment[]
   /** Of Skein's own topics. */
   readonly durability: RequestedDurability
   /** When the newest of what is stored was, as far as it is known: time goes on from there. */
@@ -46,7 +49,7 @@ async function openOwnLog(config: NodeConfig, parts: NodeStoreParts): Promise<No
   )
   // Skein's own topics are as safe as this node's log can be made to be.
   const durability = sync === 'group' ? 'safe' : 'written'
-  return { bus: log, log, health, durability, newestMs: log.newestMs, place: directory }
+  return { bus: log, log, health, damaged: () => log.damaged(), durability, newestMs: log.newestMs, place: directory }
 }
 
 async function openBrokers(binding: Binding, { clock, random, disk, keep }: NodeStoreParts): Promise<NodeStore> {
@@ -56,6 +59,7 @@ async function openBrokers(binding: Binding, { clock, random, disk, keep }: Node
     bus,
     log: undefined,
     health: undefined,
+    damaged: () => [],
     durability: 'safe',
     newestMs: await newestStored(bus),
     place: bus.name,

@@ -16,6 +16,7 @@ import { httpGateway } from '../gateway/http/index.ts'
 import { websocketGateway } from '../gateway/websocket/index.ts'
 import type { FencedAgent } from '../swarm/index.ts'
 import { clientAccess } from './client-access.ts'
+import { type DamagedSegment, DamageWatch } from './damage-watch.ts'
 import type { DiskState } from './disk-health.ts'
 import type { HostedRaftLog } from './hosted-raft-log.ts'
 import { checkListenHost } from './listen-address.ts'
@@ -60,7 +61,9 @@ export async function startNode(config: NodeConfig, dependencies: NodeDependenci
   const bus = shardedBus(store.bus, { clock, random })
   const { disk, network } = dependencies
   const logs = await openRaftLogs(config, { clock, random, disk, network, keep })
-  const probes = new NodeProbes(store.health, logs)
+  const onFound = (segment: DamagedSegment) => log.error(DAMAGED, { ...segment })
+  const damage = keep(new DamageWatch(store.damaged, { clock, onFound }))
+  const probes = new NodeProbes(store.health, { logs, damage })
   keepTime(clock, store.newestMs, log)
   for (const topic of config.topics) await bus.open(topic as TopicSpec)
   let cutOff: (connection: string, why: string) => void = () => {}
@@ -117,6 +120,7 @@ function membersIn(logs: ReadonlyMap<string, HostedRaftLog>) {
 
 /** So many clients of HTTP may have as much pending as one may; then all wait. */
 const HTTP_CLIENTS_FULL = 8
+const DAMAGED = 'What is stored is damaged, and was set aside: reading there is refused, all else goes on'
 /** A difference that a person should hear of. */
 const AHEAD_TOLD_MS = 1_000
 

@@ -28,7 +28,8 @@ async function inspectProbe(url: string, signal: AbortSignal): Promise<Finding> 
     const response = await fetch(`${url.replace(/^skein:/, 'http:')}/health/ready`, { signal })
     const { ok: ready, checks } = (await response.json()) as { ok: boolean; checks: Record<string, string> }
     const detail = Object.entries(checks).map(([name, state]) => `${name} ${state}`)
-    return ready ? ok('readiness', detail.join(', ')) : broken('readiness', detail.join(', '))
+    if (!ready) return broken('readiness', detail.join(', '))
+    return checks.damage === undefined ? ok('readiness', detail.join(', ')) : broken('damage', checks.damage)
   } catch (error) {
     return broken('readiness', `no answer from ${url}: ${(error as Error).message}`)
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { glob, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { until } from '../../until.ts'
 import { skein, skeinJson, startNode, temporaryDirectory } from './skein.ts'
 
 /** Flips one bit inside the stored text, in whatever segment it is. */
@@ -33,6 +34,15 @@ test('A damaged message is corrupt, exit 14; the ones before and behind it stay 
   assert.equal(skipping.code, 0)
   assert.equal(skipping.stdout, 'a.b\t-\tfirst\na.b\t-\tthird\n')
   assert.match(skipping.stderr, /left out: .*offsets 1 to 1/)
+  const response = await fetch(`${again.url}/health/ready`)
+  const health = (await response.json()) as { ok: boolean; checks: Record<string, string> }
+  assert.equal(health.ok, true)
+  assert.match(health.checks.damage!, /^1 quarantined, the first in a\.b\/0 from offset \d+: /)
+  const asked = await skein(t, ['doctor', '--url', again.url, '--json'])
+  assert.equal(asked.code, 1)
+  const told = JSON.parse(asked.stdout).findings.find(({ what }: { what: string }) => what === 'damage')
+  assert.equal(told.state, 'broken')
+  await until(() => again.errors().includes('What is stored is damaged'))
   await again.stop('SIGTERM')
   const { findings } = JSON.parse((await skein(t, ['doctor', '--data', directory, '--json'])).stdout)
   assert.deepEqual(

@@ -61,6 +61,8 @@ export interface NodeUnderTest {
   readonly child: ChildProcess
   /** All of standard output so far. */
   readonly output: readonly string[]
+  /** All of standard error so far. */
+  errors(): string
   /** Sends the signal and resolves to the exit code, or to null when the signal ended it. */
   stop(signal: NodeJS.Signals): Promise<number | null>
 }
@@ -94,6 +96,7 @@ export async function startNodeWith(
     url,
     child,
     output,
+    errors: () => Buffer.concat(errors).toString(),
     async stop(signal) {
       const exited = once(child, 'exit')
       child.kill(signal)

@@ -133,6 +133,14 @@ export class EmbeddedBus implements Bus, RawAccess {
     return partitions.reduce((newest, { log }) => Math.max(newest, log.status().lastAppendedAtMs), 0)
   }
 
+  /** Segments that were set aside: what is in them is not what was written. */
+  damaged() {
+    const partitions = this.#parts.topics.logTopics().flatMap((topic) => topic.partitions)
+    return partitions.flatMap(({ log, settings, index }) =>
+      log.status().quarantined.map((segment) => ({ topic: settings.name, partition: index, ...segment })),
+    )
+  }
+
   async open(topic: TopicSpec): Promise<Capabilities> {
     this.#checkOpen()
     return this.#parts.topics.open(topic)
